@@ -1,0 +1,100 @@
+// Package feed is the port to a database's own change log: it turns what was
+// committed, by whomever, into Commits in commit order, and reads rows at a
+// known place in that order.
+//
+// # Concurrency
+//
+// A Source is safe for concurrent use. Run has one caller; it calls the Sink
+// from one goroutine, in order. Any number of Snapshots may be open at once.
+package feed
+
+import (
+	"context"
+
+	"github.com/pando-sync/pando/schema"
+)
+
+// Position is a place in the feed's order. Positions of one epoch are ordered
+// by <; their differences mean nothing. They stay below 2^53, so that
+// JavaScript can hold them.
+type Position uint64
+
+// Change is one row's way from before a commit to after it. A row that was
+// inserted has no Old, a deleted one no New; a change of key is a delete and
+// an insert. Rows have the Table's columns in its order.
+type Change struct {
+	Table *schema.Table
+	Key   schema.Value
+	// Old is nil when there was no row, and when the source does not carry it.
+	Old schema.Row
+	New schema.Row
+}
+
+// Commit is one or more whole transactions, in the order in which they
+// committed. A source may merge several.
+type Commit struct {
+	// Position is the feed's position once this commit is applied, above that
+	// of every commit before it.
+	Position Position
+	// Changes may name a row several times, in order.
+	Changes []Change
+}
+
+// Sink receives the feed.
+type Sink interface {
+	// Start is the first call of a Run, and comes again whenever continuity is
+	// lost (log trimmed past the reader, triggers put back, another epoch):
+	// what was known before head is void, and commits after head follow.
+	Start(epoch string, head Position, reason string)
+	// Commit delivers the next commit. The sink may keep it.
+	Commit(c *Commit)
+	// Advance tells that the feed has passed position without a change to a
+	// declared table.
+	Advance(p Position)
+}
+
+// Source is a database that can be followed and read.
+type Source interface {
+	// Setup prepares the database to be followed for tables: it creates or
+	// upgrades what Pando needs, and does nothing when all is in place. It
+	// returns an error that names the table or column and the mend when one
+	// of them does not exist or cannot be followed.
+	Setup(ctx context.Context, tables []*schema.Table) error
+	// Run follows the feed from now on until ctx ends, which is its only
+	// normal end. Errors that pass are logged and retried; a permanent one is
+	// returned. Setup must have returned before.
+	Run(ctx context.Context, sink Sink) error
+	// Snapshot opens one read transaction.
+	Snapshot(ctx context.Context) (Snapshot, error)
+	// Head is the position of the newest commit, which the feed may not have
+	// delivered yet: an upper bound of everything committed before the call.
+	Head(ctx context.Context) (Position, error)
+	// Close releases connections. Run must have returned.
+	Close() error
+}
+
+// Snapshot is one read transaction: all its reads see one committed state. It
+// is used by one goroutine.
+type Snapshot interface {
+	// Epoch is the history that Position belongs to.
+	Epoch() string
+	// Position is the place at which nothing that the snapshot saw is ahead
+	// of the feed any more.
+	Position() Position
+	// Saw tells whether the snapshot's state includes the commit.
+	Saw(c *Commit) bool
+	// Rows reads every row of q.Table whose q.Column is one of q.Values, in no
+	// order, in one query. It stops at fn's first error and returns it.
+	Rows(ctx context.Context, q Query, fn func(schema.Row) error) error
+	// Close ends the transaction.
+	Close() error
+}
+
+// Query selects rows by one column.
+type Query struct {
+	Table *schema.Table
+	// Column is an index in Table.Columns.
+	Column int
+	// Values are distinct and not NULL.
+	Values []schema.Value
+}
