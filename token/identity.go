@@ -1,0 +1,50 @@
+package token
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// Errors that an Authenticator returns for a caller's mistake. Any other error
+// is the server's own, and its text stays there.
+var (
+	// ErrNone is returned when the request carries no credential.
+	ErrNone = errors.New("no credential")
+	// ErrInvalid is returned for a credential that is unknown, expired,
+	// revoked or wrong. It never says which.
+	ErrInvalid = errors.New("invalid credential")
+)
+
+// Identity is who a connection or a request acts for.
+type Identity struct {
+	// ID names the user in the app's own terms; "" is nobody.
+	ID string
+	// Expires is when the identity ends; zero when it does not.
+	Expires time.Time
+	// Value is whatever the Authenticator knows of the user, for the app.
+	// [Store] sets a [User].
+	Value any
+}
+
+// Authenticator tells who a request acts for.
+type Authenticator interface {
+	// Authenticate returns the identity behind token, which came in the first
+	// frame or in the Authorization header, and is "" when neither had one;
+	// r is the request, or the one that was upgraded, for cookies and the
+	// like. It returns ErrNone or ErrInvalid, also wrapped, when there is no
+	// identity. It is called from many goroutines.
+	Authenticate(ctx context.Context, r *http.Request, token string) (Identity, error)
+}
+
+// FromHeader returns the token of r's Authorization header, "Token x" or
+// "Bearer x", and "" when there is none or the scheme is another.
+func FromHeader(r *http.Request) string {
+	scheme, value, found := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !found || !strings.EqualFold(scheme, "token") && !strings.EqualFold(scheme, "bearer") {
+		return ""
+	}
+	return strings.TrimSpace(value)
+}

@@ -1,0 +1,53 @@
+package token
+
+import (
+	"database/sql"
+	"log/slog"
+	"time"
+)
+
+// DefaultLifetime is how long a token is good for unless WithLifetime says
+// otherwise.
+const DefaultLifetime = 30 * 24 * time.Hour
+
+// Store keeps users and tokens in a database.
+type Store struct {
+	db       *sql.DB
+	hasher   *hasher
+	lifetime time.Duration
+	log      *slog.Logger
+	now      func() time.Time
+}
+
+var _ Authenticator = (*Store)(nil)
+
+// Option changes a default of New.
+type Option func(*Store)
+
+// WithLifetime sets how long a new token is good for; 0 is for ever.
+func WithLifetime(d time.Duration) Option {
+	return func(s *Store) { s.lifetime = d }
+}
+
+// WithLogger sets where the server's own errors at POST /api/token go, which
+// is slog's default otherwise.
+func WithLogger(log *slog.Logger) Option {
+	return func(s *Store) { s.log = log }
+}
+
+// New returns a Store over db, a handle of any SQLite or PostgreSQL driver
+// that takes $1 as a placeholder. It does not touch the database; Migrate
+// makes the tables.
+func New(db *sql.DB, opts ...Option) *Store {
+	s := &Store{
+		db:       db,
+		hasher:   newHasher(),
+		lifetime: DefaultLifetime,
+		log:      slog.Default(),
+		now:      time.Now,
+	}
+	for _, opt := range opts {
+		opt(s)
+	}
+	return s
+}
