@@ -1,5 +1,3 @@
-// Package schema is the declared state: tables, instance types and layers
-// read from Go structs and their tags, and the canonical values of columns.
 package schema
 
 import "reflect"
@@ -137,8 +135,15 @@ type Tree struct {
 }
 
 // Registry holds every table and type that an app declares. It is filled at
-// start-up by one goroutine and only read afterwards.
+// start-up by one goroutine and only read afterwards. It only grows, but later
+// trees may add columns to its tables and hidden fields to its types, make a
+// field a link, and prefix a type's name: what is derived from it (frames,
+// hashes, generated files) is made once all trees are in.
 type Registry struct {
 	Tables []*Table
 	Types  []*Type
+
+	decls map[reflect.Type]*decl
+	// origins names the field that declared each column, for messages.
+	origins map[*Table][]string
 }

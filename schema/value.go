@@ -69,13 +69,16 @@ func BoolValue(b bool) Value {
 func IntValue(i int64) Value { return Value{kind: Int, num: uint64(i)} }
 
 // FloatValue returns the canonical value of f. NaN, which SQL orders and
-// compares in its own ways, becomes NULL as in SQLite; -0 becomes 0.
+// compares in its own ways, becomes NULL as in SQLite; -0 becomes 0, and an
+// infinity, which JSON cannot carry, the largest finite number.
 func FloatValue(f float64) Value {
-	if math.IsNaN(f) {
+	switch {
+	case math.IsNaN(f):
 		return Value{}
-	}
-	if f == 0 {
-		f = 0
+	case f == 0:
+		f = 0 // drops the sign
+	case math.IsInf(f, 0):
+		f = math.Copysign(math.MaxFloat64, f)
 	}
 	return Value{kind: Float, num: math.Float64bits(f)}
 }

@@ -1,0 +1,305 @@
+package schema
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+)
+
+// decl is one struct as its tags declare it, before it meets other structs.
+type decl struct {
+	goType reflect.Type
+	table  string
+	// ownTable tells that the table's name does not come from the struct's.
+	ownTable bool
+	// orm tells that the struct carries gorm or bun tags.
+	orm    bool
+	fields []*fieldDecl
+	key    *fieldDecl
+}
+
+// fieldDecl is one field: a column or, with a target, a relation.
+type fieldDecl struct {
+	owner  *decl
+	goName string
+	goType reflect.Type
+	tags   tags
+	orm    ormTags
+	wire   string
+	// sent is false for fields with json:"-", which only tell what kind their
+	// column has.
+	sent bool
+
+	column   string
+	kind     Kind
+	nullable bool
+	asString bool
+
+	target reflect.Type
+	many   bool
+}
+
+// String names the field in messages.
+func (f *fieldDecl) String() string { return f.owner.goType.Name() + "." + f.goName }
+
+func (f *fieldDecl) fault(format string, args ...any) error {
+	return fmt.Errorf("schema: %s: %w", f, fmt.Errorf(format, args...))
+}
+
+// declare reads the struct's tags, once per registry.
+func (r *Registry) declare(t reflect.Type) (*decl, error) {
+	if d := r.decls[t]; d != nil {
+		return d, nil
+	}
+	switch {
+	case t.Kind() != reflect.Struct || t.Name() == "":
+		return nil, fmt.Errorf("schema: %s: not a named struct: declare a type for it", t)
+	case strings.ContainsRune(t.Name(), '['):
+		return nil, fmt.Errorf("schema: %s: a generic struct has no name for its table: declare a type of its own, type Name %s", t, t)
+	}
+	d := &decl{goType: t, table: tableOf(t)}
+	if err := d.read(); err != nil {
+		return nil, err
+	}
+	if named, ok := reflect.New(t).Interface().(interface{ TableName() string }); ok {
+		d.table, d.ownTable = named.TableName(), true
+	}
+	if d.table == "" {
+		return nil, fmt.Errorf("schema: %s: empty table name: mend its TableName method", t.Name())
+	}
+	if err := d.findKey(); err != nil {
+		return nil, err
+	}
+	if err := d.checkNames(); err != nil {
+		return nil, err
+	}
+	r.decls[t] = d
+	return d, nil
+}
+
+func (d *decl) read() error {
+	var asField []int // index path of an embedded struct that is a field itself
+	for _, sf := range reflect.VisibleFields(d.goType) {
+		if asField != nil && hasPrefix(sf.Index, asField) {
+			continue
+		}
+		orm := parseORM(sf)
+		d.orm = d.orm || orm.present || isBaseModel(sf)
+		if sf.Anonymous && flattens(sf) {
+			if orm.table != "" {
+				d.table, d.ownTable = orm.table, true
+			}
+			continue
+		}
+		if sf.Anonymous {
+			asField = sf.Index
+		}
+		if !sf.IsExported() || orm.skip || sf.Tag.Get("db") == "-" {
+			continue
+		}
+		f, err := d.readField(sf, orm)
+		if err != nil {
+			return err
+		}
+		if f != nil {
+			d.fields = append(d.fields, f)
+		}
+	}
+	return nil
+}
+
+// flattens tells whether the fields of an embedded struct are declared as the
+// outer struct's, as encoding/json has it.
+func flattens(sf reflect.StructField) bool {
+	_, many, ok := relationOf(sf.Type)
+	name, _, _ := strings.Cut(sf.Tag.Get("json"), ",")
+	return ok && !many && name == "" && sf.Tag.Get("pando") == ""
+}
+
+func isBaseModel(sf reflect.StructField) bool {
+	path := sf.Type.PkgPath()
+	return sf.Anonymous && (strings.HasPrefix(path, "gorm.io/") || strings.HasPrefix(path, "github.com/uptrace/bun"))
+}
+
+func hasPrefix(index, prefix []int) bool {
+	if len(index) <= len(prefix) {
+		return false
+	}
+	for i, n := range prefix {
+		if index[i] != n {
+			return false
+		}
+	}
+	return true
+}
+
+// readField returns nil for a field that is no part of the declaration.
+func (d *decl) readField(sf reflect.StructField, orm ormTags) (*fieldDecl, error) {
+	f := &fieldDecl{owner: d, goName: sf.Name, goType: sf.Type, orm: orm}
+	var err error
+	if f.tags, err = parseTags(sf.Tag.Get("pando")); err != nil {
+		return nil, f.fault("%w", err)
+	}
+	if f.tags.skip {
+		return nil, nil
+	}
+	jsonTag := sf.Tag.Get("json")
+	jsonName, jsonOptions, _ := strings.Cut(jsonTag, ",")
+	f.sent = jsonTag != "-"
+	target, many, related := relationOf(sf.Type)
+	if related && f.tags.kind == Null && orm.kind == Null && !orm.embedded {
+		if !f.sent {
+			return nil, nil
+		}
+		f.target, f.many = target, many
+		f.wire = firstOf(jsonName, snake(sf.Name))
+		return f, f.checkRelation()
+	}
+	f.column = firstOf(f.tags.column, nameIn(sf.Tag.Get("db")), orm.column, snake(sf.Name))
+	f.wire = firstOf(jsonName, f.column)
+	if err := f.readKind(); err != nil {
+		if !f.sent {
+			return nil, nil
+		}
+		return nil, err
+	}
+	f.asString = f.tags.asString || f.kind == Int && strings.Contains(jsonOptions, "string")
+	return f, f.checkColumn()
+}
+
+func (f *fieldDecl) readKind() error {
+	if f.orm.softDelete || f.goType.PkgPath() == "gorm.io/gorm" && f.goType.Name() == "DeletedAt" {
+		return f.fault("soft deletion needs a filter on the layer: not supported yet: use a struct without this field")
+	}
+	if f.orm.embedded {
+		return f.fault("gorm's embedded and bun's embed: not supported yet: embed the struct, or leave it out with pando:\"-\"")
+	}
+	kind, nullable, err := kindOf(f.goType)
+	f.kind, f.nullable = kind, nullable
+	if f.tags.kind != Null {
+		f.kind, err = f.tags.kind, nil
+	} else if f.orm.kind != Null && (err != nil || kind == Text || kind == Bytes) {
+		f.kind, err = f.orm.kind, nil
+	}
+	if err != nil {
+		return f.fault("%s %w", f.goType, err)
+	}
+	return nil
+}
+
+func (f *fieldDecl) checkRelation() error {
+	if item := f.tags.misplaced(true); item != "" {
+		return f.fault("tag %s: it is for columns, and this is a relation to %s: leave it out, or store it in a column with pando:\"kind:json\"", item, f.target.Name())
+	}
+	if f.orm.manyToMany {
+		return f.fault("many-to-many: not supported yet: leave it out with pando:\"-\"")
+	}
+	if f.orm.otherColumns {
+		return f.fault("a relation by other columns than the key: not supported yet: leave it out with pando:\"-\"")
+	}
+	return f.checkWire()
+}
+
+func (f *fieldDecl) checkColumn() error {
+	if item := f.tags.misplaced(false); item != "" {
+		return f.fault("tag %s: it is for relations, and this is a column: leave it out", item)
+	}
+	if f.tags.asString && f.kind != Int {
+		return f.fault("tag string: it is for integers, and this is %s: leave it out", f.kind)
+	}
+	if !f.sent {
+		return nil
+	}
+	if word := secretWord(f.column, f.wire, f.goName); word != "" && !f.tags.public {
+		return f.fault("%q is a secret's name and would be sent to browsers: leave it out with json:\"-\", or send it with pando:\"public\"", word)
+	}
+	return f.checkWire()
+}
+
+func (f *fieldDecl) checkWire() error {
+	if strings.HasPrefix(f.wire, "@") || strings.HasPrefix(f.wire, "#") || f.wire == "__proto__" {
+		return f.fault("name %q is reserved: give it another with the json tag", f.wire)
+	}
+	return nil
+}
+
+func (d *decl) findKey() error {
+	for _, f := range d.fields {
+		if f.target != nil || !f.tags.key && !f.orm.key {
+			continue
+		}
+		if d.key != nil {
+			return f.fault("second key beside %s: a table needs one key column: declare one field as the key", d.key)
+		}
+		d.key = f
+	}
+	if d.key == nil {
+		d.key = d.field("ID")
+	}
+	switch k := d.key; {
+	case k == nil || k.target != nil:
+		return fmt.Errorf("schema: %s: no key: add a field ID, or tag one pando:\"key\"", d.goType.Name())
+	case k.kind != Int && k.kind != Text && k.kind != UUID:
+		return k.fault("a key of kind %s: use an integer, a UUID or a string", k.kind)
+	case k.nullable:
+		return k.fault("a key that can be null: leave out the pointer")
+	case !k.sent:
+		return k.fault("the key is always sent: leave out json:\"-\"")
+	default:
+		return nil
+	}
+}
+
+func (d *decl) checkNames() error {
+	wires, columns := map[string]*fieldDecl{}, map[string]*fieldDecl{}
+	for _, f := range d.fields {
+		if other := wires[f.wire]; f.sent && other != nil {
+			return f.fault("name %q is %s's already: give it another with the json tag", f.wire, other)
+		}
+		if other := columns[f.column]; f.target == nil && other != nil {
+			return f.fault("column %q is %s's already: leave one out with pando:\"-\"", f.column, other)
+		}
+		if f.sent {
+			wires[f.wire] = f
+		}
+		if f.target == nil {
+			columns[f.column] = f
+		}
+	}
+	return nil
+}
+
+// field finds a field by its Go name, nil if there is none.
+func (d *decl) field(goName string) *fieldDecl {
+	for _, f := range d.fields {
+		if f.goName == goName {
+			return f
+		}
+	}
+	return nil
+}
+
+// byColumn finds the field of a column, nil if there is none.
+func (d *decl) byColumn(column string) *fieldDecl {
+	for _, f := range d.fields {
+		if f.target == nil && f.column == column {
+			return f
+		}
+	}
+	return nil
+}
+
+// nameIn is the name in a tag of the form name,option….
+func nameIn(tag string) string {
+	name, _, _ := strings.Cut(tag, ",")
+	return name
+}
+
+func firstOf(names ...string) string {
+	for _, name := range names {
+		if name != "" {
+			return name
+		}
+	}
+	return ""
+}

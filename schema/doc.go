@@ -1,0 +1,79 @@
+// Package schema is the declared state: tables, instance types and layers
+// read from Go structs and their tags, and the canonical values of columns.
+//
+// # Declaring
+//
+// A tree is a Go struct. Its exported fields are columns, or relations to
+// other structs; embedded structs are flattened, unexported fields ignored.
+//
+//	type Project struct {
+//		ID    int64  `json:"id"`
+//		Name  string `json:"name"`
+//		Owner *User  `json:"owner"`                        // belongs to: projects.owner_id
+//		Tasks []Task `json:"tasks" pando:"order:position"` // has many: tasks.project_id
+//	}
+//
+//	type Task struct {
+//		ID       int64   `json:"id"`
+//		Title    string  `json:"title"`
+//		Position float64 `json:"-"` // read for the order, not sent
+//	}
+//
+// The table is what the method TableName returns, or bun's table tag, else
+// the struct's name in plural snake_case. A column's name is the column item
+// of the pando tag, else the db, bun or gorm tag's, else the field's name in
+// snake_case; its name on the wire is the json tag's, else the column's. A
+// field with json:"-" is read where a link or an order needs it, and never
+// sent; one with pando:"-", or which the db, bun or gorm tag leaves out, is
+// no part of the declaration. A sent column that is named like a secret is
+// refused until it is tagged public.
+//
+// The key is the field tagged key (or gorm's primaryKey, bun's pk), else the
+// field ID: an integer, a UUID or text. Integer keys and all links to them
+// travel as strings of digits.
+//
+// # Kinds
+//
+// A field's Go type gives the Kind of its column: booleans, integers, floats,
+// strings, []byte, time.Time and [16]byte (a UUID) by their underlying type;
+// json.RawMessage, maps, and slices and arrays of anything but structs are
+// JSON. A pointer, sql.Null[T] and the sql.Null types make it nullable. A type
+// with its own Scan or Value method, or a struct that is stored as JSON, needs
+// the item kind.
+//
+// # Relations
+//
+// A struct, or a pointer to one, is belongs-to: this struct's table has the
+// link, <field>_id. Tagged hasone, the other table has it. A slice of structs
+// or pointers is has-many. The link in the other table is <this struct>_id, or
+// the singular of the table's name where TableName gives one. The link column
+// need not be a field of either struct; a field named <Relation>ID or
+// <Struct>ID gives its column.
+//
+// In structs that carry gorm or bun tags, relations are followed only when
+// Include names them; their foreignKey, rel and join tags are understood.
+//
+// # Tags
+//
+// The pando tag is a list of items, separated by commas.
+//
+//   - not part of the declaration
+//     column:NAME   the column's name
+//     key           the primary key
+//     kind:KIND     bool, int, float, text, uuid, time, bytes or json, whatever the Go type
+//     public        sent although it is named like a secret
+//     string        an integer travels as a string of digits
+//     link:COLUMN   the relation's link column
+//     hasone        the link is in the other struct's table
+//     order:COLUMN  sorts a has-many or has-one, order:-COLUMN descending;
+//     repeated for further criteria, the key is always the last
+//
+// The items depth, filter, readonly, through, user_key and writeonly are
+// reserved; a declaration that uses them is refused.
+//
+// # Values
+//
+// Every column has one Kind and every Kind one canonical Value, to which
+// readers (FromDriver), the wire (ParseWire) and routes (ParseText) all come.
+// AppendJSON writes the wire's form.
+package schema

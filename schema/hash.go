@@ -1,0 +1,107 @@
+package schema
+
+import (
+	"crypto/sha256"
+	"encoding"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"strings"
+)
+
+// ComputeHash returns what Channel.Hash is to hold: the first 16 hex digits of
+// the SHA-256 of all that the generated class depends on, as reflection tells
+// it. It is final once all trees of the registry are in.
+func (c *Channel) ComputeHash() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "channel %s %s anchor %d\n", c.Name, c.Route, c.Anchor)
+	for _, p := range c.Params {
+		fmt.Fprintf(&b, "param %s %s\n", p.Name, p.Kind)
+	}
+	m := c.Tree.Model()
+	model, _ := m.MarshalJSON() // has no error
+	fmt.Fprintf(&b, "model %s\n", model)
+	for _, u := range m.Types {
+		describeFields(&b, u)
+	}
+	d := describer{b: &b, seen: map[reflect.Type]bool{}}
+	b.WriteString("runtime ")
+	d.write(c.Runtime)
+	for _, a := range c.Actions {
+		fmt.Fprintf(&b, "\naction %s", a.Name)
+		for _, arg := range a.Args {
+			b.WriteByte(' ')
+			d.write(arg)
+		}
+		b.WriteString(" -> ")
+		d.write(a.Result)
+	}
+	sum := sha256.Sum256([]byte(b.String()))
+	return hex.EncodeToString(sum[:8])
+}
+
+func describeFields(b *strings.Builder, u ModelType) {
+	for _, n := range u.Fields {
+		f := u.Type.Fields[n]
+		link := ""
+		if f.Link != nil {
+			link = f.Link.Name
+		}
+		fmt.Fprintf(b, "field %s.%s null=%t string=%t link=%s\n", u.Type.Name, f.Name, f.Nullable, f.AsString, link)
+	}
+}
+
+// describer writes Go types as encoding/json shows them, each named struct's
+// members once.
+type describer struct {
+	b    *strings.Builder
+	seen map[reflect.Type]bool
+}
+
+var (
+	marshalerType     = reflect.TypeFor[json.Marshaler]()
+	textMarshalerType = reflect.TypeFor[encoding.TextMarshaler]()
+)
+
+func (d describer) write(t reflect.Type) {
+	switch {
+	case t == nil:
+		d.b.WriteString("none")
+	case t.Implements(marshalerType) || t.Implements(textMarshalerType):
+		d.b.WriteString(t.String())
+	case t.Kind() == reflect.Pointer:
+		d.b.WriteByte('*')
+		d.write(t.Elem())
+	case t.Kind() == reflect.Slice, t.Kind() == reflect.Array:
+		d.b.WriteString("[]")
+		d.write(t.Elem())
+	case t.Kind() == reflect.Map:
+		d.b.WriteString("map ")
+		d.write(t.Key())
+		d.b.WriteByte(' ')
+		d.write(t.Elem())
+	case t.Kind() == reflect.Struct:
+		d.members(t)
+	default:
+		d.b.WriteString(t.Kind().String())
+	}
+}
+
+func (d describer) members(t reflect.Type) {
+	d.b.WriteString(t.Name())
+	if d.seen[t] {
+		return
+	}
+	d.seen[t] = true
+	d.b.WriteByte('{')
+	for _, f := range reflect.VisibleFields(t) {
+		if f.Anonymous || !f.IsExported() {
+			continue
+		}
+		fmt.Fprintf(d.b, "%s %q ", f.Name, f.Tag.Get("json"))
+		d.write(f.Type)
+		d.b.WriteByte(';')
+	}
+	d.b.WriteByte('}')
+}
