@@ -91,5 +91,5 @@ func writeJSON(w http.ResponseWriter, status int, value any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	json.NewEncoder(w).Encode(value) //nolint:errcheck // a client that has gone needs no answer
+	json.NewEncoder(w).Encode(value) //nolint:errcheck,errchkjson // a client that has gone needs no answer
 }

@@ -23,7 +23,9 @@ func TestPostToken(t *testing.T) {
 	s := openStore(t)
 	createAda(t, s)
 	w := post(t, s, http.MethodPost, `{"username":"ada","password":"lovelace","remember":true}`)
-	var answer struct{ Token string }
+	var answer struct {
+		Token string `json:"token"`
+	}
 	if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil || w.Code != http.StatusOK {
 		t.Fatalf("answer is %d %s", w.Code, w.Body)
 	}

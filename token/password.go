@@ -118,6 +118,7 @@ func outdated(stored string) bool {
 // $argon2id$v=19$m=19456,t=2,p=1$salt$key.
 type phc struct {
 	params
+
 	salt, key []byte
 }
 

@@ -67,7 +67,7 @@ func (s *Store) SetPassword(ctx context.Context, userID int64, password string) 
 	if err != nil {
 		return fmt.Errorf("set password: %w", err)
 	}
-	defer tx.Rollback() //nolint:errcheck // after Commit it does nothing, before it the error is returned already
+	defer tx.Rollback() // after Commit it does nothing
 	result, err := tx.ExecContext(ctx, `UPDATE users SET password = $1 WHERE id = $2`, hash, userID)
 	if err != nil {
 		return fmt.Errorf("set password: %w", err)

@@ -1,0 +1,93 @@
+package archtest
+
+import "strings"
+
+// kind is what a package is to the others.
+type kind int
+
+const (
+	// stage is a part of the pipe: it imports stages of lower rank only.
+	stage kind = iota
+	// port is a stage that adapters may import.
+	port
+	// adapter is one technology behind a port. It imports ports only, and only
+	// apps and tests import it.
+	adapter
+	// kit is code for tests: conformance suites, pandotest. It imports what a
+	// test may; only tests and other kits import it.
+	kit
+	// app is a program: it imports anything but kits, and nobody imports it.
+	app
+)
+
+// place is where a package stands: its kind, and its rank among the stages.
+type place struct {
+	kind kind
+	rank int
+}
+
+// ranks has a row for every package of the library's module, by its folder.
+// Arrows point from a higher rank to a lower one, never sideways.
+var ranks = map[string]place{
+	"manage":  {stage, 9},
+	"inspect": {stage, 9},
+
+	".": {stage, 8},
+
+	"internal/session": {stage, 7},
+	"mux":              {stage, 7},
+
+	"internal/pipe": {stage, 6},
+
+	"internal/hub":      {stage, 5},
+	"internal/route":    {stage, 5},
+	"internal/rpc":      {stage, 5},
+	"internal/snapshot": {stage, 5},
+
+	"internal/wire": {stage, 4},
+
+	"feed":  {port, 3},
+	"cache": {port, 3},
+
+	"gen":   {stage, 2},
+	"state": {port, 2},
+
+	"broker": {port, 1},
+	"schema": {port, 1},
+	"token":  {stage, 1},
+
+	"feed/sqlitefeed": {kind: adapter},
+
+	"feed/feedtest":     {kind: kit},
+	"pandotest":         {kind: kit},
+	"internal/archtest": {kind: kit},
+}
+
+// placeOf finds a package's row; programs need none, their folder tells.
+func placeOf(dir string) (place, bool) {
+	if strings.HasPrefix(dir, "examples/") || strings.HasPrefix(dir, "cmd/") {
+		return place{kind: app}, true
+	}
+	p, ok := ranks[dir]
+	return p, ok
+}
+
+// mayImport tells whether code of from, other than its tests, may import to,
+// and if not, why.
+func mayImport(from, to place) (why string, ok bool) {
+	switch {
+	case to.kind == app:
+		return "a program is imported by nobody", false
+	case to.kind == kit && from.kind != kit:
+		return "only tests import code that is made for tests", false
+	case from.kind == app || from.kind == kit:
+		return "", true
+	case to.kind == adapter:
+		return "only apps and tests import an adapter; take the port", false
+	case from.kind == adapter && to.kind != port:
+		return "an adapter imports ports only", false
+	case from.kind != adapter && from.rank <= to.rank:
+		return "arrows point from a higher rank to a lower one", false
+	}
+	return "", true
+}

@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# lint.sh LINTER runs golangci-lint and go vet in every Go module of the
+# repository.
+set -uo pipefail
+
+linter=$(realpath "$1")
+config=$(realpath .golangci.yml)
+status=0
+while read -r mod; do
+	dir=$(dirname "$mod")
+	echo "lint $dir"
+	(cd "$dir" && go vet ./... && "$linter" run --config "$config" ./...) || status=1
+done < <(git ls-files 'go.mod' '*/go.mod' | grep -v testdata/)
+exit "$status"

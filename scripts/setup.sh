@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# setup.sh installs by apt what the tests run: a C compiler for the race
+# detector, a browser, the sqlite3 shell. Without root it names what is missing.
+set -euo pipefail
+
+# One line per need: a command that shows it is there, and Debian's package.
+needs=(
+	"gcc gcc"
+	"chromium chromium"
+	"sqlite3 sqlite3"
+)
+
+missing=()
+for need in "${needs[@]}"; do
+	read -r command package <<<"$need"
+	command -v "$command" >/dev/null || missing+=("$package")
+done
+# gcc alone has no C library to link with.
+if command -v dpkg >/dev/null && ! dpkg -s libc6-dev >/dev/null 2>&1; then
+	missing+=(libc6-dev)
+fi
+
+if [ ${#missing[@]} -eq 0 ]; then
+	exit 0
+fi
+if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
+	echo "missing: ${missing[*]}" >&2
+	echo "install them, on Debian by: sudo apt-get install ${missing[*]}" >&2
+	exit 1
+fi
+echo "installing ${missing[*]}"
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -qq
+apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
