@@ -191,12 +191,6 @@ func (f *fieldDecl) checkRelation() error {
 	if item := f.tags.misplaced(true); item != "" {
 		return f.fault("tag %s: it is for columns, and this is a relation to %s: leave it out, or store it in a column with pando:\"kind:json\"", item, f.target.Name())
 	}
-	if f.orm.manyToMany {
-		return f.fault("many-to-many: not supported yet: leave it out with pando:\"-\"")
-	}
-	if f.orm.otherColumns {
-		return f.fault("a relation by other columns than the key: not supported yet: leave it out with pando:\"-\"")
-	}
 	return f.checkWire()
 }
 

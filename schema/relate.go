@@ -13,6 +13,10 @@ type edge struct {
 // and gorm's, then by the names of fields.
 func relate(f *fieldDecl, child *decl) (edge, error) {
 	switch parent := f.owner; {
+	case f.orm.manyToMany:
+		return edge{}, f.fault("many-to-many: not supported yet: do not include it")
+	case f.orm.otherColumns:
+		return edge{}, f.fault("a relation by other columns than the key: not supported yet: do not include it")
 	case f.tags.hasOne && f.many:
 		return edge{}, f.fault("tag hasone: a slice is has-many: leave it out")
 	case f.tags.link != "" || f.tags.hasOne:
@@ -63,7 +67,7 @@ func backLink(parent, child *decl) string {
 	if link := child.field(parent.goType.Name() + "ID"); link != nil && link.target == nil {
 		return link.column
 	}
-	if parent.ownTable {
+	if parent.ownTable && !parent.orm {
 		return singular(parent.table) + "_id"
 	}
 	return snake(parent.goType.Name()) + "_id"
@@ -78,7 +82,7 @@ func relateJoin(f *fieldDecl, child *decl) (edge, error) {
 	case base == f.owner.key.column:
 		return edge{backward(f), joined}, nil
 	default:
-		return edge{}, f.fault("bun join %q: neither side is the other's key: not supported yet: leave it out with pando:\"-\"", f.orm.join)
+		return edge{}, f.fault("bun join %q: neither side is the other's key: not supported yet: do not include it", f.orm.join)
 	}
 }
 

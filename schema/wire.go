@@ -143,7 +143,7 @@ func escapeRune(s string) (size int, escape string) {
 // Int may be a number or a string of digits; times may have any zone, UUIDs
 // any case. null is NULL.
 func (k Kind) ParseWire(raw []byte) (Value, error) {
-	raw = bytes.TrimSpace(raw)
+	raw = bytes.Trim(raw, " \t\r\n") // JSON's spaces only
 	if string(raw) == "null" {
 		return Value{}, nil
 	}
