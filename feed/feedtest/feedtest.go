@@ -1,0 +1,68 @@
+// Package feedtest is the conformance suite of feed.Source: what every source
+// must do, whatever the database.
+//
+//	func TestConformance(t *testing.T) {
+//		feedtest.Run(t, func(t testing.TB) feedtest.Harness { … })
+//	}
+//
+// The suite writes through a plain *sql.DB, as an author's program or a
+// stranger would, follows with the source, and compares: what the feed told
+// with what a snapshot reads, row by row and value by value.
+package feedtest
+
+import (
+	"database/sql"
+	"testing"
+
+	"github.com/pando-sync/pando/feed"
+	"github.com/pando-sync/pando/schema"
+)
+
+// Harness is one fresh, empty database.
+type Harness struct {
+	// DB writes. It enforces foreign keys, is safe for concurrent use, and
+	// waits for locks.
+	DB *sql.DB
+	// Open returns a new Source of the database. It may be called several
+	// times; the suite closes each.
+	Open    func(t testing.TB) feed.Source
+	Dialect Dialect
+}
+
+// Dialect is what differs in the SQL of databases.
+type Dialect struct {
+	// Types has the column type that a migration would choose for each kind.
+	Types map[schema.Kind]string
+	// Numbered tells that parameters are $1, $2 instead of ?.
+	Numbered bool
+	// Replace tells that REPLACE INTO exists.
+	Replace bool
+	// Lossy makes the source lose continuity of a table, as a migration may.
+	// It may be nil.
+	Lossy func(t testing.TB, db *sql.DB, table string)
+	// Values are extra values to store in a column of a kind, beyond those
+	// that every database holds.
+	Values map[schema.Kind][]any
+}
+
+// Run runs the suite. newHarness is called for every case.
+func Run(t *testing.T, newHarness func(t testing.TB) Harness) {
+	for _, c := range []struct {
+		name string
+		run  func(*testing.T, *fixture)
+	}{
+		{"Changes", testChanges},
+		{"Setup", testSetup},
+		{"Kinds", testKinds},
+		{"Keys", testKeys},
+		{"Queries", testQueries},
+		{"Order", testOrder},
+		{"Join", testJoin},
+		{"TwoSources", testTwoSources},
+		{"Restart", testRestart},
+		{"Lossy", testLossy},
+		{"Cancel", testCancel},
+	} {
+		t.Run(c.name, func(t *testing.T) { c.run(t, newFixture(t, newHarness(t))) })
+	}
+}

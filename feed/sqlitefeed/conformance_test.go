@@ -1,0 +1,94 @@
+package sqlitefeed_test
+
+import (
+	"database/sql"
+	"log/slog"
+	"math"
+	"net/url"
+	"path/filepath"
+	"testing"
+
+	"go.uber.org/goleak"
+	_ "modernc.org/sqlite"
+
+	"github.com/pando-sync/pando/feed"
+	"github.com/pando-sync/pando/feed/feedtest"
+	"github.com/pando-sync/pando/feed/sqlitefeed"
+	"github.com/pando-sync/pando/schema"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// quiet drops the warnings that tests provoke.
+var quiet = sqlitefeed.WithLogger(slog.New(slog.DiscardHandler))
+
+var dialect = feedtest.Dialect{
+	Types: map[schema.Kind]string{
+		schema.Bool: "BOOLEAN", schema.Int: "INTEGER", schema.Float: "REAL", schema.Text: "TEXT",
+		schema.UUID: "TEXT", schema.Time: "DATETIME", schema.Bytes: "BLOB", schema.JSON: "TEXT",
+	},
+	Replace: true,
+	Lossy:   rebuild,
+	Values: map[schema.Kind][]any{
+		schema.Bool:  {int64(1), "true", "nonsense", 0.5},
+		schema.Int:   {"12", 3.0, "nonsense", 1.5, []byte("7")},
+		schema.Float: {int64(3), "nonsense", "1e400", math.Inf(1), math.Inf(-1)},
+		schema.Text:  {int64(5), 1.25, []byte{'a', 0, 'b'}, "nul \x00 inside", "bad \xff utf8 \xc3"},
+		schema.UUID:  {[]byte("0123456789abcdef"), "f47ac10b58cc4372a5670e02b2c3d479", "nonsense"},
+		schema.Time:  {int64(1_700_000_000), int64(1_700_000_000_123), "2026-01-02", "nonsense"},
+		schema.Bytes: {"text", "nul \x00 inside", int64(1)},
+		schema.JSON:  {int64(1), 1.5, "not json", `{"a":1,"a":2}`},
+	},
+}
+
+func TestConformance(t *testing.T) {
+	feedtest.Run(t, func(t testing.TB) feedtest.Harness {
+		path := filepath.Join(t.TempDir(), "app.db")
+		return feedtest.Harness{
+			DB:      openDB(t, path),
+			Open:    func(t testing.TB) feed.Source { return sqlitefeed.New(openDB(t, path), quiet) },
+			Dialect: dialect,
+		}
+	})
+}
+
+// openDB opens the file as an author would.
+func openDB(t testing.TB, path string) *sql.DB {
+	t.Helper()
+	dsn := url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: "_pragma=busy_timeout(30000)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_pragma=foreign_keys(1)&_txlock=immediate"}
+	db, err := sql.Open("sqlite", dsn.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Ping(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return db
+}
+
+// rebuild copies a table as migrations of SQLite do, which drops its triggers.
+func rebuild(t testing.TB, db *sql.DB, table string) {
+	t.Helper()
+	db.SetMaxOpenConns(1) // one connection, so that the pragma holds
+	defer db.SetMaxOpenConns(0)
+	for _, statement := range []string{
+		"PRAGMA foreign_keys=OFF",
+		"BEGIN IMMEDIATE",
+		"CREATE TABLE rebuilt (id INTEGER PRIMARY KEY, grp INTEGER NOT NULL, name TEXT, hidden TEXT)",
+		"INSERT INTO rebuilt SELECT * FROM " + table,
+		"UPDATE rebuilt SET name = 'unseen'",
+		"DROP TABLE " + table,
+		"ALTER TABLE rebuilt RENAME TO " + table,
+		"COMMIT",
+		"PRAGMA foreign_keys=ON",
+	} {
+		if _, err := db.Exec(statement); err != nil {
+			t.Fatalf("%s: %v", statement, err)
+		}
+	}
+}

@@ -1,0 +1,203 @@
+package sqlitefeed
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"time"
+
+	"modernc.org/sqlite"
+)
+
+// conn is one connection of ours with its prepared statements. It speaks to
+// the driver directly: a poll every few milliseconds and reads of ten
+// thousands of rows pay for every layer in between. Used by one goroutine at
+// a time.
+type conn struct {
+	raw   driver.Conn
+	stmts map[string]driver.Stmt
+}
+
+// ownMark in a data source name tells our connections from the author's.
+const ownMark = "pando=own"
+
+// busyTimeout is how long a statement waits for a lock before the caller
+// looks at its context and tries again.
+const busyTimeout = 100 * time.Millisecond
+
+// openConn opens the existing database file at path.
+func openConn(ctx context.Context, path string, readOnly bool) (*conn, error) {
+	dsn := url.URL{Scheme: "file", OmitHost: true, Path: path}
+	dsn.RawQuery = fmt.Sprintf("%s&mode=rw&_pragma=busy_timeout(%d)&_pragma=recursive_triggers(1)&_pragma=synchronous(NORMAL)",
+		ownMark, busyTimeout.Milliseconds())
+	if readOnly {
+		dsn.RawQuery += "&_query_only=1"
+	}
+	connector, err := sqlite.NewConnector(dsn.String())
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	raw, err := connector.Connect(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	return &conn{raw: raw, stmts: make(map[string]driver.Stmt)}, nil
+}
+
+// query runs a statement that it keeps prepared, so sql must come from a
+// bounded set, and calls fn with every row. fn must not keep the slice.
+func (c *conn) query(ctx context.Context, sql string, args []driver.NamedValue, fn func([]driver.Value) error) (err error) {
+	stmt, err := c.prepare(ctx, sql)
+	if err != nil {
+		return err
+	}
+	rows, err := stmt.(driver.StmtQueryContext).QueryContext(ctx, args)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		// Close repeats the error of the row that failed.
+		if e := rows.Close(); err == nil {
+			err = e
+		}
+	}()
+	row := make([]driver.Value, len(rows.Columns()))
+	for n := 1; ; n++ {
+		switch err := rows.Next(row); {
+		case err == io.EOF:
+			return nil
+		case err != nil:
+			return err
+		}
+		if err := fn(row); err != nil {
+			return err
+		}
+		// The driver watches the context for the first row only.
+		if n%256 == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+}
+
+// queryRow is query for a statement that returns one row; it returns io.EOF
+// when there is none.
+func (c *conn) queryRow(ctx context.Context, sql string, dest []driver.Value, args ...driver.Value) error {
+	found := false
+	err := c.query(ctx, sql, bind(args...), func(row []driver.Value) error {
+		found = true
+		copy(dest, row)
+		return nil
+	})
+	if err == nil && !found {
+		return io.EOF
+	}
+	return err
+}
+
+// exec runs a statement once, without keeping it prepared.
+func (c *conn) exec(ctx context.Context, sql string, args ...driver.Value) error {
+	_, err := c.raw.(driver.ExecerContext).ExecContext(ctx, sql, bind(args...))
+	return err
+}
+
+// begin and end bracket the read transaction of a poll or a snapshot.
+func (c *conn) begin(ctx context.Context) error { return c.run(ctx, "BEGIN") }
+func (c *conn) end() error                      { return c.run(context.Background(), "ROLLBACK") }
+
+// run executes a statement without rows that it keeps prepared.
+func (c *conn) run(ctx context.Context, sql string) error {
+	stmt, err := c.prepare(ctx, sql)
+	if err != nil {
+		return err
+	}
+	_, err = stmt.(driver.StmtExecContext).ExecContext(ctx, nil)
+	return err
+}
+
+func (c *conn) prepare(ctx context.Context, sql string) (driver.Stmt, error) {
+	if stmt, ok := c.stmts[sql]; ok {
+		return stmt, nil
+	}
+	stmt, err := c.raw.(driver.ConnPrepareContext).PrepareContext(ctx, sql)
+	if err != nil {
+		return nil, err
+	}
+	c.stmts[sql] = stmt
+	return stmt, nil
+}
+
+// forget closes a statement that is not needed any more.
+func (c *conn) forget(sql string) {
+	if stmt, ok := c.stmts[sql]; ok {
+		stmt.Close()
+		delete(c.stmts, sql)
+	}
+}
+
+// write runs fn in one write transaction. It waits for the lock until ctx
+// ends.
+func (c *conn) write(ctx context.Context, fn func() error) error {
+	for {
+		err := c.exec(ctx, "BEGIN IMMEDIATE")
+		if err == nil {
+			break
+		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("wait for the write lock, which another connection holds: %w", ctx.Err())
+		}
+		if !passing(err) {
+			return err
+		}
+	}
+	if err := fn(); err != nil {
+		return errors.Join(err, c.exec(context.Background(), "ROLLBACK"))
+	}
+	if err := c.exec(ctx, "COMMIT"); err != nil {
+		return errors.Join(err, c.exec(context.Background(), "ROLLBACK"))
+	}
+	return nil
+}
+
+func (c *conn) close() error {
+	var errs []error
+	for _, stmt := range c.stmts {
+		errs = append(errs, stmt.Close())
+	}
+	return errors.Join(append(errs, c.raw.Close())...)
+}
+
+func bind(args ...driver.Value) []driver.NamedValue {
+	if len(args) == 0 {
+		return nil
+	}
+	named := make([]driver.NamedValue, len(args))
+	for i, arg := range args {
+		named[i] = driver.NamedValue{Ordinal: i + 1, Value: arg}
+	}
+	return named
+}
+
+// Primary result codes of SQLite.
+const (
+	codeBusy      = 5
+	codeLocked    = 6
+	codeInterrupt = 9
+	codeProtocol  = 15
+	codeSchema    = 17
+)
+
+// passing tells whether an error goes away by itself.
+func passing(err error) bool {
+	var failure *sqlite.Error
+	if !errors.As(err, &failure) {
+		return false
+	}
+	switch failure.Code() & 0xff {
+	case codeBusy, codeLocked, codeInterrupt, codeProtocol, codeSchema:
+		return true
+	}
+	return false
+}

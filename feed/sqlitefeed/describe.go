@@ -1,0 +1,150 @@
+package sqlitefeed
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/pando-sync/pando/schema"
+)
+
+// maxColumns bounds the columns of a followed table: the log needs two for
+// each, and SQLite's tables end at 2000.
+const maxColumns = 900
+
+// A mismatch is a declared table or column that the database cannot follow.
+type mismatch struct{ message string }
+
+func (m *mismatch) Error() string { return m.message }
+
+func mismatchf(format string, args ...any) error {
+	return &mismatch{fmt.Sprintf(format, args...)}
+}
+
+// description is what the database says about a declared table.
+type description struct {
+	table *schema.Table
+	// name is the table's name as it was created; SQLite ignores case.
+	name string
+	// columns are all of its columns, in order.
+	columns []string
+	// place has, for each declared column, its index in columns.
+	place []int
+}
+
+// describe reads how the database defines table and refuses what cannot be
+// followed.
+func (c *conn) describe(ctx context.Context, table *schema.Table) (*description, error) {
+	row := make([]driver.Value, 2)
+	err := c.queryRow(ctx, "SELECT type, name FROM sqlite_schema WHERE type IN ('table', 'view') AND name = ? COLLATE NOCASE", row, table.Name)
+	switch {
+	case err == io.EOF:
+		return nil, mismatchf("table %q does not exist: create it, or give its Go struct a TableName method that returns the right name", table.Name)
+	case err != nil:
+		return nil, fmt.Errorf("describe table %q: %w", table.Name, err)
+	case row[0] != "table":
+		return nil, mismatchf("%q is a view, which cannot be followed: declare the tables that it reads", table.Name)
+	}
+	d := &description{table: table, name: row[1].(string)}
+	primary, err := d.readColumns(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.checkKey(ctx, c, primary); err != nil {
+		return nil, err
+	}
+	return d, d.checkCollations(ctx, c)
+}
+
+// readColumns fills columns and place, and returns the primary key's columns.
+func (d *description) readColumns(ctx context.Context, c *conn) (primary []string, err error) {
+	const sql = "SELECT name, pk, hidden FROM pragma_table_xinfo(?) ORDER BY cid"
+	err = c.query(ctx, sql, bind(d.name), func(row []driver.Value) error {
+		if row[2].(int64) == 1 {
+			return mismatchf("table %q is virtual and takes no triggers: declare the table that holds its rows", d.name)
+		}
+		d.columns = append(d.columns, row[0].(string))
+		if row[1].(int64) > 0 {
+			primary = append(primary, row[0].(string))
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("describe table %q: %w", d.name, err)
+	}
+	if len(d.columns) > maxColumns {
+		return nil, mismatchf("table %q has %d columns, and at most %d can be followed: split it", d.name, len(d.columns), maxColumns)
+	}
+	for _, column := range d.table.Columns {
+		i := slices.IndexFunc(d.columns, func(name string) bool { return strings.EqualFold(name, column.Name) })
+		if i < 0 {
+			return nil, mismatchf(`column %q of table %q does not exist: add it to the table, name the right one with the tag db:"…", or leave the field out with pando:"-"`, column.Name, d.name)
+		}
+		d.place = append(d.place, i)
+	}
+	return primary, nil
+}
+
+// checkKey refuses a key that may name two rows.
+func (d *description) checkKey(ctx context.Context, c *conn, primary []string) error {
+	key := d.table.Columns[d.table.Key].Name
+	if len(primary) == 1 && strings.EqualFold(primary[0], key) {
+		return nil
+	}
+	const sql = `SELECT 1 FROM pragma_index_list(?1) AS i
+		WHERE i."unique" AND NOT i.partial
+		AND (SELECT count(*) FROM pragma_index_info(i.name)) = 1
+		AND (SELECT name FROM pragma_index_info(i.name)) = ?2 COLLATE NOCASE`
+	err := c.queryRow(ctx, sql, nil, d.name, key)
+	if err == io.EOF {
+		return mismatchf("key column %q of table %q is neither the primary key nor unique: declare another key, or CREATE UNIQUE INDEX on it", key, d.name)
+	}
+	if err != nil {
+		return fmt.Errorf("describe table %q: %w", d.name, err)
+	}
+	return nil
+}
+
+// checkCollations refuses a key or link column whose equality in the database
+// is not that of its bytes.
+func (d *description) checkCollations(ctx context.Context, c *conn) error {
+	for _, i := range append([]int{d.table.Key}, d.table.Links...) {
+		column := d.columns[d.place[i]]
+		// A column of a compound select has the collation of its first arm.
+		sql := fmt.Sprintf(`WITH probe(value) AS MATERIALIZED (SELECT %s FROM %s WHERE 0 UNION ALL SELECT 'a')
+			SELECT value = 'A' OR value = 'a ' FROM probe`, quote(column), quote(d.name))
+		row := make([]driver.Value, 1)
+		err := c.queryRow(ctx, sql, row)
+		if err == nil && row[0] == int64(0) {
+			continue
+		}
+		if err != nil && !strings.Contains(err.Error(), "collation") {
+			return fmt.Errorf("describe table %q: %w", d.name, err)
+		}
+		return mismatchf("column %q of table %q does not have the collation BINARY, so its equality is not that of the key or link that it is declared as: rebuild the table without COLLATE on it", column, d.name)
+	}
+	return nil
+}
+
+// describeAll describes tables in order.
+func (c *conn) describeAll(ctx context.Context, tables []*schema.Table) ([]*description, error) {
+	all := make([]*description, len(tables))
+	var errs []error
+	for i, table := range tables {
+		d, err := c.describe(ctx, table)
+		if err != nil {
+			errs = append(errs, err)
+		}
+		all[i] = d
+	}
+	return all, errors.Join(errs...)
+}
+
+// quote quotes an identifier.
+func quote(name string) string {
+	return `"` + strings.ReplaceAll(name, `"`, `""`) + `"`
+}

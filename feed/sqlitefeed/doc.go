@@ -1,0 +1,67 @@
+// Package sqlitefeed follows and reads a SQLite database.
+//
+// # What it installs
+//
+// Setup adds three triggers to every declared table. They write one row per
+// changed row into the table pando_log, in the writer's own transaction, so
+// that raw SQL, bulk statements, cascades, the author's triggers and other
+// processes are all seen, and what is rolled back is not. The triggers use
+// plain INSERT statements only and work in any SQLite that an author's tools
+// may bring.
+//
+//	pando_log    seq, at, shape, op, old_0, new_0, old_1, new_1, …
+//	pando_shape  id, name, columns    what old_N and new_N of a log row are
+//	pando_meta   format, epoch, generation, trimmed
+//
+// The log's value columns have no type: SQLite keeps in them exactly what the
+// followed table holds, in the same storage class, without a text form in
+// between. All columns of a table are logged, so that versions of an app that
+// declare different columns agree on the triggers.
+//
+// One writer at a time makes the order of seq the order of commits, and the
+// rows that one read transaction finds a consistent cut: a poll delivers one
+// feed.Commit. seq is AUTOINCREMENT, so that numbers never come again.
+//
+// # Latency
+//
+// Source looks at PRAGMA data_version on a connection of its own, every
+// millisecond while there was a commit lately and every few milliseconds
+// otherwise. It looks at once when woken: by a commit hook of connections of
+// this process that the modernc driver opened, on Linux by a write of any
+// process to the write-ahead log, or by Wake.
+//
+// The hook is set when such a connection opens. A program that sets a commit
+// hook of its own afterwards replaces it and loses nothing but that hint. One
+// that sets its hook in a connection hook registered before this package was
+// initialised would lose its own; register it later.
+//
+// # Schema changes
+//
+// Rebuilding a table (create, copy, drop, rename: how SQLite migrations go)
+// silently removes its triggers, and changes made until they are back are in
+// no log. Source notices, puts them back, raises the log's generation and
+// tells its sink to start again. ALTER TABLE … DROP COLUMN fails on a table
+// with triggers that name the column: drop the table's three triggers
+// (pando_TABLE_insert, _update, _delete) in the same transaction; they come
+// back by themselves.
+//
+// # Limits
+//
+//   - The database is a file. It is switched to WAL mode.
+//   - INSERT OR REPLACE and UPDATE OR REPLACE that displace another row through
+//     a UNIQUE column fire no DELETE trigger, unless the writing connection
+//     has PRAGMA recursive_triggers=1. Set it wherever such statements are
+//     used, or write INSERT … ON CONFLICT … DO UPDATE, which is always seen.
+//     A REPLACE of the row with the same key is seen either way.
+//   - A value that its declared Go type cannot hold, like text in an int64, is
+//     read and fed as NULL, and logged as an error.
+//   - Writes by connections that bypass triggers are not seen: PRAGMA
+//     writable_schema, the backup API, replacing the file. Source starts anew
+//     when it notices that the file or its log was replaced.
+//
+// # Concurrency
+//
+// A Source is safe for concurrent use, and any number of processes may follow
+// one file. Any of them may trim the log; one that had fallen behind what was
+// trimmed starts again.
+package sqlitefeed

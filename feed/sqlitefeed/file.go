@@ -1,0 +1,145 @@
+package sqlitefeed
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+)
+
+// maxIdle is how many connections for snapshots stay open.
+const maxIdle = 4
+
+// file is the database file and the idle connections that read it. It is safe
+// for concurrent use.
+type file struct {
+	path string
+
+	// mu guards the rest.
+	mu   sync.Mutex
+	idle []*conn
+	// info tells the file from another one that takes its path.
+	info   os.FileInfo
+	closed bool
+}
+
+// locate asks the author's handle for its file.
+func locate(ctx context.Context, db *sql.DB) (*file, error) {
+	path, err := databasePath(ctx, db)
+	if err != nil {
+		return nil, err
+	}
+	if path == "" {
+		return nil, errors.New("the database is in memory, where no other connection can follow it: open a file, for tests one in t.TempDir()")
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("find the database file: %w", err)
+	}
+	return &file{path: path, info: info}, nil
+}
+
+func databasePath(ctx context.Context, db *sql.DB) (string, error) {
+	rows, err := db.QueryContext(ctx, "PRAGMA database_list")
+	if err != nil {
+		return "", fmt.Errorf("ask the database for its file: is it SQLite? %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var number int
+		var name, path sql.NullString
+		if err := rows.Scan(&number, &name, &path); err != nil {
+			return "", fmt.Errorf("ask the database for its file: %w", err)
+		}
+		if name.String == "main" {
+			return path.String, nil
+		}
+	}
+	return "", errors.Join(errors.New("ask the database for its file: it names none"), rows.Err())
+}
+
+// useWAL switches the database to WAL mode, in which readers and writers do
+// not wait for each other.
+func useWAL(ctx context.Context, c *conn) error {
+	row := make([]driver.Value, 1)
+	for {
+		err := c.queryRow(ctx, "PRAGMA journal_mode=WAL", row)
+		switch {
+		case err == nil && strings.EqualFold(row[0].(string), "wal"):
+			return nil
+		case err == nil:
+			return fmt.Errorf("switch the database to WAL mode: it stays in mode %v; is it on a network file system?", row[0])
+		case !passing(err) || ctx.Err() != nil:
+			return fmt.Errorf("switch the database to WAL mode: %w", err)
+		}
+	}
+}
+
+// acquire returns a connection to read with, which release takes back.
+func (f *file) acquire(ctx context.Context) (*conn, error) {
+	f.mu.Lock()
+	if f.closed {
+		f.mu.Unlock()
+		return nil, errClosed
+	}
+	if n := len(f.idle); n > 0 {
+		c := f.idle[n-1]
+		f.idle = f.idle[:n-1]
+		f.mu.Unlock()
+		return c, nil
+	}
+	f.mu.Unlock()
+	return openConn(ctx, f.path, true)
+}
+
+// release keeps c for the next acquire, unless it failed or enough are idle.
+func (f *file) release(c *conn, failure error) {
+	f.mu.Lock()
+	keep := failure == nil && !f.closed && len(f.idle) < maxIdle
+	if keep {
+		f.idle = append(f.idle, c)
+	}
+	f.mu.Unlock()
+	if !keep {
+		c.close()
+	}
+}
+
+// replaced tells whether another file has taken the path, and from then on
+// reads that one. A connection that is in use goes on with the file that it
+// opened.
+func (f *file) replaced() (bool, error) {
+	info, err := os.Stat(f.path)
+	if err != nil {
+		return false, fmt.Errorf("find the database file: %w", err)
+	}
+	f.mu.Lock()
+	same := os.SameFile(f.info, info)
+	var stale []*conn
+	if !same {
+		f.info, stale, f.idle = info, f.idle, nil
+	}
+	f.mu.Unlock()
+	return !same, closeAll(stale)
+}
+
+func (f *file) close() error {
+	f.mu.Lock()
+	f.closed = true
+	idle := f.idle
+	f.idle = nil
+	f.mu.Unlock()
+	return closeAll(idle)
+}
+
+func closeAll(conns []*conn) error {
+	var errs []error
+	for _, c := range conns {
+		errs = append(errs, c.close())
+	}
+	return errors.Join(errs...)
+}

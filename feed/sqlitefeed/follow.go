@@ -1,0 +1,176 @@
+package sqlitefeed
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/pando-sync/pando/feed"
+	"github.com/pando-sync/pando/schema"
+)
+
+const (
+	// patience is how long a declared table, or the file, may be missing
+	// before Run gives up: a migration or a restore may be half done.
+	patience = 10 * time.Second
+	// retryAfter is the pause after an error that passes.
+	retryAfter = 20 * time.Millisecond
+	// fileCheck is how often the file is compared with the one that is open.
+	fileCheck = time.Second
+)
+
+// follower is one Run: it polls the log and feeds the sink.
+type follower struct {
+	source *Source
+	file   *file
+	tables []*schema.Table
+	sink   feed.Sink
+
+	conn *conn
+	// dataVersion and schemaVersion are those of the last poll that succeeded,
+	// -1 when everything must be looked at.
+	dataVersion, schemaVersion int64
+	decoder                    *decoder
+	// epoch is that of the last Start, empty before the first.
+	epoch string
+	last  feed.Position
+	// reason is why continuity is about to be lost, where more is known than
+	// the log tells.
+	reason string
+	// position is last for the trimmer.
+	position atomic.Uint64
+
+	pace      pace
+	nextCheck time.Time
+	// failing is when the current run of errors began, zero without one.
+	failing time.Time
+}
+
+// Run implements feed.Source. It also trims the log.
+func (s *Source) Run(ctx context.Context, sink feed.Sink) error {
+	f, tables, err := s.ready()
+	if err != nil {
+		return err
+	}
+	r := &follower{source: s, file: f, tables: tables, sink: sink}
+	if err := r.open(ctx); err != nil {
+		return fmt.Errorf("follow the database: %w", err)
+	}
+	defer func() { r.conn.close() }()
+
+	ctx, cancel := context.WithCancel(ctx)
+	var helpers sync.WaitGroup
+	defer helpers.Wait()
+	defer cancel()
+	helpers.Go(func() { s.trimUntil(ctx, f, &r.position) })
+	helpers.Go(func() { watchWrites(ctx, f.path+"-wal", r.pace.hint()) })
+
+	if err := r.loop(ctx); err != nil {
+		return fmt.Errorf("follow the database: %w", err)
+	}
+	return nil
+}
+
+// loop polls until ctx ends or an error does not pass.
+func (r *follower) loop(ctx context.Context) error {
+	for {
+		moved, err := r.look(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			if err := r.endure(ctx, err); err != nil {
+				return err
+			}
+			continue
+		}
+		r.recovered()
+		r.pace.wait(ctx, r.source.wake, moved)
+	}
+}
+
+// look polls once, on the right file.
+func (r *follower) look(ctx context.Context) (moved bool, err error) {
+	if now := time.Now(); now.After(r.nextCheck) {
+		if err := r.checkFile(ctx); err != nil {
+			return false, err
+		}
+		r.nextCheck = now.Add(fileCheck)
+	}
+	return r.poll(ctx)
+}
+
+// open opens the connection that polls.
+func (r *follower) open(ctx context.Context) (err error) {
+	r.dataVersion, r.schemaVersion = -1, -1
+	r.conn, err = openConn(ctx, r.file.path, true)
+	return err
+}
+
+// checkFile starts anew on another file that took the place of the open one.
+func (r *follower) checkFile(ctx context.Context) error {
+	replaced, err := r.file.replaced()
+	if !replaced || err != nil {
+		return err
+	}
+	old := r.conn
+	if err := r.open(ctx); err != nil {
+		r.conn = old
+		return err
+	}
+	old.close()
+	r.reason = "the database file was replaced"
+	return r.repair(ctx, true)
+}
+
+// repair puts the log and its triggers back in place.
+func (r *follower) repair(ctx context.Context, restored bool) error {
+	c, err := openConn(ctx, r.file.path, false)
+	if err != nil {
+		return err
+	}
+	err = useWAL(ctx, c)
+	if err == nil {
+		err = install(ctx, c, r.tables, restored)
+	}
+	if e := c.close(); err == nil {
+		err = e
+	}
+	r.dataVersion = -1
+	return err
+}
+
+// endure waits before the next attempt after an error that may pass, and
+// returns one that does not.
+func (r *follower) endure(ctx context.Context, err error) error {
+	var undeclared *mismatch
+	limited := errors.As(err, &undeclared) || errors.Is(err, fs.ErrNotExist)
+	if !limited && !passing(err) {
+		return err
+	}
+	if r.failing.IsZero() {
+		r.failing = time.Now()
+		r.source.log.Warn("the database cannot be followed for now; trying again", "error", err)
+	}
+	if limited && time.Since(r.failing) > patience {
+		return err
+	}
+	timer := time.NewTimer(retryAfter)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+	return nil
+}
+
+func (r *follower) recovered() {
+	if !r.failing.IsZero() {
+		r.source.log.Info("the database is followed again", "after", time.Since(r.failing))
+		r.failing = time.Time{}
+	}
+}

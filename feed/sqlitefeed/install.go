@@ -1,0 +1,221 @@
+package sqlitefeed
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql/driver"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strconv"
+
+	"github.com/pando-sync/pando/schema"
+)
+
+// format is the version of what is installed.
+const format = 1
+
+// Statements that create what is installed besides triggers. The log's value
+// columns are added as wide as the widest followed table needs.
+const (
+	createMeta = `CREATE TABLE pando_meta (
+	id INTEGER PRIMARY KEY CHECK (id = 1),
+	format INTEGER NOT NULL,
+	epoch TEXT NOT NULL,
+	generation INTEGER NOT NULL,
+	trimmed INTEGER NOT NULL
+)`
+	createShape = `CREATE TABLE pando_shape (
+	id INTEGER PRIMARY KEY,
+	name TEXT NOT NULL,
+	columns TEXT NOT NULL,
+	UNIQUE (name, columns)
+)`
+	createLog = `CREATE TABLE pando_log (
+	seq INTEGER PRIMARY KEY AUTOINCREMENT,
+	at INTEGER NOT NULL DEFAULT (CAST(strftime('%s', 'now') AS INTEGER)),
+	shape INTEGER NOT NULL,
+	op INTEGER NOT NULL
+)`
+)
+
+// install puts in place whatever is missing or differs, in one write
+// transaction; it writes nothing when all is in place. Triggers that were put
+// back raise the log's generation, because changes may have gone unlogged;
+// restored does so by itself.
+func install(ctx context.Context, c *conn, tables []*schema.Table, restored bool) error {
+	if !restored {
+		if err := c.begin(ctx); err != nil {
+			return err
+		}
+		ready, err := inPlace(ctx, c, tables)
+		if e := c.end(); err == nil {
+			err = e
+		}
+		if ready || err != nil {
+			return err
+		}
+	}
+	return c.write(ctx, func() error {
+		created, err := createTables(ctx, c)
+		if err != nil {
+			return err
+		}
+		descriptions, err := c.describeAll(ctx, tables)
+		if err != nil {
+			return err
+		}
+		changed := restored
+		for _, d := range descriptions {
+			replaced, err := installTriggers(ctx, c, d)
+			if err != nil {
+				return fmt.Errorf("install triggers on table %q: %w", d.name, err)
+			}
+			changed = changed || replaced
+		}
+		if created || !changed {
+			return nil
+		}
+		return c.exec(ctx, "UPDATE pando_meta SET generation = generation + 1")
+	})
+}
+
+// inPlace tells whether everything that tables need is installed. It reads
+// within the caller's transaction.
+func inPlace(ctx context.Context, c *conn, tables []*schema.Table) (bool, error) {
+	if ok, err := hasLog(ctx, c); !ok || err != nil {
+		return false, err
+	}
+	descriptions, err := c.describeAll(ctx, tables)
+	if err != nil {
+		return false, err
+	}
+	for _, d := range descriptions {
+		shape, err := findShape(ctx, c, d)
+		if err == io.EOF {
+			return false, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		for _, t := range d.triggers(shape) {
+			if same, err := hasTrigger(ctx, c, t); !same || err != nil {
+				return false, err
+			}
+		}
+	}
+	return true, nil
+}
+
+// hasLog tells whether the log and its meta row exist in our format.
+func hasLog(ctx context.Context, c *conn) (bool, error) {
+	row := make([]driver.Value, 1)
+	const sql = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN ('pando_meta', 'pando_shape', 'pando_log')"
+	if err := c.queryRow(ctx, sql, row); err != nil || row[0] != int64(3) {
+		return false, err
+	}
+	err := c.queryRow(ctx, "SELECT format FROM pando_meta", row)
+	if err == io.EOF {
+		return false, nil
+	}
+	if err == nil && row[0] != int64(format) {
+		return false, mismatchf("the database's change log has format %v and this program writes %d: run the release of Pando that wrote it, or drop pando_log, pando_shape and pando_meta", row[0], format)
+	}
+	return err == nil, err
+}
+
+// createTables makes the log anew, with a new epoch, unless it is whole.
+func createTables(ctx context.Context, c *conn) (created bool, err error) {
+	if ok, err := hasLog(ctx, c); ok || err != nil {
+		return false, err
+	}
+	random := make([]byte, 8)
+	rand.Read(random)
+	for _, sql := range []string{
+		"DROP TABLE IF EXISTS pando_meta", createMeta,
+		"DROP TABLE IF EXISTS pando_shape", createShape,
+		"DROP TABLE IF EXISTS pando_log", createLog,
+		fmt.Sprintf("INSERT INTO pando_meta VALUES (1, %d, '%s', 1, 0)", format, hex.EncodeToString(random)),
+	} {
+		if err := c.exec(ctx, sql); err != nil {
+			return false, fmt.Errorf("create the change log: %w", err)
+		}
+	}
+	return true, nil
+}
+
+// installTriggers puts d's triggers in place and tells whether one of them
+// was missing or differed.
+func installTriggers(ctx context.Context, c *conn, d *description) (replaced bool, err error) {
+	if err := widenLog(ctx, c, len(d.columns)); err != nil {
+		return false, err
+	}
+	if err := c.exec(ctx, "INSERT OR IGNORE INTO pando_shape (name, columns) VALUES (?, ?)", d.name, columnList(d)); err != nil {
+		return false, err
+	}
+	shape, err := findShape(ctx, c, d)
+	if err != nil {
+		return false, err
+	}
+	for _, t := range d.triggers(shape) {
+		same, err := hasTrigger(ctx, c, t)
+		if err != nil {
+			return false, err
+		}
+		if same {
+			continue
+		}
+		replaced = true
+		if err := c.exec(ctx, "DROP TRIGGER IF EXISTS "+quote(t.name)); err != nil {
+			return false, err
+		}
+		if err := c.exec(ctx, t.sql); err != nil {
+			return false, err
+		}
+	}
+	return replaced, nil
+}
+
+// widenLog adds the value columns that a table of n columns needs.
+func widenLog(ctx context.Context, c *conn, n int) error {
+	row := make([]driver.Value, 1)
+	const sql = "SELECT count(*) FROM pragma_table_info('pando_log') WHERE substr(name, 1, 4) = 'new_'"
+	if err := c.queryRow(ctx, sql, row); err != nil {
+		return err
+	}
+	for i := int(row[0].(int64)); i < n; i++ {
+		for _, side := range [...]string{"old_", "new_"} {
+			if err := c.exec(ctx, "ALTER TABLE pando_log ADD COLUMN "+side+strconv.Itoa(i)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// hasTrigger tells whether t stands in the database word for word.
+func hasTrigger(ctx context.Context, c *conn, t trigger) (bool, error) {
+	row := make([]driver.Value, 1)
+	err := c.queryRow(ctx, "SELECT sql FROM sqlite_schema WHERE type = 'trigger' AND name = ? COLLATE NOCASE", row, t.name)
+	if err == io.EOF {
+		return false, nil
+	}
+	return err == nil && row[0] == t.sql, err
+}
+
+// findShape returns the id of d's columns, or io.EOF.
+func findShape(ctx context.Context, c *conn, d *description) (int64, error) {
+	row := make([]driver.Value, 1)
+	err := c.queryRow(ctx, "SELECT id FROM pando_shape WHERE name = ? AND columns = ?", row, d.name, columnList(d))
+	if err != nil {
+		return 0, err
+	}
+	return row[0].(int64), nil
+}
+
+// columnList is how a shape stores the names of d's columns.
+func columnList(d *description) string {
+	list, _ := json.Marshal(d.columns) // strings always marshal
+	return string(list)
+}

@@ -1,0 +1,146 @@
+package sqlitefeed
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"io"
+
+	"github.com/pando-sync/pando/feed"
+)
+
+// found is what one poll's read transaction saw.
+type found struct {
+	meta   meta
+	schema int64
+	// restart is why the sink must start again, empty when it need not.
+	restart string
+	changes []feed.Change
+}
+
+// errRepair tells that the log or its triggers are not in place.
+var errRepair = errors.New("the change log is not in place")
+
+// errRestored tells that the log went back to before what was read.
+var errRestored = errors.New("the database was restored to an earlier state")
+
+// poll looks once for commits and feeds them to the sink, after the read
+// transaction has ended. It tells whether there were any.
+func (r *follower) poll(ctx context.Context) (moved bool, err error) {
+	// The version is read before the transaction: a commit in between is read
+	// with this poll and costs the next one a look in vain.
+	version, err := r.conn.number(ctx, "PRAGMA data_version")
+	if err != nil || version == r.dataVersion {
+		return false, err
+	}
+	seen, err := r.readLog(ctx)
+	switch {
+	case err == errRepair:
+		r.reason = "a followed table was rebuilt, or the triggers on it were removed or replaced"
+		return true, r.repair(ctx, false)
+	case err == errRestored:
+		r.reason = err.Error()
+		return true, r.repair(ctx, true)
+	case err != nil:
+		return false, err
+	}
+	r.dataVersion, r.schemaVersion = version, seen.schema
+	return r.deliver(seen), nil
+}
+
+// deliver feeds the sink and tells whether the feed moved.
+func (r *follower) deliver(seen *found) bool {
+	head := seen.meta.head
+	switch {
+	case seen.restart != "":
+		r.sink.Start(seen.meta.epoch, head, seen.restart)
+	case head == r.last:
+		return false
+	case len(seen.changes) == 0:
+		r.sink.Advance(head)
+	default:
+		r.sink.Commit(&feed.Commit{Position: head, Changes: seen.changes})
+	}
+	r.epoch, r.last, r.reason = seen.meta.epoch, head, ""
+	r.position.Store(uint64(head))
+	return true
+}
+
+// readLog reads, in one transaction, what happened since the last poll.
+func (r *follower) readLog(ctx context.Context) (seen *found, err error) {
+	if err := r.conn.begin(ctx); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if e := r.conn.end(); err == nil {
+			err = e
+		}
+	}()
+	seen = &found{}
+	if seen.schema, err = r.conn.number(ctx, "PRAGMA schema_version"); err != nil {
+		return nil, err
+	}
+	if seen.schema != r.schemaVersion {
+		if err := r.checkSchema(ctx); err != nil {
+			return nil, err
+		}
+	}
+	seen.meta, err = readMeta(ctx, r.conn)
+	if errors.Is(err, io.EOF) {
+		return nil, errRepair
+	}
+	if err != nil {
+		return nil, err
+	}
+	if seen.restart, err = r.broken(seen.meta); seen.restart != "" || err != nil {
+		return seen, err
+	}
+	if seen.meta.head > r.last {
+		seen.changes, err = r.decoder.changes(ctx, r.conn, r.last)
+	}
+	return seen, err
+}
+
+// checkSchema makes sure that all is in place in a schema not seen before,
+// and reads what the log's rows mean in it.
+func (r *follower) checkSchema(ctx context.Context) error {
+	ok, err := inPlace(ctx, r.conn, r.tables)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return errRepair
+	}
+	if r.decoder != nil {
+		r.conn.forget(r.decoder.sql)
+	}
+	r.decoder, err = newDecoder(ctx, r.conn, r.source, r.tables)
+	return err
+}
+
+// broken tells why the log does not continue what the sink knows.
+func (r *follower) broken(m meta) (reason string, err error) {
+	switch {
+	case r.epoch == "":
+		return "following begins", nil
+	case m.epoch != r.epoch && r.reason != "":
+		return r.reason, nil
+	case m.epoch != r.epoch:
+		return "the change log was begun anew or its triggers replaced", nil
+	case m.trimmed > r.last:
+		return "the change log was trimmed past what was read", nil
+	case m.head < r.last:
+		return "", errRestored
+	}
+	return "", nil
+}
+
+// number reads one integer.
+func (c *conn) number(ctx context.Context, sql string) (int64, error) {
+	var row [1]driver.Value
+	if err := c.queryRow(ctx, sql, row[:]); err != nil {
+		return 0, err
+	}
+	n, _ := row[0].(int64)
+	return n, nil
+}
