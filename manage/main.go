@@ -1,0 +1,94 @@
+package manage
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// Config declares an app's binary.
+type Config struct {
+	// Name is the binary's name in messages.
+	Name string
+	// DB is the default of --db; Name + ".db" when it is empty.
+	DB string
+	// Static is the default of --static.
+	Static string
+	// Open makes the project of one run, before every command.
+	Open func(ctx context.Context, s Settings) (*Project, error)
+}
+
+// Main runs the command that the program's arguments name, and exits. It sets
+// slog's default to the logger of Settings. An interrupt or SIGTERM ends the
+// command in good order, a second one at once.
+func Main(c Config) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
+	slog.SetDefault(log)
+	os.Exit(run(&environment{
+		ctx: ctx, config: c, log: log, stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
+	}, os.Args[1:]))
+}
+
+// environment is what a command has from outside.
+type environment struct {
+	ctx            context.Context //nolint:containedctx // one environment is one run of one command
+	config         Config
+	log            *slog.Logger
+	stdin          io.Reader
+	stdout, stderr io.Writer
+}
+
+// commands is the grammar of the command line.
+type commands struct {
+	DB string `default:"${db}" env:"PANDO_DB" help:"Database file or data source name." name:"db" placeholder:"FILE"`
+
+	Runserver  runserver  `cmd:"" help:"Migrate, seed an empty database, and serve."`
+	Migrate    migrate    `cmd:"" help:"Bring the database up to date, and stop."`
+	Createuser createuser `cmd:"" help:"Create a user."`
+}
+
+// run is Main without the process around it.
+func run(env *environment, args []string) int {
+	if err := dispatch(env, args); err != nil {
+		fmt.Fprintf(env.stderr, "%s: %v\n", env.config.Name, err)
+		return 1
+	}
+	return 0
+}
+
+func dispatch(env *environment, args []string) error {
+	var c commands
+	helped := false
+	parser, err := kong.New(&c,
+		kong.Name(env.config.Name),
+		kong.Writers(env.stdout, env.stderr),
+		kong.Exit(func(int) { helped = true }), // --help asks to end the program
+		kong.Vars{"db": defaultDB(env.config), "static": env.config.Static},
+	)
+	if err != nil {
+		return fmt.Errorf("read grammar: %w", err)
+	}
+	command, err := parser.Parse(args)
+	if helped {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("%w (--help shows what there is)", err)
+	}
+	return command.Run(env, &c)
+}
+
+func defaultDB(c Config) string {
+	if c.DB == "" {
+		return c.Name + ".db"
+	}
+	return c.DB
+}
