@@ -24,11 +24,13 @@
 //
 // # Latency
 //
-// Source looks at PRAGMA data_version on a connection of its own, every
-// millisecond while there was a commit lately and every few milliseconds
-// otherwise. It looks at once when woken: by a commit hook of connections of
-// this process that the modernc driver opened, on Linux by a write of any
-// process to the write-ahead log, or by Wake.
+// Source looks at PRAGMA data_version on a connection of its own: every
+// millisecond while there was a commit lately, every four milliseconds
+// otherwise. On Linux it is told of every write to the write-ahead log, by any
+// process, looks then, and much more seldom otherwise; where commits turn out
+// to come without being told, it goes back to looking often. A commit in this
+// process through the modernc driver is announced by a commit hook, and Wake
+// announces one through any other.
 //
 // The hook is set when such a connection opens. A program that sets a commit
 // hook of its own afterwards replaces it and loses nothing but that hint. One

@@ -67,7 +67,10 @@ func (s *Source) Run(ctx context.Context, sink feed.Sink) error {
 	defer helpers.Wait()
 	defer cancel()
 	helpers.Go(func() { s.trimUntil(ctx, f, &r.position) })
-	helpers.Go(func() { watchWrites(ctx, f.path+"-wal", r.pace.hint()) })
+	if hints, wait, err := watchWrites(ctx, f.path+"-wal"); err == nil {
+		r.pace.written = hints
+		helpers.Go(wait)
+	}
 
 	if err := r.loop(ctx); err != nil {
 		return fmt.Errorf("follow the database: %w", err)

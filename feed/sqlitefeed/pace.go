@@ -8,12 +8,19 @@ import (
 
 // How often the database is looked at.
 const (
-	// idleLook is the interval when nothing happened lately.
-	idleLook = 4 * time.Millisecond
-	// busyLook is the interval within busyFor of a commit or a hint. Timers
-	// of an idle process are no finer than a millisecond.
+	// busyLook is the interval shortly after a commit or a hint. Timers of an
+	// idle process are no finer than a millisecond.
 	busyLook = time.Millisecond
+	// Without trust in hints, looking often is what finds a commit.
+	idleLook = 4 * time.Millisecond
 	busyFor  = time.Second
+	// With it, looking only guards against a hint that fails to come.
+	trustedLook    = 25 * time.Millisecond
+	trustedBusyFor = 50 * time.Millisecond
+	// Trust ends with this many commits in a row that no hint announced
+	// within hintWindow.
+	missesAllowed = 3
+	hintWindow    = 100 * time.Millisecond
 	// A hint comes shortly before the commit that it announces is visible:
 	// these are how long to look without a pause. A commit hook runs before
 	// the log is written; the log's write is nearly the end.
@@ -21,23 +28,19 @@ const (
 	writeSpin = 80 * time.Microsecond
 )
 
-// pace decides when to look next. Used by one goroutine, but for hint.
+// pace decides when to look next. Used by one goroutine.
 //
-//	idle ──hint──► spinning ──spin over──► busy ──busyFor──► idle
+//	idle ──hint──► spinning ──spin over──► busy ──time over──► idle
 //	  └──commit seen──► busy ◄──commit seen──┘
 type pace struct {
-	// written holds at most one hint that a process writes the log.
-	written            chan struct{}
-	spinUntil, busyEnd time.Time
-	timer              *time.Timer
-}
+	// written gives a hint whenever a process writes the write-ahead log; nil
+	// where that cannot be watched.
+	written <-chan struct{}
 
-// hint returns the channel that takes hints of writes.
-func (p *pace) hint() chan<- struct{} {
-	if p.written == nil {
-		p.written = make(chan struct{}, 1)
-	}
-	return p.written
+	spinUntil, busyEnd, lastHint time.Time
+	// missed counts the latest commits that no hint announced.
+	missed int
+	timer  *time.Timer
 }
 
 // wait returns when it is time to look, or ctx ended. moved tells whether the
@@ -45,32 +48,62 @@ func (p *pace) hint() chan<- struct{} {
 func (p *pace) wait(ctx context.Context, wake <-chan struct{}, moved bool) {
 	now := time.Now()
 	if moved {
-		p.spinUntil, p.busyEnd = time.Time{}, now.Add(busyFor)
+		p.found(now)
 	}
 	if now.Before(p.spinUntil) && ctx.Err() == nil {
 		runtime.Gosched()
 		return
 	}
-	delay := idleLook
-	if now.Before(p.busyEnd) {
-		delay = busyLook
-	}
-	if p.timer == nil {
-		p.timer = time.NewTimer(delay)
-	} else {
-		p.timer.Reset(delay)
-	}
+	p.setTimer(p.interval(now))
 	select {
 	case <-ctx.Done():
 	case <-p.timer.C:
 	case <-wake:
-		p.spin(hookSpin)
+		p.hinted(hookSpin)
 	case <-p.written:
-		p.spin(writeSpin)
+		p.hinted(writeSpin)
 	}
 }
 
-func (p *pace) spin(d time.Duration) {
+// trusts tells whether every commit is announced by a hint.
+func (p *pace) trusts() bool { return p.written != nil && p.missed < missesAllowed }
+
+func (p *pace) found(now time.Time) {
+	if now.Sub(p.lastHint) > hintWindow {
+		p.missed++
+	}
+	p.spinUntil = time.Time{}
+	p.stayBusy(now)
+}
+
+func (p *pace) hinted(spin time.Duration) {
 	now := time.Now()
-	p.spinUntil, p.busyEnd = now.Add(d), now.Add(busyFor)
+	p.lastHint, p.missed = now, 0
+	p.spinUntil = now.Add(spin)
+	p.stayBusy(now)
+}
+
+func (p *pace) stayBusy(now time.Time) {
+	p.busyEnd = now.Add(busyFor)
+	if p.trusts() {
+		p.busyEnd = now.Add(trustedBusyFor)
+	}
+}
+
+func (p *pace) interval(now time.Time) time.Duration {
+	switch {
+	case now.Before(p.busyEnd):
+		return busyLook
+	case p.trusts():
+		return trustedLook
+	}
+	return idleLook
+}
+
+func (p *pace) setTimer(d time.Duration) {
+	if p.timer == nil {
+		p.timer = time.NewTimer(d)
+	} else {
+		p.timer.Reset(d)
+	}
 }

@@ -2,7 +2,13 @@
 
 package sqlitefeed
 
-import "context"
+import (
+	"context"
+	"errors"
+)
 
-// watchWrites has no cheap means here; the poll's interval is the latency.
-func watchWrites(context.Context, string, chan<- struct{}) {}
+// watchWrites has no cheap means on this system; looking often takes its
+// place.
+func watchWrites(context.Context, string) (hints <-chan struct{}, wait func(), err error) {
+	return nil, nil, errors.ErrUnsupported
+}
