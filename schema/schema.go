@@ -95,8 +95,10 @@ type Layer struct {
 	// Path names the layer from the root in wire names: "", "lists",
 	// "lists.cards".
 	Path string
-	// Name is the relation's wire name in the parent; empty for the root.
-	Name     string
+	// Name is the relation's wire name in the parent, GoName the field's there;
+	// both are empty for the root.
+	Name, GoName string
+
 	Type     *Type
 	Parent   *Layer
 	Relation Relation

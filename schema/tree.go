@@ -121,7 +121,7 @@ func (b *builder) branch(parent *Layer, f *fieldDecl, goPath []string, above []r
 	if err != nil {
 		return nil, err
 	}
-	l := b.add(&Layer{Path: f.wire, Name: f.wire, Type: typ, Parent: parent, Relation: e.relation})
+	l := b.add(&Layer{Path: f.wire, Name: f.wire, GoName: f.goName, Type: typ, Parent: parent, Relation: e.relation})
 	if parent.Path != "" {
 		l.Path = parent.Path + "." + f.wire
 	}
