@@ -1,0 +1,84 @@
+import type { Kind } from './model.js'
+
+/** A value as it came in a frame. */
+export type Value = unknown
+
+/** Negative when `a` comes first, positive when `b` does, 0 when they are equal. */
+export type Compare<T> = (a: T, b: T) => number
+
+/**
+ * The order of a column's values as the server compares them: null first,
+ * false before true, numbers by size, all else by the bytes of its UTF-8.
+ */
+export function compareKind(kind: Kind): Compare<Value> {
+  const compare = comparers[kind]
+  return (a, b) => {
+    if (a === b) return 0
+    if (a === null || b === null) return a === null ? -1 : 1
+    return compare(a, b)
+  }
+}
+
+const comparers: Readonly<Record<Kind, Compare<Value>>> = {
+  bool: compareNumbers,
+  int: compareInts,
+  float: compareNumbers,
+  text: compareText,
+  uuid: compareText,
+  time: compareText,
+  bytes: (a, b) => compareText(base64Order(a), base64Order(b)),
+  json: (a, b) => compareText(canonicalJSON(a), canonicalJSON(b)),
+}
+
+function compareNumbers(a: Value, b: Value): number {
+  return Number(a) - Number(b)
+}
+
+/** Integers are numbers, or strings of digits without leading zeros. */
+function compareInts(a: Value, b: Value): number {
+  if (typeof a === 'number' && typeof b === 'number') return a - b
+  const x = String(a)
+  const y = String(b)
+  const negative = x.startsWith('-')
+  if (negative !== y.startsWith('-')) return negative ? -1 : 1
+  const size = x.length - y.length || (x < y ? -1 : x > y ? 1 : 0)
+  return negative ? -size : size
+}
+
+/**
+ * JavaScript compares UTF-16 units, whose order differs from that of UTF-8
+ * only between surrogates and U+E000 to U+FFFF.
+ */
+function compareText(a: Value, b: Value): number {
+  const x = String(a)
+  const y = String(b)
+  const end = Math.min(x.length, y.length)
+  for (let i = 0; i < end; i++) {
+    const u = x.charCodeAt(i)
+    const w = y.charCodeAt(i)
+    if (u !== w) return codePointRank(u) - codePointRank(w)
+  }
+  return x.length - y.length
+}
+
+function codePointRank(unit: number): number {
+  return unit < 0xd800 ? unit : unit < 0xe000 ? unit + 0x10000 : unit
+}
+
+const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
+
+/** Base64 with each digit replaced by one that sorts as the bytes do. */
+function base64Order(value: Value): string {
+  let out = ''
+  for (const digit of String(value)) {
+    if (digit !== '=') out += String.fromCharCode(alphabet.indexOf(digit))
+  }
+  return out
+}
+
+function canonicalJSON(value: Value): string {
+  if (Array.isArray(value)) return `[${value.map(canonicalJSON).join()}]`
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value)
+  const members = Object.entries(value).sort(([a], [b]) => compareText(a, b))
+  return `{${members.map(([k, v]) => `${JSON.stringify(k)}:${canonicalJSON(v)}`).join()}}`
+}

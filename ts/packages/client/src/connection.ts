@@ -1,0 +1,165 @@
+import { Backoff } from './backoff.js'
+import { Listeners } from './listeners.js'
+import { followPage } from './page.js'
+import { Session, type SessionEvents, type SocketLike } from './session.js'
+import { afterClose, transitions, type ConnectionEvent, type ConnectionStatus } from './states.js'
+import { fetchToken, type GetToken } from './token.js'
+
+/** What the connection needs of the client, beside what sessions tell it. */
+export interface ConnectionEvents extends Omit<SessionEvents, 'lost'> {
+  /** The session is over; what was asked on it has been told so. */
+  down(): void
+  /** The server refused for good. */
+  refused(code: number, reason: string): void
+}
+
+/**
+ * Keeps one session standing: asks for the token, dials, waits and dials
+ * again. `states.ts` says what follows on what.
+ */
+export class Connection {
+  status: ConnectionStatus = 'idle'
+  /** The session from its opening to its end; identified while `online`. */
+  session: Session | undefined
+  private readonly dialSocket: () => SocketLike
+  private readonly getToken: GetToken | undefined
+  private readonly events: ConnectionEvents
+  private readonly listeners = new Listeners()
+  private readonly backoff = new Backoff()
+  private readonly unfollow: () => void
+  private timer: ReturnType<typeof setTimeout> | undefined
+  /** Counts attempts, so that a token that comes late finds its attempt gone. */
+  private attempt = 0
+  private token = ''
+  private rejected = false
+  private disposed = false
+
+  constructor(dialSocket: () => SocketLike, getToken: GetToken | undefined, events: ConnectionEvents) {
+    this.dialSocket = dialSocket
+    this.getToken = getToken
+    this.events = events
+    this.unfollow = followPage({
+      wake: () => {
+        this.wake()
+      },
+      hide: () => {
+        this.hide()
+      },
+    })
+  }
+
+  subscribe(listener: () => void): () => void {
+    return this.listeners.add(listener)
+  }
+
+  /** Connects if nothing has been tried yet. */
+  start(): void {
+    if (this.status === 'idle') this.authenticate()
+  }
+
+  /** Starts over with a token asked for anew, whatever went before. */
+  authenticate(): void {
+    if (this.disposed) return
+    this.rejected = false
+    this.session?.end(1006, 'authenticate')
+    this.move('dial')
+    this.dial()
+  }
+
+  /** Ends the connection for good. */
+  close(): void {
+    this.disposed = true
+    this.unfollow()
+    this.move('close')
+    this.abandon()
+    this.session?.end(1006, 'closed')
+  }
+
+  private move(event: ConnectionEvent): void {
+    const next = transitions[this.status][event]
+    if (next === this.status) return
+    this.status = next
+    this.listeners.notify()
+  }
+
+  private abandon(): void {
+    clearTimeout(this.timer)
+    this.attempt++
+  }
+
+  private dial(): void {
+    this.abandon()
+    if (this.getToken === undefined) {
+      this.open('')
+      return
+    }
+    const { attempt } = this
+    fetchToken(this.getToken, { rejected: this.rejected }, (result) => {
+      if (attempt !== this.attempt) return
+      if ('error' in result) this.withoutToken(result.error)
+      else if (this.rejected && (result.token === '' || result.token === this.token)) this.move('reject')
+      else this.open(result.token)
+    })
+  }
+
+  /** The network may be what is missing: a token that was good is tried once more. */
+  private withoutToken(error: unknown): void {
+    console.error('pando: getToken failed', error)
+    if (this.token !== '' && !this.rejected) this.open(this.token)
+    else this.move('reject')
+  }
+
+  private open(token: string): void {
+    this.token = token
+    this.session = new Session(this.dialSocket(), token === '' ? undefined : token, {
+      ...this.events,
+      ready: () => {
+        this.ready()
+      },
+      lost: (code, reason) => {
+        this.lost(code, reason)
+      },
+    })
+  }
+
+  private ready(): void {
+    this.backoff.connected()
+    this.rejected = false
+    this.move('ready')
+    this.events.ready()
+  }
+
+  private lost(code: number, reason: string): void {
+    this.session = undefined
+    this.events.down()
+    let next = afterClose(code)
+    // A token may have run out: ask once for another before asking the user.
+    if (next === 'reject' && this.getToken !== undefined && !this.rejected) {
+      this.rejected = true
+      next = 'drop'
+    }
+    this.move(next)
+    if (this.status === 'reconnecting') this.schedule()
+    else if (next === 'refuse') this.events.refused(code, reason)
+    this.events.flush()
+  }
+
+  private schedule(): void {
+    this.abandon()
+    const wait = this.backoff.next(this.rejected)
+    this.timer = setTimeout(() => {
+      this.dial()
+    }, wait)
+  }
+
+  private wake(): void {
+    if (this.session !== undefined) this.session.probe()
+    else if (this.status === 'reconnecting') this.dial()
+  }
+
+  /** A socket that is open keeps the page out of the back/forward cache. */
+  private hide(): void {
+    this.session?.end(1006, 'page hidden')
+    if (this.status === 'reconnecting') this.abandon()
+  }
+}

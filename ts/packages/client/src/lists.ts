@@ -1,0 +1,175 @@
+import type { Compare } from './compare.js'
+import type { Shape } from './shape.js'
+import { keyOf, type Instance, type Row } from './table.js'
+
+const none: readonly Instance[] = Object.freeze([])
+
+/** The rows of one parent, in order, and the array that was shown of them. */
+interface List {
+  readonly rows: Row[]
+  /** What was handed out last; never mutated. */
+  shown: readonly (Instance | undefined)[] | undefined
+  /** A copy of `shown` that follows `rows` place by place until the next read. */
+  draft: (Instance | undefined)[] | undefined
+  /** Rows whose instance must be looked up again. */
+  dirty: Row[]
+}
+
+/**
+ * The has-many and has-one lists of one child shape by one link: the rows of
+ * each parent, kept sorted. Placing a row is a binary search, never a sort.
+ */
+export class ListIndex {
+  readonly shape: Shape
+  /** The field of the child that holds the parent's key. */
+  readonly link: number
+  /** The relation's order as the model writes it, which identifies the index. */
+  readonly order: string
+  /** The parents' shapes that show these lists. */
+  readonly parents: Shape[] = []
+  private readonly places: readonly number[]
+  private readonly compare: Compare<Row>
+  private readonly lists = new Map<string, List>()
+
+  constructor(shape: Shape, link: number, order: string, places: readonly number[], compare: Compare<Row>) {
+    this.shape = shape
+    this.link = link
+    this.order = order
+    this.places = [link, ...places]
+    this.compare = compare
+  }
+
+  /** Whether one of the fields decides where a row stands. */
+  placedBy(fields: readonly number[]): boolean {
+    return fields.some((field) => this.places.includes(field))
+  }
+
+  /** The instances of one parent, in order. */
+  read(parent: string): readonly Instance[] {
+    const list = this.lists.get(parent)
+    return list === undefined ? none : (this.refresh(list) as readonly Instance[])
+  }
+
+  /** The first instance of one parent, or null. */
+  first(parent: string): Instance | null {
+    const row = this.lists.get(parent)?.rows.at(0)
+    return row === undefined ? null : this.shape.build(row)
+  }
+
+  insert(row: Row): void {
+    const list = this.listOf(row)
+    if (list === undefined) return
+    const at = search(list.rows, row, this.compare)
+    list.rows.splice(at, 0, row)
+    if (list.shown !== undefined) {
+      list.draft ??= list.shown.slice()
+      list.draft.splice(at, 0, undefined)
+      list.dirty.push(row)
+    }
+    this.invalidateParent(row)
+  }
+
+  /** Takes the row out; its values must still be those it was placed by. */
+  remove(row: Row): void {
+    const list = this.listOf(row)
+    if (list === undefined) return
+    const at = search(list.rows, row, this.compare)
+    list.rows.splice(at, 1)
+    if (list.shown !== undefined) {
+      list.draft ??= list.shown.slice()
+      list.draft.splice(at, 1)
+    }
+    this.invalidateParent(row)
+    const parent = keyOf(row.values[this.link])
+    if (list.rows.length === 0 && !this.parents.some((shape) => shape.table.rows.has(parent))) this.lists.delete(parent)
+  }
+
+  /** Adds the row without placing it. */
+  append(row: Row): void {
+    this.listOf(row)?.rows.push(row)
+  }
+
+  /** Sorts what was appended. */
+  sort(): void {
+    for (const list of this.lists.values()) list.rows.sort(this.compare)
+  }
+
+  /** Notes that the row's instance is no longer right. */
+  changed(row: Row): void {
+    const list = this.lists.get(keyOf(row.values[this.link]))
+    if (list === undefined) return
+    if (list.shown !== undefined) list.dirty.push(row)
+    this.invalidateParent(row)
+  }
+
+  /** Drops the empty list of a parent that is gone. */
+  forget(parent: string): void {
+    if (this.lists.get(parent)?.rows.length === 0) this.lists.delete(parent)
+  }
+
+  private listOf(row: Row): List | undefined {
+    const link = row.values[this.link]
+    if (link === null) return undefined
+    const parent = keyOf(link)
+    let list = this.lists.get(parent)
+    if (list === undefined) {
+      list = { rows: [], shown: undefined, draft: undefined, dirty: [] }
+      this.lists.set(parent, list)
+    }
+    return list
+  }
+
+  private invalidateParent(row: Row): void {
+    const key = keyOf(row.values[this.link])
+    for (const shape of this.parents) {
+      const parent = shape.table.rows.get(key)
+      if (parent !== undefined) shape.invalidate(parent)
+    }
+  }
+
+  private refresh(list: List): readonly (Instance | undefined)[] {
+    const { shown, dirty } = list
+    if (shown === undefined) return (list.shown = list.rows.map((row) => this.shape.build(row)))
+    if (dirty.length === 0 && list.draft === undefined) return shown
+    const next = this.redraw(list, shown)
+    list.dirty = []
+    list.draft = undefined
+    if (next !== shown && !sameItems(next, shown)) list.shown = next
+    return list.shown ?? next
+  }
+
+  /** Looks up dirty rows one by one while they are few, else all of them. */
+  private redraw(list: List, shown: readonly (Instance | undefined)[]): readonly (Instance | undefined)[] {
+    const { rows, dirty } = list
+    if (dirty.length > 8 && dirty.length * 16 > rows.length) return rows.map((row) => this.shape.build(row))
+    for (const row of dirty) {
+      const at = search(rows, row, this.compare)
+      if (rows.at(at) !== row) continue
+      const instance = this.shape.build(row)
+      if ((list.draft ?? shown)[at] === instance) continue
+      list.draft ??= shown.slice()
+      list.draft[at] = instance
+    }
+    return list.draft ?? shown
+  }
+}
+
+/** The place of the row, or the one where it belongs. */
+function search(rows: readonly Row[], row: Row, compare: Compare<Row>): number {
+  let low = 0
+  let high = rows.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (compare(rows[middle], row) < 0) low = middle + 1
+    else high = middle
+  }
+  return low
+}
+
+function sameItems<T>(a: readonly T[], b: readonly T[]): boolean {
+  if (a.length !== b.length) return false
+  for (let i = 0; i < a.length; i++) {
+    if (a[i] !== b[i]) return false
+  }
+  return true
+}

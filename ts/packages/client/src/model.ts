@@ -1,0 +1,44 @@
+/** The canonical type of a column, as `spec/protocol.md` names it. */
+export type Kind = 'bool' | 'int' | 'float' | 'text' | 'uuid' | 'time' | 'bytes' | 'json'
+
+/** An instance type: its key field and the kind of each field by wire name. */
+export interface TypeModel {
+  readonly key: string
+  readonly fields: Readonly<Record<string, Kind>>
+}
+
+/** A property of a nested object: a field by its wire name, or a relation. */
+export type MemberModel = string | { readonly name: string; readonly layer: number }
+
+/** A node of the state tree; only the root has no relation. */
+export interface LayerModel {
+  readonly type: string
+  readonly relation?: 'belongsTo' | 'hasMany' | 'hasOne'
+  /** A field of the layer above for `belongsTo`, else one of this layer. */
+  readonly link?: string
+  /** Wire names, each with `-` before it to descend; the key breaks ties. */
+  readonly order?: readonly string[]
+  readonly members: readonly MemberModel[]
+}
+
+/** What turns flat rows into nested state: "The state model" of the protocol. */
+export interface Model {
+  readonly root: number
+  readonly types: Readonly<Record<string, TypeModel>>
+  readonly layers: readonly LayerModel[]
+}
+
+/** What generated code tells about a channel. */
+export interface ChannelSpec {
+  readonly name: string
+  /** The schema hash, equal to the server's while both declare the same. */
+  readonly hash: string
+  /** The pattern, such as `boards/{board_id}`. */
+  readonly route: string
+  /** The name of each route parameter by the name of the argument. */
+  readonly params: Readonly<Record<string, string>>
+  /** The route parameter that is the root's key; the last one when left out. */
+  readonly anchor?: string
+  readonly actions: readonly string[]
+  readonly model: Model
+}

@@ -1,0 +1,248 @@
+import type { Failure, Hello, Reply, Request, SessionFrame, StateFrame, StreamFrame } from './frames.js'
+
+/** As much of the browser's WebSocket as is used; `ws` and Node's own fit too. */
+export interface SocketLike {
+  onopen: ((event: never) => void) | null
+  onmessage: ((event: { readonly data: unknown }) => void) | null
+  onclose: ((event: { readonly code: number; readonly reason: string }) => void) | null
+  onerror: ((event: never) => void) | null
+  send(data: string): void
+  close(code?: number, reason?: string): void
+}
+
+/** Hears what one connection brings. */
+export interface SessionEvents {
+  /** The socket is open: what to send besides connect, in the same frame. */
+  open(session: Session): void
+  ready(): void
+  state(scope: string, frame: StateFrame): void
+  stream(name: string, frame: StreamFrame): void
+  /** Everything that came together has been applied. */
+  flush(): void
+  /** The connection is over: called once, last. */
+  lost(code: number, reason: string): void
+}
+
+type Answer = (reply: Reply | undefined) => void
+
+interface Envelope {
+  readonly stream: string
+  readonly id?: number
+  readonly payload: unknown
+}
+
+/** No server needs longer from dialling to `connected`. */
+const dialTimeout = 10_000
+/** A server that is alive answers a ping well within this time. */
+const probeTimeout = 3_000
+/** Frames of a client are at most 64 KiB; many opens are sent in several. */
+const frameSize = 32_768
+
+/**
+ * One WebSocket from dialling to its end: requests and their replies, frames
+ * that belong together, versions that have been reached, and signs of life.
+ * Everything that a connection knows ends with it.
+ */
+export class Session {
+  hello: Hello | undefined
+  private readonly events: SessionEvents
+  private readonly socket: SocketLike
+  private readonly answers = new Map<number, Answer>()
+  private outbox: string[] | undefined = []
+  private nextId = 1
+  private reached = -1
+  private waiting: { readonly version: number; readonly resolve: () => void }[] = []
+  /** Frames after `begin`, until `end`. */
+  private held: Envelope[] | undefined
+  private frames = 0
+  private lastFrame = 0
+  private identified = false
+  private timer: ReturnType<typeof setTimeout> | undefined
+  private over = false
+
+  constructor(socket: SocketLike, token: string | undefined, events: SessionEvents) {
+    this.socket = socket
+    this.events = events
+    this.expect(dialTimeout)
+    socket.onopen = () => {
+      this.open(token)
+    }
+    socket.onmessage = ({ data }) => {
+      this.message(data)
+    }
+    socket.onclose = ({ code, reason }) => {
+      this.end(code, reason)
+    }
+    // A failed attempt is followed by close, which says all there is to say.
+    socket.onerror = () => undefined
+  }
+
+  /** Whether the socket is open. */
+  get sends(): boolean {
+    return this.outbox === undefined
+  }
+
+  /** Sends a request. `answer` gets its reply, or undefined when the connection ends before. */
+  request(stream: string, payload: Request, answer: Answer): void {
+    const id = this.nextId++
+    this.answers.set(id, answer)
+    const text = JSON.stringify({ stream, id, payload }, (_, v: unknown) => (typeof v === 'bigint' ? String(v) : v))
+    if (this.outbox === undefined) this.socket.send(text)
+    else this.outbox.push(text)
+  }
+
+  /** Gives up on a reply. */
+  forget(answer: Answer): void {
+    for (const [id, known] of this.answers) if (known === answer) this.answers.delete(id)
+  }
+
+  /** Calls back once every frame up to the version has been applied, or the connection ends. */
+  reach(version: number, resolve: () => void): void {
+    if (version <= this.reached) resolve()
+    else this.waiting.push({ version, resolve })
+  }
+
+  /** Asks for a sign of life and ends the connection when none comes soon. */
+  probe(): void {
+    if (!this.identified) return
+    this.request('@', { type: 'ping' }, () => undefined)
+    this.expect(probeTimeout)
+  }
+
+  /** Closes the socket. `lost` is called with the code before this returns. */
+  end(code: number, reason: string): void {
+    if (this.over) return
+    this.over = true
+    clearTimeout(this.timer)
+    const { socket } = this
+    socket.onopen = socket.onmessage = socket.onclose = null
+    socket.close(1000)
+    for (const answer of this.answers.values()) answer(undefined)
+    for (const { resolve } of this.waiting) resolve()
+    this.events.lost(code, reason)
+  }
+
+  private open(token: string | undefined): void {
+    this.request('@', { type: 'connect', protocol: 1, ...(token !== undefined && { token }) }, (reply) => {
+      this.connected(reply)
+    })
+    this.events.open(this)
+    const requests = this.outbox ?? []
+    this.outbox = undefined
+    for (const frame of packed(requests)) this.socket.send(frame)
+  }
+
+  private connected(reply: Reply | undefined): void {
+    if (reply === undefined) return
+    if (reply.type === 'error') {
+      this.end(connectCloseCode(reply), reply.message)
+      return
+    }
+    this.identified = true
+    this.expect(this.silence())
+    this.events.ready()
+  }
+
+  private message(data: unknown): void {
+    this.frames++
+    this.lastFrame = performance.now()
+    try {
+      this.receive(JSON.parse(String(data)) as Envelope)
+      if (this.held === undefined) this.events.flush()
+    } catch (error) {
+      // What cannot be read leaves the copy in doubt: a new connection starts from what was applied.
+      console.error('pando: a frame could not be applied', error)
+      this.end(1002, 'unreadable frame')
+    }
+  }
+
+  private receive(envelope: Envelope): void {
+    const { stream, id, payload } = envelope
+    if (this.held !== undefined && !isEnd(envelope)) this.held.push(envelope)
+    else if (stream.startsWith('#')) this.events.state(stream, payload as StateFrame)
+    else if (id !== undefined) this.settle(id, payload as Reply)
+    else if (stream === '@') this.control(payload as SessionFrame)
+    else this.events.stream(stream, payload as StreamFrame)
+  }
+
+  private settle(id: number, reply: Reply): void {
+    const answer = this.answers.get(id)
+    this.answers.delete(id)
+    answer?.(reply)
+  }
+
+  private control(frame: SessionFrame): void {
+    switch (frame.type) {
+      case 'hello':
+        this.hello = frame
+        break
+      case 'begin':
+        this.held = []
+        break
+      case 'end':
+        this.release()
+        break
+      case 'mark':
+        this.mark(frame.v)
+        break
+      case 'error':
+        console.error(`pando: ${frame.code}: ${frame.message}`)
+        break
+      case 'beat':
+        break
+    }
+  }
+
+  private release(): void {
+    const held = this.held ?? []
+    this.held = undefined
+    for (const envelope of held) this.receive(envelope)
+  }
+
+  private mark(version: number): void {
+    this.reached = Math.max(this.reached, version)
+    const ready = this.waiting.filter((w) => w.version <= this.reached)
+    this.waiting = this.waiting.filter((w) => w.version > this.reached)
+    for (const { resolve } of ready) resolve()
+  }
+
+  private silence(): number {
+    return 2 * (this.hello?.heartbeat ?? 30_000)
+  }
+
+  /** Ends the connection unless it is identified and a frame comes within the time. */
+  private expect(ms: number): void {
+    clearTimeout(this.timer)
+    const before = this.frames
+    this.timer = setTimeout(() => {
+      const rest = this.lastFrame + this.silence() - performance.now()
+      if (this.identified && this.frames > before && rest > 0) this.expect(rest)
+      else this.end(1006, 'no sign of life')
+    }, ms)
+  }
+}
+
+function isEnd({ stream, payload }: Envelope): boolean {
+  return stream === '@' && (payload as SessionFrame).type === 'end'
+}
+
+/** The close code that would follow the refusal of connect. */
+function connectCloseCode({ code }: Failure): number {
+  if (code === 'unauthenticated') return 4401
+  return code === 'denied' ? 4403 : 1011
+}
+
+/** Packs requests into as few frames as the server's limit allows. */
+function packed(requests: readonly string[]): string[] {
+  const frames: string[][] = [[]]
+  let size = 0
+  for (const request of requests) {
+    if (size > 0 && size + request.length > frameSize) {
+      frames.push([])
+      size = 0
+    }
+    frames[frames.length - 1].push(request)
+    size += request.length
+  }
+  return frames.map((frame) => `[${frame.join()}]`)
+}

@@ -1,0 +1,62 @@
+/**
+ * Where the connection is:
+ *
+ * - `idle`: nothing has been subscribed to yet
+ * - `connecting`: the first attempt, or the first since `authenticate`
+ * - `online`: connected and identified
+ * - `reconnecting`: lost; trying again by itself
+ * - `needs-auth`: no token, or one that the server refuses; waits for `authenticate`
+ * - `closed`: closed by `close`, or refused for good by the server
+ */
+export type ConnectionStatus = 'idle' | 'connecting' | 'online' | 'reconnecting' | 'needs-auth' | 'closed'
+
+/**
+ * What happens to the connection:
+ *
+ * - `dial`: something is subscribed to, or `authenticate` was called
+ * - `ready`: the server accepted the identity
+ * - `drop`: the connection broke, or an attempt failed, and may be tried again
+ * - `reject`: there is no token, or no acceptable one
+ * - `refuse`: the server closed with a code that forbids another attempt
+ * - `close`: the app is done
+ */
+export type ConnectionEvent = 'dial' | 'ready' | 'drop' | 'reject' | 'refuse' | 'close'
+
+type Row = Readonly<Record<ConnectionEvent, ConnectionStatus>>
+
+const over = { ready: 'closed', drop: 'closed', reject: 'closed', refuse: 'closed', close: 'closed' } as const
+const lost = { drop: 'reconnecting', reject: 'needs-auth', refuse: 'closed', close: 'closed' } as const
+
+/** The state machine drawn in `spec/states.md`, section "Client connection". */
+export const transitions: Readonly<Record<ConnectionStatus, Row>> = {
+  idle: { dial: 'connecting', ready: 'idle', drop: 'idle', reject: 'idle', refuse: 'idle', close: 'closed' },
+  connecting: { dial: 'connecting', ready: 'online', ...lost },
+  online: { dial: 'online', ready: 'online', ...lost },
+  reconnecting: { dial: 'reconnecting', ready: 'online', ...lost },
+  'needs-auth': {
+    dial: 'connecting',
+    ready: 'needs-auth',
+    drop: 'needs-auth',
+    reject: 'needs-auth',
+    refuse: 'needs-auth',
+    close: 'closed',
+  },
+  closed: { dial: 'connecting', ...over },
+}
+
+/** What to do after the server closed the socket. */
+export type AfterClose = 'drop' | 'reject' | 'refuse'
+
+/** The table of close codes in `spec/protocol.md`; any other code is a broken connection. */
+export function afterClose(code: number): AfterClose {
+  switch (code) {
+    case 4401:
+      return 'reject'
+    case 1000:
+    case 4400:
+    case 4403:
+      return 'refuse'
+    default:
+      return 'drop'
+  }
+}

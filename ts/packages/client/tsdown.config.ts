@@ -1,0 +1,13 @@
+import { defineConfig } from 'tsdown'
+
+export default defineConfig({
+  entry: ['src/index.ts'],
+  format: 'esm',
+  platform: 'neutral',
+  target: 'es2022',
+  minify: true,
+  dts: true,
+  sourcemap: false,
+  tsconfig: '../../tsconfig.json',
+  outExtensions: () => ({ js: '.js', dts: '.d.ts' }),
+})

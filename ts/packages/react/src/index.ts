@@ -1,0 +1,12 @@
+'use client'
+
+/**
+ * React hooks for Pando, each a few lines over `useSyncExternalStore`.
+ *
+ * @packageDocumentation
+ */
+export { PandoProvider, useClient } from './provider.js'
+export { useChannel } from './use-channel.js'
+export { useChannelInstance } from './use-channel-instance.js'
+export { useChannelState, type SelectOptions } from './use-channel-state.js'
+export { useConnection } from './use-connection.js'

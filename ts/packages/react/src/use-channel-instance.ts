@@ -1,0 +1,17 @@
+import type { Channel } from '@pando-sync/client'
+import { useMemo, useSyncExternalStore } from 'react'
+import { useChannel } from './use-channel.js'
+
+/**
+ * One row of a channel's state, or undefined while it is not held. The
+ * component renders again only when this row, or something below it, changes.
+ */
+export function useChannelInstance<State, Types, Actions, Runtime, Name extends keyof Types & string>(
+  channel: Channel<State, Types, Actions, Runtime>,
+  type: Name,
+  id: string,
+): Types[Name] | undefined {
+  const handle = useChannel(channel)
+  const instance = useMemo(() => handle.instance(type, id), [handle, type, id])
+  return useSyncExternalStore(instance.subscribe, instance.get, () => undefined)
+}

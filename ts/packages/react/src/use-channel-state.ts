@@ -1,0 +1,52 @@
+import type { Channel, Snapshot } from '@pando-sync/client'
+import { useCallback, useMemo, useSyncExternalStore } from 'react'
+import { useClient } from './provider.js'
+import { Selector } from './selector.js'
+
+const pending: Snapshot<never, never> = {
+  status: 'pending',
+  state: undefined,
+  runtimeState: undefined,
+  stale: false,
+  error: undefined,
+  retry: () => undefined,
+}
+const nothing = () => undefined
+
+/** What `useChannelState` takes besides the channel. */
+export interface SelectOptions<State, Selected> {
+  /** Picks a part of the state; its result is compared shallowly, so it may make a new array. */
+  readonly select: (state: State) => Selected
+}
+
+/**
+ * A channel's live state. The stream is open while a component uses it, and
+ * shared by all that use the same channel and arguments. With `select`, the
+ * component renders again only when what it picks differs. `'skip'` opens
+ * nothing and is `pending`, as is rendering on a server.
+ */
+export function useChannelState<State, Types, Actions, Runtime>(
+  channel: Channel<State, Types, Actions, Runtime> | 'skip',
+): Snapshot<State, Runtime>
+export function useChannelState<State, Types, Actions, Runtime, Selected>(
+  channel: Channel<State, Types, Actions, Runtime> | 'skip',
+  options: SelectOptions<State, Selected>,
+): Snapshot<Selected, Runtime>
+export function useChannelState<State, Types, Actions, Runtime, Selected>(
+  channel: Channel<State, Types, Actions, Runtime> | 'skip',
+  options?: SelectOptions<State, Selected>,
+): Snapshot<State | Selected, Runtime> {
+  const client = useClient()
+  const key = channel === 'skip' ? channel : channel.key
+  // Channels of one key are equal, and each render makes another.
+  const handle = useMemo(() => (channel === 'skip' ? undefined : client.get(channel)), [client, key])
+  const selector = useMemo(() => new Selector<State, Runtime, Selected>(), [handle])
+  const subscribe = useCallback((listener: () => void) => handle?.subscribe(listener) ?? nothing, [handle])
+  const read = (snapshot: Snapshot<State, Runtime>) =>
+    options === undefined ? snapshot : selector.read(snapshot, options.select)
+  return useSyncExternalStore<Snapshot<State | Selected, Runtime>>(
+    subscribe,
+    () => read(handle?.get() ?? pending),
+    () => pending,
+  )
+}
