@@ -29,20 +29,21 @@ type place struct {
 // ranks has a row for every package of the library's module, by its folder.
 // Arrows point from a higher rank to a lower one, never sideways.
 var ranks = map[string]place{
-	"manage":  {stage, 9},
-	"inspect": {stage, 9},
+	"manage":  {stage, 10},
+	"inspect": {stage, 10},
 
-	".": {stage, 8},
+	".": {stage, 9},
 
-	"internal/session": {stage, 7},
-	"mux":              {stage, 7},
+	"internal/session": {stage, 8},
+	"mux":              {stage, 8},
 
-	"internal/pipe": {stage, 6},
+	"internal/pipe": {stage, 7},
 
-	"internal/hub":      {stage, 5},
-	"internal/route":    {stage, 5},
-	"internal/rpc":      {stage, 5},
-	"internal/snapshot": {stage, 5},
+	"internal/snapshot": {stage, 6}, // reads what the router wants
+
+	"internal/hub":   {stage, 5},
+	"internal/route": {stage, 5},
+	"internal/rpc":   {stage, 5},
 
 	"internal/wire": {stage, 4},
 
