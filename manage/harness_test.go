@@ -14,14 +14,11 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
 	_ "modernc.org/sqlite"
 
 	"github.com/pando-sync/pando/schema"
 	"github.com/pando-sync/pando/token"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // fakeApp is the smallest App: it notes what is asked of it.
 type fakeApp struct {

@@ -69,10 +69,14 @@ func checkBanned(s *source) []string {
 	return problems
 }
 
-// checkSleep finds tests that wait for a time instead of an event.
+// checkSleep finds tests that wait for a time instead of an event. Benchmarks
+// may, as some measure what happens while nothing happens.
 func checkSleep(s *source) []string {
 	var problems []string
 	ast.Inspect(s.file, func(n ast.Node) bool {
+		if f, ok := n.(*ast.FuncDecl); ok && strings.HasPrefix(f.Name.Name, "Benchmark") {
+			return false
+		}
 		selector, ok := n.(*ast.SelectorExpr)
 		if !ok {
 			return true
@@ -125,6 +129,7 @@ func TestFilesAreChecked(t *testing.T) {
 			[]string{"test/p/p.go: imports github.com/stretchr/testify/assert: use the testing package and go-cmp"}},
 		{"sleep in a test", fstest.MapFS{"p/p.go": file(good), "p/p_test.go": file("package p\n\nfunc f() { time.Sleep(1) }\n")},
 			[]string{"p/p_test.go:3:12: time.Sleep in a test: wait for a channel or poll with a deadline"}},
+		{"sleep in a benchmark", fstest.MapFS{"p/p.go": file(good), "p/p_test.go": file("package p\n\nfunc BenchmarkF() { time.Sleep(1) }\n")}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			sources, err := load(c.tree)
