@@ -14,9 +14,6 @@ import (
 )
 
 const (
-	// patience is how long a declared table, or the file, may be missing
-	// before Run gives up: a migration or a restore may be half done.
-	patience = 10 * time.Second
 	// retryAfter is the pause after an error that passes.
 	retryAfter = 20 * time.Millisecond
 	// fileCheck is how often the file is compared with the one that is open.
@@ -159,7 +156,7 @@ func (r *follower) endure(ctx context.Context, err error) error {
 		r.failing = time.Now()
 		r.source.log.Warn("the database cannot be followed for now; trying again", "error", err)
 	}
-	if limited && time.Since(r.failing) > patience {
+	if limited && time.Since(r.failing) > r.source.patience {
 		return err
 	}
 	timer := time.NewTimer(retryAfter)

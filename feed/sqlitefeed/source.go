@@ -20,6 +20,9 @@ type Source struct {
 	author *sql.DB
 	log    *slog.Logger
 	keep   retention
+	// patience is how long a declared table, or the file, may be missing
+	// before Run gives up: a migration or a restore may be half done.
+	patience time.Duration
 	// wake holds at most one hint that a commit is near.
 	wake chan struct{}
 	// complained holds the columns whose values were reported.
@@ -52,10 +55,11 @@ func WithRetention(age time.Duration, rows int64) Option {
 // of its own; db stays the caller's.
 func New(db *sql.DB, opts ...Option) *Source {
 	s := &Source{
-		author: db,
-		log:    slog.Default(),
-		keep:   retention{age: time.Hour, rows: 1_000_000},
-		wake:   make(chan struct{}, 1),
+		author:   db,
+		log:      slog.Default(),
+		keep:     retention{age: time.Hour, rows: 1_000_000},
+		patience: 10 * time.Second,
+		wake:     make(chan struct{}, 1),
 	}
 	for _, opt := range opts {
 		opt(s)

@@ -1,0 +1,283 @@
+package sqlitefeed_test
+
+import (
+	"context"
+	"database/sql"
+	"net/url"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"modernc.org/sqlite"
+
+	"github.com/pando-sync/pando/feed"
+	"github.com/pando-sync/pando/feed/feedtest"
+	"github.com/pando-sync/pando/feed/sqlitefeed"
+	"github.com/pando-sync/pando/schema"
+)
+
+// declare declares a table whose first column is the key, all of them text
+// but id and those that end in _id.
+func declare(name string, columns ...string) *schema.Table {
+	table := &schema.Table{Name: name}
+	for i, column := range columns {
+		kind := schema.Text
+		if column == "id" || strings.HasSuffix(column, "_id") {
+			kind = schema.Int
+		}
+		table.Columns = append(table.Columns, schema.Column{Name: column, Kind: kind, Nullable: i > 0})
+	}
+	return table
+}
+
+// create opens a fresh database with the statements run in it.
+func create(t testing.TB, statements ...string) (db *sql.DB, path string) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "app.db")
+	db = openDB(t, path)
+	run(t, db, statements...)
+	return db, path
+}
+
+func run(t testing.TB, db *sql.DB, statements ...string) {
+	t.Helper()
+	for _, statement := range statements {
+		if _, err := db.Exec(statement); err != nil {
+			t.Fatalf("%s: %v", statement, err)
+		}
+	}
+}
+
+// follow sets up a source and records its feed.
+func follow(t testing.TB, db *sql.DB, tables ...*schema.Table) (*sqlitefeed.Source, *feedtest.Recorder) {
+	t.Helper()
+	source := sqlitefeed.New(db, quiet)
+	if err := source.Setup(context.Background(), tables); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { source.Close() })
+	recorder, _ := feedtest.Record(t, source)
+	return source, recorder
+}
+
+// fed returns the changes since the last start, in words.
+func fed(t testing.TB, source feed.Source, recorder *feedtest.Recorder) []string {
+	t.Helper()
+	recorder.Reach(source)
+	var changes []string
+	for _, commit := range recorder.Commits() {
+		for _, c := range commit.Changes {
+			changes = append(changes, c.Table.Name+" "+c.Key.String()+" "+words(c.Old)+"→"+words(c.New))
+		}
+	}
+	return changes
+}
+
+func words(row schema.Row) string {
+	var texts []string
+	for _, v := range row {
+		texts = append(texts, v.String())
+	}
+	return strings.Join(texts, ",")
+}
+
+func wantFed(t testing.TB, source feed.Source, recorder *feedtest.Recorder, want ...string) {
+	t.Helper()
+	if got := fed(t, source, recorder); !slices.Equal(got, want) {
+		t.Errorf("fed\n\t%s\nwant\n\t%s", strings.Join(got, "\n\t"), strings.Join(want, "\n\t"))
+	}
+}
+
+func TestSetupRefuses(t *testing.T) {
+	for name, c := range map[string]struct {
+		create string
+		table  *schema.Table
+		want   []string
+	}{
+		"missing table":       {"CREATE TABLE a (id INTEGER PRIMARY KEY)", declare("b", "id"), []string{`"b" does not exist`, "TableName"}},
+		"missing column":      {"CREATE TABLE a (id INTEGER PRIMARY KEY)", declare("a", "id", "name"), []string{`"name"`, `"a"`, "db:"}},
+		"view":                {"CREATE VIEW a AS SELECT 1 AS id", declare("a", "id"), []string{`"a" is a view`}},
+		"virtual table":       {"CREATE VIRTUAL TABLE a USING fts5 (id)", declare("a", "id"), []string{`"a" is virtual`}},
+		"key not unique":      {"CREATE TABLE a (id INTEGER, n TEXT)", declare("a", "id"), []string{`"id"`, "UNIQUE INDEX"}},
+		"half a key":          {"CREATE TABLE a (id INTEGER, n TEXT, PRIMARY KEY (id, n))", declare("a", "id"), []string{"nor unique"}},
+		"partly unique":       {"CREATE TABLE a (id INTEGER, n TEXT); CREATE UNIQUE INDEX u ON a (id) WHERE n > 1", declare("a", "id"), []string{"nor unique"}},
+		"key without case":    {"CREATE TABLE a (k TEXT COLLATE NOCASE PRIMARY KEY)", declare("a", "k"), []string{`"k"`, "BINARY"}},
+		"key without spaces":  {"CREATE TABLE a (k TEXT COLLATE RTRIM PRIMARY KEY)", declare("a", "k"), []string{`"k"`, "BINARY"}},
+		"generated is fine":   {"CREATE TABLE a (id INTEGER PRIMARY KEY, n TEXT AS (id || '!'))", declare("a", "id", "n"), nil},
+		"unique is fine":      {"CREATE TABLE a (n TEXT, id INTEGER UNIQUE)", declare("a", "id"), nil},
+		"any case is fine":    {"CREATE TABLE Aa (ID INTEGER PRIMARY KEY)", declare("aA", "id"), nil},
+		"other column NOCASE": {"CREATE TABLE a (id INTEGER PRIMARY KEY, n TEXT COLLATE NOCASE)", declare("a", "id", "n"), nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			db, _ := create(t, c.create)
+			source := sqlitefeed.New(db)
+			defer source.Close()
+			err := source.Setup(context.Background(), []*schema.Table{c.table})
+			if (err != nil) != (c.want != nil) {
+				t.Fatalf("Setup: %v", err)
+			}
+			for _, want := range c.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("the error %q does not name %s", err, want)
+				}
+			}
+		})
+	}
+}
+
+func TestSetupRefusesLinkWithoutCase(t *testing.T) {
+	db, _ := create(t, "CREATE TABLE a (id INTEGER PRIMARY KEY, owner TEXT COLLATE NOCASE)")
+	table := declare("a", "id", "owner")
+	table.Links = []int{1}
+	source := sqlitefeed.New(db)
+	defer source.Close()
+	if err := source.Setup(context.Background(), []*schema.Table{table}); err == nil || !strings.Contains(err.Error(), `"owner"`) {
+		t.Errorf("Setup: %v", err)
+	}
+}
+
+func TestSetupRefusesMemory(t *testing.T) {
+	db, err := sql.Open("sqlite", ":memory:")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	err = sqlitefeed.New(db).Setup(context.Background(), nil)
+	if err == nil || !strings.Contains(err.Error(), "open a file") {
+		t.Errorf("Setup: %v", err)
+	}
+}
+
+func TestSetupSwitchesToWAL(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "odd % name?.db")
+	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", OmitHost: true, Path: path}).String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	db.SetMaxOpenConns(1)
+	run(t, db, "PRAGMA journal_mode=DELETE", createNotes)
+	source, recorder := follow(t, db, notes)
+	run(t, db, "INSERT INTO notes VALUES (1, 'a')")
+	wantFed(t, source, recorder, "notes 1 →1,a")
+	var mode string
+	if err := db.QueryRow("PRAGMA journal_mode").Scan(&mode); err != nil || mode != "wal" {
+		t.Errorf("the journal mode is %s: %v", mode, err)
+	}
+}
+
+// TestSetupWaits lets Setup meet a writer that holds the lock.
+func TestSetupWaits(t *testing.T) {
+	db, _ := create(t, createNotes)
+	tx, err := db.Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	source := sqlitefeed.New(db, quiet)
+	defer source.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+	defer cancel()
+	if err := source.Setup(ctx, []*schema.Table{notes}); err == nil || !strings.Contains(err.Error(), "lock") {
+		t.Errorf("Setup does not wait for the lock: %v", err)
+	}
+	tx.Rollback()
+	if err := source.Setup(context.Background(), []*schema.Table{notes}); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestOddTables follows tables that need care.
+func TestOddTables(t *testing.T) {
+	db, _ := create(t,
+		`CREATE TABLE "we ""ird' näme" ("sel""ect" INTEGER PRIMARY KEY, "a b" TEXT)`,
+		`CREATE TABLE pairs (a TEXT, id INTEGER, PRIMARY KEY (id)) WITHOUT ROWID`,
+		`CREATE TABLE strict (id INTEGER PRIMARY KEY, n TEXT, d ANY) STRICT`,
+		`CREATE TABLE generated (id INTEGER PRIMARY KEY, n TEXT, up TEXT AS (upper(n)), low TEXT AS (lower(n)) STORED)`,
+		`CREATE TABLE tree (id INTEGER PRIMARY KEY, parent_id INTEGER REFERENCES tree ON DELETE CASCADE)`,
+		`CREATE TABLE nokey (id INTEGER UNIQUE, n TEXT)`,
+	)
+	odd := &schema.Table{Name: `we "ird' näme`, Columns: []schema.Column{{Name: `sel"ect`, Kind: schema.Int}, {Name: "a b", Kind: schema.Text}}}
+	pairs := declare("pairs", "a", "id")
+	pairs.Key = 1
+	source, recorder := follow(t, db, odd, pairs, declare("strict", "id", "d"), declare("generated", "id", "up", "low"),
+		declare("tree", "id", "parent_id"), declare("nokey", "id", "n"))
+	run(t, db,
+		`INSERT INTO "we ""ird' näme" VALUES (7, 'x')`,
+		`INSERT INTO pairs VALUES ('p', 1)`,
+		`UPDATE pairs SET a = 'q'`,
+		`INSERT INTO strict VALUES (1, 'n', 'd')`,
+		`INSERT INTO generated (id, n) VALUES (1, 'aB')`,
+		`UPDATE generated SET n = 'Ab'`, // what is declared stays the same
+		`INSERT INTO tree VALUES (1, NULL), (2, 1), (3, 2)`,
+		`DELETE FROM tree WHERE id = 1`,
+		`INSERT INTO nokey VALUES (NULL, 'unnamed')`, // nothing can name it
+		`UPDATE nokey SET id = 5`,
+	)
+	wantFed(t, source, recorder,
+		`we "ird' näme 7 →7,x`,
+		`pairs 1 →p,1`, `pairs 1 p,1→q,1`,
+		`strict 1 →1,d`,
+		`generated 1 →1,AB,ab`,
+		`tree 1 →1,null`, `tree 2 →2,1`, `tree 3 →3,2`,
+		`tree 3 3,2→`, `tree 2 2,1→`, `tree 1 1,null→`,
+		`nokey 5 →5,unnamed`,
+	)
+}
+
+// TestReplace states what REPLACE shows of the rows that it displaces.
+func TestReplace(t *testing.T) {
+	db, _ := create(t, "CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT UNIQUE)")
+	db.SetMaxOpenConns(1)
+	source, recorder := follow(t, db, declare("users", "id", "name"))
+	run(t, db, "INSERT INTO users VALUES (1, 'ada')",
+		"PRAGMA recursive_triggers=1",
+		"REPLACE INTO users VALUES (2, 'ada')")
+	wantFed(t, source, recorder, "users 1 →1,ada", "users 1 1,ada→", "users 2 →2,ada")
+}
+
+// TestUntouched shows that the triggers leave alone what a writer sees.
+func TestUntouched(t *testing.T) {
+	db, _ := create(t, createNotes)
+	db.SetMaxOpenConns(1)
+	source, recorder := follow(t, db, notes)
+	result, err := db.Exec("INSERT INTO notes (id, body) VALUES (41, 'a'), (42, 'b')")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if id, _ := result.LastInsertId(); id != 42 {
+		t.Errorf("the last inserted id is %d", id)
+	}
+	if n, _ := result.RowsAffected(); n != 2 {
+		t.Errorf("%d rows are affected", n)
+	}
+	recorder.Reach(source)
+}
+
+// TestAuthorHook shows that an author's commit hook, set after the
+// connection opened, works, and that commits are seen without ours.
+func TestAuthorHook(t *testing.T) {
+	db, _ := create(t, createNotes)
+	source, recorder := follow(t, db, notes)
+	c, err := db.Conn(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	calls := 0
+	err = c.Raw(func(raw any) error {
+		raw.(sqlite.HookRegisterer).RegisterCommitHook(func() int32 { calls++; return 0 })
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.ExecContext(context.Background(), "INSERT INTO notes VALUES (1, 'a')"); err != nil {
+		t.Fatal(err)
+	}
+	wantFed(t, source, recorder, "notes 1 →1,a")
+	if calls != 1 {
+		t.Errorf("the author's hook was called %d times", calls)
+	}
+}
