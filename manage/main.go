@@ -48,7 +48,7 @@ type environment struct {
 
 // commands is the grammar of the command line.
 type commands struct {
-	DB string `default:"${db}" env:"PANDO_DB" help:"Database file or data source name." name:"db" placeholder:"FILE"`
+	DB string `default:"${db}" env:"PANDO_DB" help:"Database file or data source name." name:"db"`
 
 	Runserver  runserver  `cmd:"" help:"Migrate, seed an empty database, and serve."`
 	Migrate    migrate    `cmd:"" help:"Bring the database up to date, and stop."`

@@ -10,7 +10,7 @@ import (
 
 // runserver is the command that serves.
 type runserver struct {
-	Addr   string `default:"127.0.0.1:8000" env:"PANDO_ADDR" help:"Address to listen at; port 0 takes a free one." placeholder:"HOST:PORT"`
+	Addr   string `default:"127.0.0.1:8000" env:"PANDO_ADDR" help:"Address to listen at; port 0 takes a free one."`
 	Static string `default:"${static}" env:"PANDO_STATIC" help:"Folder of files to serve besides the app." placeholder:"DIR"`
 }
 

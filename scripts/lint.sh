@@ -10,5 +10,5 @@ while read -r mod; do
 	dir=$(dirname "$mod")
 	echo "lint $dir"
 	(cd "$dir" && go vet ./... && "$linter" run --config "$config" ./...) || status=1
-done < <(git ls-files 'go.mod' '*/go.mod' | grep -v testdata/)
+done < <(find . -name go.mod -not -path '*/node_modules/*' -not -path '*/testdata/*')
 exit "$status"
