@@ -50,9 +50,10 @@ type environment struct {
 type commands struct {
 	DB string `default:"${db}" env:"PANDO_DB" help:"Database file or data source name." name:"db"`
 
-	Runserver  runserver  `cmd:"" help:"Migrate, seed an empty database, and serve."`
-	Migrate    migrate    `cmd:"" help:"Bring the database up to date, and stop."`
-	Createuser createuser `cmd:"" help:"Create a user."`
+	Runserver    runserver    `cmd:"" help:"Migrate, seed an empty database, and serve."`
+	Migrate      migrate      `cmd:"" help:"Bring the database up to date, and stop."`
+	Createuser   createuser   `cmd:"" help:"Create a user."`
+	Makefrontend makefrontend `cmd:"" help:"Write the TypeScript classes of the app's channels."`
 }
 
 // run is Main without the process around it.
