@@ -26,7 +26,7 @@ func (a *app) channelsFile() []byte {
 			delete(a.used, name)
 		}
 	}
-	file.line("import { %s } from '@pando-sync/client'", strings.Join(names, ", "))
+	file.linef("import { %s } from '@pando-sync/client'", strings.Join(names, ", "))
 	writeImport(&file, slices.Sorted(maps.Keys(a.used)), "./"+a.name+".interfaces.js")
 	file.Write(body.Bytes())
 	return file.Bytes()
@@ -35,14 +35,14 @@ func (a *app) channelsFile() []byte {
 func writeImport(w *writer, names []string, from string) {
 	oneLine := "import type { " + strings.Join(names, ", ") + " } from " + quote(from)
 	if len(oneLine) <= width {
-		w.line("%s", oneLine)
+		w.linef("%s", oneLine)
 		return
 	}
-	w.line("import type {")
+	w.linef("import type {")
 	for _, name := range names {
-		w.line("  %s,", name)
+		w.linef("  %s,", name)
 	}
-	w.line("} from %s", quote(from))
+	w.linef("} from %s", quote(from))
 }
 
 func (a *app) writeChannel(w *writer, c *schema.Channel) {
@@ -129,16 +129,16 @@ func (a *app) writeClass(w *writer, c *schema.Channel) {
 	if len(head) > width {
 		head = "export class " + c.Name + " extends Channel<\n  " + strings.Join(params, ",\n  ") + "\n> {"
 	}
-	w.line("%s", head)
+	w.linef("%s", head)
 	const spec = "  static readonly spec: ChannelSpec = "
 	w.WriteString(spec)
 	w.literal(specOf(c), "  ", len(spec))
-	w.line("\n")
-	w.line("  /** The channel of one %s. */", c.Tree.Root.Type.Name)
-	w.line("  static with(args: %s): %s {", a.withArgs(c), c.Name)
-	w.line("    return new %s(%s.spec, args)", c.Name, c.Name)
-	w.line("  }")
-	w.line("}")
+	w.linef("\n")
+	w.linef("  /** The channel of one %s. */", c.Tree.Root.Type.Name)
+	w.linef("  static with(args: %s): %s {", a.withArgs(c), c.Name)
+	w.linef("    return new %s(%s.spec, args)", c.Name, c.Name)
+	w.linef("  }")
+	w.linef("}")
 }
 
 // withArgs is the type of the argument of with.

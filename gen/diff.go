@@ -3,6 +3,7 @@ package gen
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -111,11 +112,8 @@ func compareLines(a, b []string) []edit {
 		tail = append(tail, edit{' ', a[len(a)-1]})
 		a, b = a[:len(a)-1], b[:len(b)-1]
 	}
-	edits := append(head, compareMiddle(a, b)...)
-	for i := len(tail) - 1; i >= 0; i-- {
-		edits = append(edits, tail[i])
-	}
-	return edits
+	slices.Reverse(tail)
+	return slices.Concat(head, compareMiddle(a, b), tail)
 }
 
 // compareMiddle walks the table of longest common subsequences of the rests.
@@ -124,8 +122,8 @@ func compareMiddle(a, b []string) []edit {
 	var common []int32
 	if (len(a)+1)*wide <= maxTable {
 		common = make([]int32, (len(a)+1)*wide)
-		for i := len(a) - 1; i >= 0; i-- {
-			for j := len(b) - 1; j >= 0; j-- {
+		for i := range slices.Backward(a) {
+			for j := range slices.Backward(b) {
 				if a[i] == b[j] {
 					common[i*wide+j] = common[(i+1)*wide+j+1] + 1
 				} else {

@@ -22,7 +22,7 @@ func (a *app) interfacesFile() []byte {
 	file.WriteString(header)
 	if a.used["Id"] {
 		file.WriteByte('\n')
-		file.line("import type { Id } from '@pando-sync/client'")
+		file.linef("import type { Id } from '@pando-sync/client'")
 	}
 	file.Write(body.Bytes())
 	return file.Bytes()
@@ -32,7 +32,7 @@ func (a *app) shapeMembers(s *shape) []documented {
 	var members []documented
 	typ := s.layer.Type
 	for _, m := range s.layer.Members {
-		name, goName, expr := "", "", ""
+		var name, goName, expr string
 		if m.Layer == nil {
 			f := typ.Fields[m.Field]
 			name, goName, expr = f.Name, f.GoName, a.field(f)
@@ -65,7 +65,7 @@ func (a *app) writeValue(w *writer, v *value) {
 		choices[i] = quote(s)
 	}
 	w.doc("", doc)
-	w.line("export type %s = %s", v.name, strings.Join(choices, " | "))
+	w.linef("export type %s = %s", v.name, strings.Join(choices, " | "))
 }
 
 func (a *app) valueMembers(v *value) []documented {

@@ -12,7 +12,7 @@ const width = 100
 // writer collects one file.
 type writer struct{ bytes.Buffer }
 
-func (w *writer) line(format string, args ...any) {
+func (w *writer) linef(format string, args ...any) {
 	fmt.Fprintf(w, format, args...)
 	w.WriteByte('\n')
 }
@@ -24,29 +24,29 @@ func (w *writer) doc(indent, text string) {
 		return
 	}
 	if oneLine := indent + "/** " + text + " */"; len(oneLine) <= width && !strings.Contains(text, "\n") {
-		w.line("%s", oneLine)
+		w.linef("%s", oneLine)
 		return
 	}
-	w.line("%s/**", indent)
+	w.linef("%s/**", indent)
 	for line := range strings.SplitSeq(text, "\n") {
-		w.line("%s", strings.TrimRight(indent+" * "+line, " \t"))
+		w.linef("%s", strings.TrimRight(indent+" * "+line, " \t"))
 	}
-	w.line("%s */", indent)
+	w.linef("%s */", indent)
 }
 
 // interfaceOf writes an interface whose members are lines with their docs.
 func (w *writer) interfaceOf(name, doc string, members []documented) {
 	w.doc("", doc)
 	if len(members) == 0 {
-		w.line("export type %s = Record<string, never>", name)
+		w.linef("export type %s = Record<string, never>", name)
 		return
 	}
-	w.line("export interface %s {", name)
+	w.linef("export interface %s {", name)
 	for _, m := range members {
 		w.doc("  ", m.doc)
-		w.line("  %s", m.text)
+		w.linef("  %s", m.text)
 	}
-	w.line("}")
+	w.linef("}")
 }
 
 // documented is a member of an interface with its comment.

@@ -87,11 +87,12 @@ func addPackages(found map[string]bool, seen map[reflect.Type]bool, t reflect.Ty
 		addPackages(found, seen, t.Elem())
 	case reflect.Struct:
 		found[t.PkgPath()] = true
-		for i := range t.NumField() {
-			addPackages(found, seen, t.Field(i).Type)
+		for f := range t.Fields() {
+			addPackages(found, seen, f.Type)
 		}
 	case reflect.String:
 		found[t.PkgPath()] = true
+	default: // made of nothing
 	}
 }
 

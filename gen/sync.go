@@ -29,7 +29,7 @@ type Mode struct {
 func Sync(dir string, files []File, mode Mode, out io.Writer) (changed bool, err error) {
 	var stale []File
 	for _, f := range files {
-		before, err := os.ReadFile(filepath.Join(dir, f.Name))
+		before, err := os.ReadFile(filepath.Join(dir, f.Name)) //nolint:gosec // the developer named the folder
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return false, fmt.Errorf("compare generated file: %w", err)
 		}
@@ -59,14 +59,14 @@ func Sync(dir string, files []File, mode Mode, out io.Writer) (changed bool, err
 
 // replace writes a file beside the old one and puts it in its place.
 func replace(path string, data []byte) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
 		return err
 	}
 	temp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
 		return err
 	}
-	defer os.Remove(temp.Name()) // of no effect once it is renamed
+	defer func() { _ = os.Remove(temp.Name()) }() // fails once it is renamed
 	_, err = temp.Write(data)
 	err = errors.Join(err, temp.Chmod(0o644), temp.Close())
 	if err != nil {

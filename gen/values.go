@@ -135,6 +135,7 @@ func (a *app) argument(t reflect.Type) string {
 		case reflect.Int, reflect.Int64, reflect.Uint, reflect.Uint64:
 			a.used["Int"] = true
 			return "Int"
+		default: // as everywhere
 		}
 	}
 	return a.expr(t, false)

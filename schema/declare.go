@@ -61,7 +61,7 @@ func (r *Registry) declare(t reflect.Type) (*decl, error) {
 	if err := d.read(); err != nil {
 		return nil, err
 	}
-	if named, ok := reflect.New(t).Interface().(interface{ TableName() string }); ok {
+	if named, ok := reflect.TypeAssert[interface{ TableName() string }](reflect.New(t)); ok {
 		d.table, d.ownTable = named.TableName(), true
 	}
 	if d.table == "" {

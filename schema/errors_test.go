@@ -214,7 +214,6 @@ type (
 )
 
 func TestDeclarationErrors(t *testing.T) {
-
 	cases := []struct {
 		name    string
 		value   any

@@ -37,15 +37,15 @@ type ModelLayer struct {
 func (t *Tree) Model() Model {
 	var m Model
 	for _, l := range t.Layers {
-		m.use(l.Type, -1)
+		useField(&m, l.Type, -1)
 	}
 	for _, l := range t.Layers {
 		layer := ModelLayer{Layer: l}
 		if l.Relation != Root {
-			layer.Link = m.use(l.LinkType(), l.Link)
+			layer.Link = useField(&m, l.LinkType(), l.Link)
 		}
 		for _, o := range l.Order {
-			name := m.use(l.Type, o.Column)
+			name := useField(&m, l.Type, o.Column)
 			if o.Desc {
 				name = "-" + name
 			}
@@ -69,9 +69,9 @@ func (l *Layer) LinkType() *Type {
 	}
 }
 
-// use adds the type when it is new, and its field over the column (-1: none),
+// useField adds the type when it is new, and its field over the column (-1: none),
 // whose name it returns.
-func (m *Model) use(t *Type, column int) string {
+func useField(m *Model, t *Type, column int) string {
 	i := slices.IndexFunc(m.Types, func(u ModelType) bool { return u.Type == t })
 	if i < 0 {
 		i = len(m.Types)

@@ -75,7 +75,7 @@ func (t *tags) item(item string) error {
 		}
 		t.kind = Kind(k)
 	default:
-		return fmt.Errorf("tag %s: unknown: use -, column:, key, kind:, public, string, link:, hasone or order:", item)
+		return fmt.Errorf("tag %s: unknown: use one of -, column:, key, kind:, public, string, link:, order: or hasone", item)
 	}
 	return nil
 }

@@ -172,6 +172,7 @@ func (k Kind) ParseWire(raw []byte) (Value, error) {
 		if len(raw) > 0 && raw[0] != '"' {
 			return parseInt(string(raw))
 		}
+	default: // strings, all of them
 	}
 	var s string
 	if err := json.Unmarshal(raw, &s); err != nil {
@@ -224,6 +225,7 @@ func (k Kind) parseString(s string) (Value, error) {
 		if raw, err := base64.StdEncoding.Strict().DecodeString(s); err == nil {
 			return Value{kind: Bytes, str: string(raw)}, nil
 		}
+	default: // no strings
 	}
 	return Value{}, wrong(k)
 }
