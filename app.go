@@ -1,0 +1,304 @@
+package pando
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/pando-sync/pando/feed"
+	"github.com/pando-sync/pando/internal/pipe"
+	"github.com/pando-sync/pando/internal/session"
+	"github.com/pando-sync/pando/internal/wire"
+	"github.com/pando-sync/pando/schema"
+)
+
+// Config is what an app is made of. Only Source is required.
+type Config struct {
+	// Source is the database to follow, such as sqlitefeed.New(db).
+	Source feed.Source
+	// Auth tells who calls. Without it everybody is anonymous. When it has a
+	// method Mount(*http.ServeMux), as token.Store has, its endpoints are served
+	// below /api.
+	Auth Authenticator
+	// Logger gets warnings and internal errors; slog.Default() unless set.
+	Logger *slog.Logger
+	// Static is served where nothing else is: the built front end. A path
+	// without a file gets index.html, so that pages may have addresses.
+	Static fs.FS
+	// Origins are the hosts ("app.example.com") besides the server's own whose
+	// pages may connect; "*" allows every page.
+	Origins []string
+	// MaxFrame is the size of a client's message in bytes, 64 KiB unless set.
+	MaxFrame int64
+	// Heartbeat is the longest silence on a connection, 20 s unless set.
+	Heartbeat time.Duration
+	// LogBytes is what is kept for each scope's clients that lag or come back,
+	// 1 MiB unless set; past it they get one patch of all that changed.
+	LogBytes int
+	// Linger is how long a scope that nobody shows stays in memory, 30 s unless
+	// set.
+	Linger time.Duration
+}
+
+func (c Config) withDefaults() Config {
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	if c.Auth == nil {
+		c.Auth = nobody{}
+	}
+	return c
+}
+
+func (c Config) validate() error {
+	if c.Source == nil {
+		return errors.New("pando: Config.Source is missing: give a database, such as sqlitefeed.New(db)")
+	}
+	return nil
+}
+
+// App is the declared channels over one database, as an http.Handler:
+//
+//	/ws       the WebSocket
+//	/state/…  the nested state of a route, for GET
+//	/api/…    what Config.Auth mounts
+//	/healthz  200 while the database is followed
+//	/         Config.Static
+//
+// It can stand under any router and prefix (use http.StripPrefix). It answers
+// 503 until Run follows the database.
+type App struct {
+	cfg      Config
+	registry *schema.Registry
+	handler  Handler
+	mux      *http.ServeMux
+	pipe     *pipe.Pipe
+	setup    sync.Mutex // one Setup at a time
+	ready    bool       // Setup has succeeded; guarded by setup
+
+	mu       sync.RWMutex // guards what follows
+	channels []*channel
+	wrappers []func(Handler) Handler
+	faults   []error
+	sealed   bool
+	server   *session.Server
+}
+
+// New returns an app without channels.
+func New(cfg Config) (*App, error) {
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	a := &App{cfg: cfg.withDefaults(), registry: schema.NewRegistry()}
+	return a, a.mount()
+}
+
+// Handle declares the channel of a route like "boards/{board_id}". A wrong
+// declaration is reported by Setup, Run and Manifest, all of them together.
+// Handle panics once the app is set up.
+func (a *App) Handle(route string, d *Declaration) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.sealed {
+		panic("pando: Handle " + route + ": the app is set up already")
+	}
+	c, err := d.compile(a.registry, route)
+	if err == nil {
+		err = a.clash(c)
+	}
+	if err != nil {
+		a.faults = append(a.faults, fmt.Errorf("pando: %w", err))
+		return
+	}
+	a.channels = append(a.channels, c)
+}
+
+// clash finds a channel that could not be told from c.
+func (a *App) clash(c *channel) error {
+	for _, o := range a.channels {
+		if o.pattern.meets(c.pattern) {
+			return fmt.Errorf("channel %s: route %q also matches what channel %s's %q does: make a segment differ",
+				c.schema.Name, c.schema.Route, o.schema.Name, o.schema.Route)
+		}
+		if o.schema.Name == c.schema.Name {
+			return fmt.Errorf("channel %s: two channels have this name: rename one", c.schema.Name)
+		}
+	}
+	return nil
+}
+
+// seal ends declaring and returns its faults.
+func (a *App) seal() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(a.faults) > 0 {
+		return errors.Join(a.faults...)
+	}
+	if a.sealed {
+		return nil
+	}
+	a.sealed = true
+	for _, c := range a.channels {
+		c.schema.Hash = c.schema.ComputeHash()
+	}
+	a.handler = a.handle
+	for i := len(a.wrappers) - 1; i >= 0; i-- {
+		a.handler = a.wrappers[i](a.handler)
+	}
+	a.pipe = pipe.New(pipe.Config{
+		Source: a.cfg.Source, Registry: a.registry, Logger: a.cfg.Logger,
+		LogBytes: a.cfg.LogBytes, Linger: a.cfg.Linger, Lost: a.lost,
+	})
+	return nil
+}
+
+// Manifest is the declared channels as data.
+func (a *App) Manifest() (*schema.Manifest, error) {
+	if err := a.seal(); err != nil {
+		return nil, err
+	}
+	m := &schema.Manifest{Registry: a.registry}
+	for _, c := range a.channels {
+		m.Channels = append(m.Channels, c.schema)
+	}
+	return m, nil
+}
+
+// Setup checks the declarations and prepares the database to be followed. Run
+// does it too; call it alone to migrate.
+func (a *App) Setup(ctx context.Context) error {
+	if err := a.seal(); err != nil {
+		return err
+	}
+	a.setup.Lock()
+	defer a.setup.Unlock()
+	if a.ready {
+		return nil
+	}
+	if err := a.cfg.Source.Setup(ctx, a.registry.Tables); err != nil {
+		return fmt.Errorf("pando: set up: %w", err)
+	}
+	a.ready = true
+	return nil
+}
+
+// drainTime is how long Run leaves to open streams when it ends.
+const drainTime = 10 * time.Second
+
+// Run follows the database and serves until ctx ends, which is not an error;
+// it returns when all connections are closed. It may be called once.
+func (a *App) Run(ctx context.Context) error {
+	if err := a.Setup(ctx); err != nil {
+		return err
+	}
+	server := a.newServer()
+	a.mu.Lock()
+	if a.server != nil {
+		a.mu.Unlock()
+		server.Close(ctx)
+		return errors.New("pando: Run was called before: an app runs once")
+	}
+	a.server = server
+	a.mu.Unlock()
+	// Streams are closed while the database is still followed: their hooks may
+	// need it.
+	follow, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	failed := make(chan error, 1)
+	go func() { failed <- a.pipe.Run(follow) }()
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+	}
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
+	defer cancel()
+	server.Close(drain)
+	stop()
+	if err != nil {
+		return fmt.Errorf("pando: follow the database: %w", err)
+	}
+	if err = <-failed; err != nil && !errors.Is(err, context.Canceled) {
+		return fmt.Errorf("pando: follow the database: %w", err)
+	}
+	return nil
+}
+
+func (a *App) newServer() *session.Server {
+	hashes := map[string]string{}
+	for _, c := range a.channels {
+		hashes[c.schema.Name] = c.schema.Hash
+	}
+	return session.New(session.Config{
+		App: a, Pipe: a.pipe, Logger: a.cfg.Logger, Types: wire.Types(a.registry), Channels: hashes,
+		Origins: a.cfg.Origins, Heartbeat: a.cfg.Heartbeat, MaxFrame: a.cfg.MaxFrame,
+	})
+}
+
+// lost has every client start anew when the feed's continuity is lost.
+func (a *App) lost(reason string) {
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	if a.server != nil {
+		go a.server.CloseAll(1001, reason)
+	}
+}
+
+// Stats are sizes of what a running app holds.
+type Stats struct {
+	Sessions, Scopes, Rows int
+}
+
+// Stats counts connections, live scopes and the rows in memory.
+func (a *App) Stats() Stats {
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	if a.server == nil {
+		return Stats{}
+	}
+	p := a.pipe.Stats()
+	return Stats{Sessions: a.server.Sessions(), Scopes: p.Scopes, Rows: p.Rows}
+}
+
+// Request is one inbound request as Use sees it.
+type Request struct {
+	// Kind is "open", "action" or "state" (GET /state).
+	Kind string
+	User Identity
+	// Session and Stream name the connection and its stream; empty for "state".
+	Session, Stream string
+	// Channel is the channel's name, Route the route as it was asked for.
+	Channel, Route string
+	// Action and Args are an action's name and arguments.
+	Action string
+	Args   []json.RawMessage
+
+	run func(ctx context.Context, r *Request) (json.RawMessage, error)
+}
+
+// Handler handles a request. The result is an action's, as JSON, and empty for
+// the other kinds.
+type Handler func(ctx context.Context, r *Request) (json.RawMessage, error)
+
+// Use puts a function around every inbound request; the first one given is the
+// outermost. It may change the request's Args, refuse it with an error (made
+// by Errorf, to tell the client), or time it. Use panics once the app is set
+// up.
+func (a *App) Use(wrap func(next Handler) Handler) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.sealed {
+		panic("pando: Use: the app is set up already")
+	}
+	a.wrappers = append(a.wrappers, wrap)
+}
+
+func (a *App) handle(ctx context.Context, r *Request) (json.RawMessage, error) {
+	return r.run(ctx, r)
+}

@@ -1,0 +1,48 @@
+// Package pando keeps a nested piece of a SQL database live and typed in every
+// browser that may see it.
+//
+// An app declares a tree of plain structs over tables and a [Channel] for it.
+// Pando reads the tree, follows every commit to the database whoever makes it,
+// and sends each connected client only the rows that changed; a generated
+// TypeScript class rebuilds the nested state.
+//
+//	type Board struct {
+//		ID    int64  `json:"id"`
+//		Name  string `json:"name"`
+//		Lists []List `json:"lists" pando:"order:position"`
+//	}
+//
+//	type BoardChannel struct {
+//		pando.Channel[Board, pando.NoRuntime]
+//		db *sql.DB
+//	}
+//
+//	func (c *BoardChannel) HasPermission(ctx context.Context) (bool, error) { … }
+//
+//	func (c *BoardChannel) Rename(ctx context.Context, name string) error { … }
+//
+//	app, err := pando.New(pando.Config{Source: sqlitefeed.New(db), Auth: token.New(db)})
+//	app.Handle("boards/{board_id}", pando.For(func() *BoardChannel { return &BoardChannel{db: db} },
+//		pando.Actions((*BoardChannel).Rename)))
+//	go app.Run(ctx)
+//	http.Handle("/live/", http.StripPrefix("/live", app))
+//
+// # How it works
+//
+// A commit becomes a feed.Commit, the router decides which scopes it touches,
+// each patch is encoded once and appended to the scope's log, and every
+// session writes from the log what it has not written yet. docs/ARCHITECTURE.md
+// draws the way; spec/protocol.md is what goes over the socket.
+//
+// # Concurrency
+//
+// An [App] is safe for concurrent use once Run has been called. Requests of
+// one stream run one at a time and in order, those of different streams at the
+// same time.
+//
+// # Errors
+//
+// Wrong declarations are reported by Setup and Run, all together. Clients are
+// told of errors made by [Errorf]; all others are logged and reach a client as
+// "internal".
+package pando

@@ -1,0 +1,201 @@
+package pando
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"net/http"
+	"path"
+	"strconv"
+	"strings"
+
+	"github.com/pando-sync/pando/internal/rpc"
+	"github.com/pando-sync/pando/internal/session"
+	"github.com/pando-sync/pando/internal/snapshot"
+	"github.com/pando-sync/pando/schema"
+	"github.com/pando-sync/pando/token"
+)
+
+// mounter is an Authenticator with endpoints of its own.
+type mounter interface{ Mount(mux *http.ServeMux) }
+
+// mount lays out the app's paths, in a fixed order.
+func (a *App) mount() error {
+	a.mux = http.NewServeMux()
+	a.mux.HandleFunc("GET /ws", a.serveSocket)
+	a.mux.HandleFunc("GET /state/{route...}", a.serveState)
+	a.mux.HandleFunc("GET /healthz", a.serveHealth)
+	if m, ok := a.cfg.Auth.(mounter); ok {
+		m.Mount(a.mux)
+	}
+	a.mux.HandleFunc("/api/", func(w http.ResponseWriter, _ *http.Request) {
+		session.WriteError(w, http.StatusNotFound, rpc.Errorf("not_found", "no such endpoint"))
+	})
+	if a.cfg.Static == nil {
+		return nil
+	}
+	for _, name := range []string{"ws", "state", "api", "healthz"} {
+		if _, err := fs.Stat(a.cfg.Static, name); err == nil {
+			return errors.New("pando: Config.Static has " + name + ", which is a path of the app's own: rename it")
+		}
+	}
+	a.mux.HandleFunc("GET /", a.serveStatic)
+	return nil
+}
+
+// ServeHTTP implements http.Handler.
+func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.mux.ServeHTTP(w, r) }
+
+// running returns the sessions' server, or answers that there is none yet.
+func (a *App) running(w http.ResponseWriter) *session.Server {
+	a.mu.RLock()
+	server := a.server
+	a.mu.RUnlock()
+	if server == nil {
+		session.WriteError(w, http.StatusServiceUnavailable, rpc.Errorf("unavailable", "the app does not run: call App.Run"))
+	}
+	return server
+}
+
+func (a *App) serveSocket(w http.ResponseWriter, r *http.Request) {
+	if server := a.running(w); server != nil {
+		server.ServeHTTP(w, r)
+	}
+}
+
+func (a *App) serveHealth(w http.ResponseWriter, r *http.Request) {
+	if a.running(w) == nil {
+		return
+	}
+	if err := a.pipe.Health(); err != nil {
+		a.cfg.Logger.WarnContext(r.Context(), "not healthy", "error", err)
+		session.WriteError(w, http.StatusServiceUnavailable, rpc.Unavailable())
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Write([]byte(`{"status":"ok"}` + "\n")) //nolint:errcheck // the caller has gone
+}
+
+// serveState answers GET /state/{route}: the nested state as one read
+// transaction sees it.
+func (a *App) serveState(w http.ResponseWriter, r *http.Request) {
+	if a.running(w) == nil {
+		return
+	}
+	user, err := a.cfg.Auth.Authenticate(r.Context(), r, token.FromHeader(r))
+	if errors.Is(err, token.ErrNone) {
+		user, err = Identity{}, nil
+	}
+	if errors.Is(err, token.ErrInvalid) {
+		err = rpc.Errorf("unauthenticated", "the token or session is not valid")
+	}
+	var tree *snapshot.Tree
+	var body []byte
+	if err == nil {
+		// The path as it was sent: a key may contain an encoded slash.
+		_, asked, _ := strings.Cut(r.URL.EscapedPath(), "/state/")
+		tree, body, err = a.state(r.Context(), user, asked)
+	}
+	if err != nil {
+		a.writeError(w, r, err)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Cache-Control", "no-store")
+	h.Set("Pando-Epoch", tree.Version.Epoch)
+	h.Set("Pando-Version", strconv.FormatUint(tree.Version.N, 10))
+	w.Write(append(body, '\n')) //nolint:errcheck // the caller has gone
+}
+
+// state reads the nested state of a route for a user.
+func (a *App) state(ctx context.Context, user Identity, asked string) (tree *snapshot.Tree, body []byte, err error) {
+	c, args, err := a.find(asked)
+	if err != nil {
+		return nil, nil, err
+	}
+	anchor := c.anchorOf(args)
+	_, err = a.handler(ctx, &Request{
+		Kind: "state", User: user, Channel: c.schema.Name, Route: asked,
+		run: func(ctx context.Context, r *Request) (json.RawMessage, error) {
+			if _, err := c.permit(ctx, r.User, args); err != nil {
+				return nil, a.denied(ctx, c, anchor, err)
+			}
+			var err error
+			if tree, err = snapshot.ReadTree(ctx, a.cfg.Source, c.schema.Tree, anchor); err != nil {
+				return nil, err
+			}
+			body = tree.Store.AppendJSON(nil, c.schema.Tree, anchor)
+			if string(body) == "null" {
+				return nil, c.missing(anchor)
+			}
+			return nil, nil
+		},
+	})
+	return tree, body, err
+}
+
+func (c *channel) missing(anchor schema.Value) error {
+	return rpc.Errorf("not_found", "%s %s does not exist", c.schema.Tree.Root.Type.Name, anchor)
+}
+
+// denied tells a caller who was refused if there is nothing to be refused.
+func (a *App) denied(ctx context.Context, c *channel, anchor schema.Value, err error) error {
+	if e, ok := rpc.Public(err); !ok || e.Code != "denied" {
+		return err
+	}
+	switch exists, failed := snapshot.Exists(ctx, a.cfg.Source, c.schema.Tree, anchor); {
+	case failed != nil:
+		return failed
+	case !exists:
+		return c.missing(anchor)
+	}
+	return err
+}
+
+// statuses are the HTTP forms of the coded errors.
+var statuses = map[string]int{
+	"unauthenticated": http.StatusUnauthorized,
+	"denied":          http.StatusForbidden,
+	"unknown_channel": http.StatusNotFound,
+	"not_found":       http.StatusNotFound,
+	"bad_argument":    http.StatusBadRequest,
+	"invalid":         http.StatusBadRequest,
+	"conflict":        http.StatusConflict,
+	"rate_limited":    http.StatusTooManyRequests,
+	"unavailable":     http.StatusServiceUnavailable,
+	"internal":        http.StatusInternalServerError,
+}
+
+func (a *App) writeError(w http.ResponseWriter, r *http.Request, err error) {
+	e, whole := rpc.Public(err)
+	if !whole {
+		a.cfg.Logger.ErrorContext(r.Context(), "request failed", "path", r.URL.Path, "error", err)
+	}
+	status, ok := statuses[e.Code]
+	if !ok {
+		status = http.StatusUnprocessableEntity // an app's own code
+	}
+	if status == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", "Token")
+	}
+	session.WriteError(w, status, e)
+}
+
+// serveStatic serves Config.Static. Files whose names change with their
+// content, as bundlers write them below assets/, may be kept for ever.
+func (a *App) serveStatic(w http.ResponseWriter, r *http.Request) {
+	name := strings.TrimPrefix(path.Clean(r.URL.Path), "/")
+	info, err := fs.Stat(a.cfg.Static, max(name, "."))
+	page := err != nil && path.Ext(name) == ""
+	switch {
+	case page, err == nil && info.IsDir():
+		w.Header().Set("Cache-Control", "no-cache")
+		http.ServeFileFS(w, r, a.cfg.Static, "index.html")
+		return
+	case strings.HasPrefix(name, "assets/"):
+		w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
+	}
+	http.ServeFileFS(w, r, a.cfg.Static, name)
+}

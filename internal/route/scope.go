@@ -1,0 +1,265 @@
+package route
+
+import (
+	"github.com/pando-sync/pando/schema"
+	"github.com/pando-sync/pando/state"
+)
+
+// Key names a scope: a tree and its anchor.
+type Key struct {
+	Tree   *schema.Tree
+	Anchor schema.Value
+}
+
+// maxTombstones bounds what a scope remembers of rows that left it.
+const maxTombstones = 4096
+
+// Scope is one live tree.
+type Scope struct {
+	Key
+	// Owner is for whoever owns the router; the router does not look at it.
+	Owner any
+
+	// waits counts the rows and buckets that are shown and not known. While it
+	// is above zero the scope says nothing.
+	waits   int
+	loading bool
+	closed  bool
+	dirty   bool
+
+	layers map[*schema.Type][]*schema.Layer
+	delta  []touched
+	seen   map[touchKey]struct{}
+
+	// changed is the version of the last patch, since the position from which
+	// row versions and tombstones are complete.
+	changed, since uint64
+	tombs          []tombstone
+}
+
+type touchKey struct {
+	row *row
+	typ int
+}
+
+// touched is an instance that may have changed since the scope last spoke,
+// with what it showed then.
+type touched struct {
+	row  *row
+	typ  *schema.Type
+	base schema.Row
+}
+
+type tombstone struct {
+	ref     state.Ref
+	version uint64
+}
+
+// Ready tells whether the scope is whole: everything that it shows is known.
+func (s *Scope) Ready() bool { return s.waits == 0 }
+
+// Changed is the version of the scope's last patch, or of its first state.
+func (s *Scope) Changed() uint64 { return s.changed }
+
+func (s *Scope) layersOf(t *schema.Type) []*schema.Layer { return s.layers[t] }
+
+// Open returns the scope of a key, and whether it is new. A new scope is
+// loading: it becomes ready by reads.
+func (t *Router) Open(k Key) (*Scope, bool) {
+	if s := t.scopes[k]; s != nil {
+		return s, false
+	}
+	s := &Scope{Key: k, loading: true, layers: map[*schema.Type][]*schema.Layer{}, seen: map[touchKey]struct{}{}}
+	for _, l := range k.Tree.Layers {
+		s.layers[l.Type] = append(s.layers[l.Type], l)
+	}
+	t.scopes[k] = s
+	t.join(t.tables[k.Tree.Root.Type.Table.ID].row(k.Anchor), s, k.Tree.Root)
+	return s, true
+}
+
+// Loaded tells whether a scope that was loading has become whole; it answers
+// true once. From then on the scope emits patches.
+func (t *Router) Loaded(s *Scope) bool {
+	if !s.loading || s.waits > 0 || s.closed {
+		return false
+	}
+	s.loading = false
+	s.changed, s.since = t.pos, t.pos
+	return true
+}
+
+// Close forgets a scope and what only it shows. The turn ends with Flush.
+func (t *Router) Close(s *Scope) {
+	if s.closed {
+		return
+	}
+	s.closed = true
+	delete(t.scopes, s.Key)
+	t.leave(t.tables[s.Tree.Root.Type.Table.ID].row(s.Anchor), s, s.Tree.Root)
+	s.delta, s.tombs = nil, nil
+	clear(s.seen)
+}
+
+// touch notes what an instance shows before it changes. A scope without a
+// first state, or without subscribers to come, has nothing to compare with.
+func (t *Router) touch(r *row, s *Scope, typ *schema.Type) {
+	if s.loading || s.closed {
+		return
+	}
+	k := touchKey{r, typ.ID}
+	if _, ok := s.seen[k]; ok {
+		return
+	}
+	s.seen[k] = struct{}{}
+	var base schema.Row
+	if r.visible(s, typ) {
+		base = r.vals
+	}
+	s.delta = append(s.delta, touched{r, typ, base})
+	if !s.dirty {
+		s.dirty = true
+		t.dirty = append(t.dirty, s)
+	}
+}
+
+// flush turns what was touched into a patch.
+func (s *Scope) flush(p *state.Patch) {
+	for i := range s.delta {
+		d := &s.delta[i]
+		var now schema.Row
+		if d.row.visible(s, d.typ) {
+			now = d.row.vals
+		}
+		ref := state.Ref{Type: d.typ, Key: d.row.key}
+		switch {
+		case d.base == nil && now == nil:
+			continue
+		case now == nil:
+			p.Delete = append(p.Delete, ref)
+			s.bury(ref, p.N)
+			continue
+		case d.base == nil:
+			p.Set = append(p.Set, state.Instance{Ref: ref, Row: now})
+		case state.Differs(d.typ, d.base, now):
+			p.Update = append(p.Update, state.Update{Ref: ref, Old: d.base, New: now})
+		default:
+			continue
+		}
+		s.stamp(d.row, d.typ, p.N)
+	}
+	clear(s.delta)
+	s.delta = s.delta[:0]
+	clear(s.seen)
+}
+
+func (s *Scope) stamp(r *row, t *schema.Type, version uint64) {
+	for _, l := range s.layersOf(t) {
+		if m := r.members.get(s, l); m != nil {
+			m.version = version
+		}
+	}
+}
+
+func (s *Scope) bury(ref state.Ref, version uint64) {
+	if len(s.tombs) == maxTombstones {
+		half := maxTombstones / 2
+		s.since = s.tombs[half-1].version
+		s.tombs = append(s.tombs[:0], s.tombs[half:]...)
+	}
+	s.tombs = append(s.tombs, tombstone{ref, version})
+}
+
+// Snapshot puts the scope's whole state into p, the anchor first and parents
+// before children. The scope must be ready.
+func (t *Router) Snapshot(s *Scope, p *state.Patch) {
+	p.Reset(t.pos)
+	t.walk(s, func(r *row, typ *schema.Type) {
+		p.Set = append(p.Set, state.Instance{Ref: state.Ref{Type: typ, Key: r.key}, Row: r.vals})
+	})
+}
+
+// Since puts what changed after version into p, as whole rows and deletions,
+// and tells whether that is known. The scope must be ready.
+func (t *Router) Since(s *Scope, version uint64, p *state.Patch) bool {
+	if version < s.since || version > t.pos {
+		return false
+	}
+	p.Reset(t.pos)
+	if version >= s.changed {
+		return true
+	}
+	for i := len(s.tombs) - 1; i >= 0 && s.tombs[i].version > version; i-- {
+		p.Delete = append(p.Delete, s.tombs[i].ref)
+	}
+	t.walk(s, func(r *row, typ *schema.Type) {
+		for _, l := range s.layersOf(typ) {
+			if m := r.members.get(s, l); m != nil && m.version > version {
+				p.Set = append(p.Set, state.Instance{Ref: state.Ref{Type: typ, Key: r.key}, Row: r.vals})
+				return
+			}
+		}
+	})
+	return true
+}
+
+// walk visits every instance that a ready scope shows, once, layer by layer.
+func (t *Router) walk(s *Scope, visit func(*row, *schema.Type)) {
+	w := walker{scope: s, visit: visit, at: make([][]*row, len(s.Tree.Layers))}
+	w.show(s.Tree.Root, t.tables[s.Tree.Root.Type.Table.ID].rows[s.Anchor])
+	for _, l := range s.Tree.Layers[1:] {
+		rows := t.tables[l.Type.Table.ID].rows
+		for _, parent := range w.at[l.Parent.Index] {
+			if l.Relation.Forward() {
+				w.show(l, rows[parent.vals[l.Link]])
+				continue
+			}
+			if b := t.linkOf(l).buckets[parent.key]; b != nil {
+				for _, r := range b.rows {
+					w.show(l, r)
+				}
+			}
+		}
+	}
+}
+
+// walker remembers the rows that it has met where more than one way may lead
+// to them: targets of links, and types of several layers.
+type walker struct {
+	scope  *Scope
+	visit  func(*row, *schema.Type)
+	at     [][]*row
+	inside map[memberOf]struct{}
+	shown  map[touchKey]struct{}
+}
+
+type memberOf struct {
+	row   *row
+	layer *schema.Layer
+}
+
+func (w *walker) show(l *schema.Layer, r *row) {
+	if r == nil || r.vals == nil {
+		return
+	}
+	if l.Relation.Forward() && !first(&w.inside, memberOf{r, l}) {
+		return
+	}
+	w.at[l.Index] = append(w.at[l.Index], r)
+	if len(w.scope.layersOf(l.Type)) > 1 && !first(&w.shown, touchKey{r, l.Type.ID}) {
+		return
+	}
+	w.visit(r, l.Type)
+}
+
+// first tells whether k was not in the set, and puts it there.
+func first[K comparable](set *map[K]struct{}, k K) bool {
+	if _, ok := (*set)[k]; ok {
+		return false
+	}
+	if *set == nil {
+		*set = map[K]struct{}{}
+	}
+	(*set)[k] = struct{}{}
+	return true
+}

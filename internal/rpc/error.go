@@ -1,0 +1,44 @@
+// Package rpc is typed calls of Go functions by JSON arguments, and the coded
+// errors that cross the wire.
+package rpc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// Error is an error that a client is told of: a code of spec/protocol.md or of
+// the application, and a text. Any other error is internal, and its text stays
+// on the server.
+type Error struct {
+	Code    string
+	Message string
+	// Retry tells that the same request may succeed later.
+	Retry bool
+}
+
+// Error implements error.
+func (e *Error) Error() string { return e.Code + ": " + e.Message }
+
+// Errorf returns a coded error.
+func Errorf(code, format string, args ...any) *Error {
+	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
+}
+
+// Unavailable is the error for what cannot be read or followed now.
+func Unavailable() *Error {
+	return &Error{Code: "unavailable", Message: "the database cannot be read now, try again later", Retry: true}
+}
+
+// Public returns what a client may be told of an error, and whether that is
+// all of it: false says that the error's own text must be logged.
+func Public(err error) (e *Error, whole bool) {
+	if errors.As(err, &e) {
+		return e, true
+	}
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return &Error{Code: "unavailable", Message: "the request was given up", Retry: true}, true
+	}
+	return &Error{Code: "internal", Message: "something went wrong on the server"}, false
+}

@@ -1,0 +1,148 @@
+package session
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"unicode/utf8"
+
+	"github.com/gobwas/ws"
+
+	"github.com/pando-sync/pando/internal/rpc"
+	"github.com/pando-sync/pando/internal/wire"
+)
+
+// errClosed ends a reader whose client said goodbye, or broke the protocol of
+// WebSocket.
+var errClosed = errors.New("session: closed")
+
+// receive reads and handles one WebSocket frame.
+func (c *Session) receive() error {
+	h, err := ws.ReadHeaderBuffer(c.in, c.header[:])
+	if err != nil {
+		return err
+	}
+	if h.Rsv != 0 || !h.Masked || h.OpCode.IsReserved() || h.OpCode.IsControl() && (h.Length > 125 || !h.Fin) {
+		return c.quit(codeProtocolError, "bad websocket frame")
+	}
+	if h.Length+int64(len(c.message)) > c.server.cfg.MaxFrame {
+		c.fail(wire.Control, 0, rpc.Errorf("too_large", "a frame of %d bytes is over the limit of %d", h.Length, c.server.cfg.MaxFrame))
+		return c.discard(h.Length)
+	}
+	body := make([]byte, h.Length)
+	if _, err := io.ReadFull(c.in, body); err != nil {
+		return err
+	}
+	ws.Cipher(body, h.Mask, 0)
+	return c.frame(h, body)
+}
+
+// quit closes with a code; the writer closes the socket, which ends the reader.
+func (c *Session) quit(code int, reason string) error {
+	c.close(code, reason)
+	return c.drain()
+}
+
+// drain waits for the other side to close, reading and forgetting what still
+// comes: closing a socket with unread input would lose the close frame.
+func (c *Session) drain() error {
+	_, err := io.Copy(io.Discard, c.in)
+	if err == nil {
+		err = errClosed
+	}
+	return err
+}
+
+func (c *Session) discard(int64) error { return c.quit(codeTooLarge, "frame too large") }
+
+func (c *Session) frame(h ws.Header, body []byte) error {
+	switch h.OpCode {
+	case ws.OpPing:
+		c.reply(&wire.Frame{Bytes: ws.MustCompileFrame(ws.NewPongFrame(body))})
+		return nil
+	case ws.OpPong:
+		return nil
+	case ws.OpClose:
+		c.close(codeDone, "")
+		return c.drain()
+	case ws.OpBinary:
+		c.fail(wire.Control, 0, rpc.Errorf("bad_frame", "a binary frame: send JSON text"))
+		return nil
+	case ws.OpText:
+		c.message = append(c.message[:0:0], body...)
+	default:
+		c.message = append(c.message, body...)
+	}
+	if h.Fin {
+		message := c.message
+		c.message = nil
+		c.handle(message)
+	}
+	return nil
+}
+
+// handle handles one message, which may hold several requests.
+func (c *Session) handle(message []byte) {
+	if !utf8.Valid(message) {
+		c.fail(wire.Control, 0, rpc.Errorf("bad_frame", "the frame is not UTF-8"))
+		return
+	}
+	envelopes, err := wire.ParseFrame(message)
+	if err != nil {
+		c.fail(wire.Control, 0, rpc.Errorf("bad_frame", `the frame is not an envelope {"stream":…,"id":…,"payload":{…}}`))
+		return
+	}
+	for i := range envelopes {
+		c.envelope(&envelopes[i])
+	}
+}
+
+// maxID is the greatest integer that JavaScript holds exactly.
+const maxID = 1<<53 - 1
+
+func (c *Session) envelope(e *wire.Envelope) {
+	switch {
+	case e.Stream != wire.Control && !wire.ValidStream(e.Stream):
+		c.fail(wire.Control, e.ID, rpc.Errorf("bad_frame", "stream %q: want 1 to 64 of A-Z a-z 0-9 . _ -", clip(e.Stream)))
+		return
+	case e.ID == 0 || e.ID > maxID:
+		c.fail(e.Stream, 0, rpc.Errorf("bad_frame", "the id must be an integer from 1 to 2^53-1"))
+		return
+	}
+	var req wire.Request
+	if err := json.Unmarshal(e.Payload, &req); err != nil || len(e.Payload) == 0 || e.Payload[0] != '{' {
+		c.fail(e.Stream, e.ID, rpc.Errorf("bad_request", "the payload is not a request: want an object with a type"))
+		return
+	}
+	if e.Stream == wire.Control {
+		c.control(e.ID, &req)
+		return
+	}
+	c.mu.Lock()
+	joined := c.joined
+	c.mu.Unlock()
+	if !joined {
+		c.fail(e.Stream, e.ID, rpc.Errorf("unauthenticated", "send connect first"))
+		return
+	}
+	c.dispatch(e.Stream, e.ID, &req)
+}
+
+func (c *Session) control(id uint64, req *wire.Request) {
+	switch req.Type {
+	case "connect":
+		c.connect(id, req)
+	case "ping":
+		c.reply(wire.Pong(id))
+	default:
+		c.fail(wire.Control, id, rpc.Errorf("bad_request", "the connection has no request %q", clip(req.Type)))
+	}
+}
+
+// clip keeps a client's own text short in what it is told.
+func clip(s string) string {
+	if len(s) > 80 {
+		return s[:80] + "…"
+	}
+	return s
+}

@@ -1,0 +1,274 @@
+// Package session owns the sockets: it reads requests, and writes what its
+// cursors point at.
+//
+// # Concurrency
+//
+// One goroutine a connection reads; requests of one stream are handled in
+// order by a goroutine that lives while there are any; a few writers serve all
+// connections and never block: a connection that cannot take what is due gets
+// a goroutine of its own until it has.
+//
+// # Bounds
+//
+// Requests waiting on a stream, streams of a session, bytes of replies and of
+// a frame are bounded; a client past a bound gets a coded error or is closed.
+// State frames wait in the shared logs, not in the session.
+package session
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/pando-sync/pando/internal/pipe"
+	"github.com/pando-sync/pando/internal/route"
+	"github.com/pando-sync/pando/internal/wire"
+	"github.com/pando-sync/pando/token"
+)
+
+// App is what the sessions serve.
+type App interface {
+	token.Authenticator
+	// Open asks for a stream. What it returns is closed exactly once.
+	Open(ctx context.Context, req OpenRequest) (Stream, error)
+}
+
+// OpenRequest is a request to open a stream.
+type OpenRequest struct {
+	Session, Stream, Route string
+	User                   token.Identity
+	// Wake tells the session that Stream.Runtime has something. It never blocks.
+	Wake func()
+}
+
+// Stream is one open channel.
+type Stream interface {
+	// Channel is the channel's name, Scope what it shows.
+	Channel() string
+	Scope() route.Key
+	// Action calls an action; version is an upper bound of what it committed, 0
+	// when that is not known.
+	Action(ctx context.Context, name string, args []json.RawMessage) (value json.RawMessage, version uint64, err error)
+	// Runtime returns the members of the runtime state that changed since it was
+	// last asked, all of them at first, or nil.
+	Runtime() map[string]json.RawMessage
+	// Close runs once, after the last action.
+	Close(ctx context.Context)
+}
+
+// Config is what a server needs. Fields without a value get a default.
+type Config struct {
+	App    App
+	Pipe   *pipe.Pipe
+	Logger *slog.Logger
+	// Types and Channels are announced in hello.
+	Types    []wire.Type
+	Channels map[string]string
+	// Origins are the hosts besides the request's own that pages may come from;
+	// "*" is every one.
+	Origins []string
+	// Heartbeat is the longest silence of a server (20 s).
+	Heartbeat time.Duration
+	// MaxFrame is the size of a client's message in bytes (64 KiB), MaxStreams
+	// the number of streams of a session (256).
+	MaxFrame   int64
+	MaxStreams int
+	// ConnectTimeout is how long a session may be nobody's (5 s), OpenTimeout how
+	// long opening a stream may take (15 s), WriteTimeout how long a client may
+	// read nothing (30 s).
+	ConnectTimeout, OpenTimeout, WriteTimeout time.Duration
+}
+
+func (c Config) withDefaults() Config {
+	def := func(d *time.Duration, v time.Duration) {
+		if *d == 0 {
+			*d = v
+		}
+	}
+	def(&c.Heartbeat, 20*time.Second)
+	def(&c.ConnectTimeout, 5*time.Second)
+	def(&c.OpenTimeout, 15*time.Second)
+	def(&c.WriteTimeout, 30*time.Second)
+	if c.MaxFrame == 0 {
+		c.MaxFrame = 64 << 10
+	}
+	if c.MaxStreams == 0 {
+		c.MaxStreams = 256
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	return c
+}
+
+// wheelSlots spreads the heartbeats over time.
+const wheelSlots = 32
+
+// Server accepts sockets and runs their sessions. It is an http.Handler.
+type Server struct {
+	cfg    Config
+	ctx    context.Context //nolint:containedctx // ends every session's work; there is no call whose context could
+	cancel context.CancelFunc
+	engine engine
+	shards []*shard
+	next   atomic.Uint64
+	pairs  atomic.Pointer[pair]
+
+	// wg counts the goroutines of the server, live those of the sessions.
+	wg, live sync.WaitGroup
+	slots    [wheelSlots]slot
+
+	mu     sync.Mutex
+	closed bool
+}
+
+// slot is the sessions that are looked after at one time of the wheel.
+type slot struct {
+	mu       sync.Mutex
+	sessions map[*Session]struct{}
+}
+
+// pair is the frames that enclose one commit, shared by all.
+type pair struct{ begin, end *wire.Frame }
+
+// New returns a server that is running. Close ends it.
+func New(cfg Config) *Server {
+	s := &Server{cfg: cfg.withDefaults(), engine: goroutines{}}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	for i := range s.slots {
+		s.slots[i].sessions = map[*Session]struct{}{}
+	}
+	for range runtime.GOMAXPROCS(0) {
+		w := newShard()
+		s.shards = append(s.shards, w)
+		s.wg.Go(w.run)
+	}
+	s.wg.Go(s.turnWheel)
+	return s
+}
+
+// Sessions is the number of open sessions.
+func (s *Server) Sessions() int {
+	n := 0
+	for i := range s.slots {
+		s.slots[i].mu.Lock()
+		n += len(s.slots[i].sessions)
+		s.slots[i].mu.Unlock()
+	}
+	return n
+}
+
+// CloseAll closes all sessions with a code; new ones are accepted.
+func (s *Server) CloseAll(code int, reason string) {
+	for i := range s.slots {
+		s.slots[i].mu.Lock()
+		for c := range s.slots[i].sessions {
+			c.close(code, reason)
+		}
+		s.slots[i].mu.Unlock()
+	}
+}
+
+// Close closes all sessions with 1001 and waits until their streams are
+// closed, or until ctx ends; what is left then is cut.
+func (s *Server) Close(ctx context.Context) {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	s.CloseAll(codeGoingAway, "the server is going away")
+	done := make(chan struct{})
+	go func() {
+		s.live.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+		s.cut()
+		<-done
+	}
+	s.cancel()
+	for _, w := range s.shards {
+		w.stop()
+	}
+	s.wg.Wait()
+}
+
+// cut ends all work and breaks all connections.
+func (s *Server) cut() {
+	s.cancel()
+	for i := range s.slots {
+		s.slots[i].mu.Lock()
+		for c := range s.slots[i].sessions {
+			c.conn.Close()
+		}
+		s.slots[i].mu.Unlock()
+	}
+}
+
+// admit registers a session, unless the server is closing.
+func (s *Server) admit(c *Session) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false
+	}
+	s.live.Add(1)
+	at := &s.slots[c.number%wheelSlots]
+	at.mu.Lock()
+	at.sessions[c] = struct{}{}
+	at.mu.Unlock()
+	return true
+}
+
+func (s *Server) dismiss(c *Session) {
+	at := &s.slots[c.number%wheelSlots]
+	at.mu.Lock()
+	delete(at.sessions, c)
+	at.mu.Unlock()
+	s.live.Done()
+}
+
+// turnWheel visits every session twice a heartbeat.
+func (s *Server) turnWheel() {
+	tick := time.NewTicker(max(s.cfg.Heartbeat/2/wheelSlots, time.Millisecond))
+	defer tick.Stop()
+	for i := 0; ; i++ {
+		select {
+		case <-s.ctx.Done():
+			return
+		case now := <-tick.C:
+			at := &s.slots[i%wheelSlots]
+			at.mu.Lock()
+			for c := range at.sessions {
+				c.visit(now)
+			}
+			at.mu.Unlock()
+		}
+	}
+}
+
+// enclosing returns the begin and end frames of a version.
+func (s *Server) enclosing(version uint64) *pair {
+	if p := s.pairs.Load(); p != nil && p.begin.Version == version {
+		return p
+	}
+	p := &pair{begin: wire.Mark("begin", version), end: wire.Mark("end", version)}
+	s.pairs.Store(p)
+	return p
+}
+
+// hello is the first frame of a session.
+func (s *Server) hello(id string) *wire.Frame {
+	return wire.Message(wire.Control, 0, wire.Hello{
+		Type: "hello", Protocol: wire.Protocol, Session: id, Epoch: s.cfg.Pipe.Epoch(),
+		Heartbeat: s.cfg.Heartbeat.Milliseconds(), Types: s.cfg.Types, Channels: s.cfg.Channels,
+	})
+}
+
+var _ http.Handler = (*Server)(nil)

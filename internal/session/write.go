@@ -1,0 +1,339 @@
+package session
+
+import (
+	"net"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/pando-sync/pando/internal/wire"
+)
+
+// A session's schedule:
+//
+//	idle ──Ready──► queued ──writer──► writing ──nothing left──► idle
+//	                                     │  ▲
+//	                                   Ready │ looks again
+//	                                     ▼  │
+//	                                    again
+//
+// and from any state to retired, when the connection is gone. Whoever brings
+// it from queued to writing is its only writer until it leaves that state.
+const (
+	idle = iota
+	queued
+	writing
+	again
+	retired
+)
+
+// Ready tells that the session has something to write. It never blocks.
+func (c *Session) Ready() {
+	for {
+		switch now := c.schedule.Load(); now {
+		case idle:
+			if c.schedule.CompareAndSwap(idle, queued) {
+				c.shard.push(c)
+				return
+			}
+		case writing:
+			if c.schedule.CompareAndSwap(writing, again) {
+				return
+			}
+		default:
+			return
+		}
+	}
+}
+
+func (c *Session) retire() { c.schedule.Store(retired) }
+
+// rest ends a writer's turn, unless there is something new.
+func (c *Session) rest() bool {
+	if c.schedule.CompareAndSwap(writing, idle) {
+		return true
+	}
+	return !c.schedule.CompareAndSwap(again, writing)
+}
+
+// maxBatch is about the bytes that are taken from the logs at once.
+const maxBatch = 256 << 10
+
+// batch is what one write puts on the socket, in order.
+type batch struct {
+	bufs  [][]byte
+	bytes int
+	// last tells to close the socket behind it.
+	last bool
+}
+
+func (b *batch) add(f *wire.Frame) {
+	b.bufs = append(b.bufs, f.Bytes)
+	b.bytes += len(f.Bytes)
+}
+
+func (b *batch) reset() {
+	clear(b.bufs)
+	b.bufs, b.bytes, b.last = b.bufs[:0], 0, false
+}
+
+// collect takes what is due: replies, then what the views have, then a mark.
+// It returns the views whose cursors have lost their log.
+func (c *Session) collect(b *batch) (lost []*view) {
+	mark := c.mark.Swap(0)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, f := range c.replies {
+		b.add(f)
+	}
+	clear(c.replies)
+	c.replies, c.unread = c.replies[:0], 0
+	if cap(c.replies) > 64 {
+		c.replies = nil
+	}
+	if c.closing {
+		b.last = true
+		return nil
+	}
+	if c.runtime.Swap(false) {
+		c.collectRuntime(b)
+	}
+	whole, lost := c.collectViews(b)
+	switch {
+	case mark == 0:
+	case whole && len(lost) == 0:
+		b.add(wire.Mark("mark", mark))
+	default:
+		c.passed(mark)
+	}
+	return lost
+}
+
+func (c *Session) collectRuntime(b *batch) {
+	for _, st := range c.streams {
+		if st.view == nil || !st.changed.Swap(false) {
+			continue
+		}
+		if set := st.open.Runtime(); len(set) > 0 {
+			b.add(wire.Message(st.name, 0, wire.Runtime{Type: "runtime", Set: set}))
+		}
+	}
+}
+
+// collectViews takes frames in the order of their commits, enclosing those of
+// one commit when there are several.
+func (c *Session) collectViews(b *batch) (whole bool, lost []*view) {
+	var upto uint64
+	for _, v := range c.views {
+		for _, f := range v.frames {
+			b.add(f)
+		}
+		v.frames = nil
+		upto = v.sub.Hub.Watermark()
+	}
+	for {
+		var next uint64
+		n := 0
+		for _, v := range c.views {
+			f, gone := v.peek(upto)
+			switch {
+			case gone && !v.behind:
+				v.behind = true
+				lost = append(lost, v)
+			case f == nil:
+			case n == 0 || f.Version < next:
+				next, n = f.Version, 1
+			case f.Version == next:
+				n++
+			}
+		}
+		if n == 0 {
+			return true, lost
+		}
+		if b.bytes >= maxBatch {
+			c.Ready()
+			return false, lost
+		}
+		c.takeCommit(b, next, n, upto)
+	}
+}
+
+func (c *Session) takeCommit(b *batch, version uint64, n int, upto uint64) {
+	var p *pair
+	if n > 1 {
+		p = c.server.enclosing(version)
+		b.add(p.begin)
+	}
+	for _, v := range c.views {
+		if f, _ := v.peek(upto); f != nil && f.Version == version {
+			b.add(f)
+			v.sub.Cursor.Take()
+		}
+	}
+	if n > 1 {
+		b.add(p.end)
+	}
+}
+
+// peek returns the view's next frame; one that is being caught up has none.
+func (v *view) peek(upto uint64) (f *wire.Frame, lost bool) {
+	if v.behind {
+		return nil, false
+	}
+	return v.sub.Cursor.Peek(upto)
+}
+
+// catchUp brings views on that have lost their log. While a scope is being
+// read there is nothing to bring; the session is woken when there is.
+func (c *Session) catchUp(lost []*view) {
+	for _, v := range lost {
+		frames, ready := c.server.cfg.Pipe.CatchUp(v.sub, c.Ready)
+		c.mu.Lock()
+		v.behind = false
+		if ready {
+			v.frames = frames
+		}
+		c.mu.Unlock()
+		if ready && len(frames) > 0 {
+			c.Ready()
+		}
+	}
+}
+
+// slow writes what a connection could not take at once, and goes on writing
+// until nothing is left. It is the session's writer meanwhile.
+func (c *Session) slow(rest [][]byte, last bool) {
+	b := batch{bufs: rest, last: last}
+	for {
+		if len(b.bufs) > 0 {
+			if err := c.writeAll(b.bufs); err != nil {
+				c.conn.Close()
+				return
+			}
+		}
+		if b.last {
+			c.hangUp()
+			return
+		}
+		b.reset()
+		lost := c.collect(&b)
+		c.catchUp(lost)
+		if len(b.bufs) == 0 && !b.last && c.rest() {
+			return
+		}
+	}
+}
+
+func (c *Session) writeAll(bufs [][]byte) error {
+	c.busy.Store(true)
+	if err := c.conn.SetWriteDeadline(time.Now().Add(c.server.cfg.WriteTimeout)); err != nil {
+		return err
+	}
+	frames := net.Buffers(slices.Clone(bufs))
+	if _, err := frames.WriteTo(c.conn); err != nil {
+		return err
+	}
+	return c.conn.SetWriteDeadline(time.Time{})
+}
+
+// hangUp closes the sending side behind a close frame and leaves the client a
+// moment to close its own: cutting at once could lose the frame.
+func (c *Session) hangUp() {
+	if half, ok := c.conn.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
+		if c.conn.SetReadDeadline(time.Now().Add(goodbye)) == nil {
+			return
+		}
+	}
+	c.conn.Close()
+}
+
+const goodbye = 2 * time.Second
+
+// shard is one writer and the sessions that wait for it.
+type shard struct {
+	mu      sync.Mutex
+	wake    sync.Cond
+	waiting []*Session
+	stopped bool
+	batch   batch
+	vector  vector
+}
+
+func newShard() *shard {
+	w := &shard{}
+	w.wake.L = &w.mu
+	return w
+}
+
+func (w *shard) push(c *Session) {
+	w.mu.Lock()
+	w.waiting = append(w.waiting, c)
+	if len(w.waiting) == 1 {
+		w.wake.Signal()
+	}
+	w.mu.Unlock()
+}
+
+func (w *shard) stop() {
+	w.mu.Lock()
+	w.stopped = true
+	w.wake.Signal()
+	w.mu.Unlock()
+}
+
+func (w *shard) run() {
+	var work []*Session
+	for {
+		w.mu.Lock()
+		for len(w.waiting) == 0 && !w.stopped {
+			w.wake.Wait()
+		}
+		if w.stopped {
+			w.mu.Unlock()
+			return
+		}
+		work, w.waiting = w.waiting, work[:0]
+		w.mu.Unlock()
+		for i, c := range work {
+			w.serve(c)
+			work[i] = nil
+		}
+	}
+}
+
+// serve writes what a session has, as far as its socket takes it at once.
+func (w *shard) serve(c *Session) {
+	if !c.schedule.CompareAndSwap(queued, writing) {
+		return
+	}
+	for {
+		w.batch.reset()
+		lost := c.collect(&w.batch)
+		if len(lost) > 0 {
+			// Catching up waits for the pipe: not here.
+			go c.catchUpSlow(lost, slices.Clone(w.batch.bufs))
+			return
+		}
+		if len(w.batch.bufs) == 0 && !w.batch.last {
+			if c.rest() {
+				return
+			}
+			continue
+		}
+		c.busy.Store(true)
+		rest, err := c.out.write(w.batch.bufs, &w.vector)
+		switch {
+		case err != nil:
+			c.conn.Close()
+			return
+		case len(rest) > 0 || w.batch.last:
+			go c.slow(slices.Clone(rest), w.batch.last)
+			return
+		}
+	}
+}
+
+func (c *Session) catchUpSlow(lost []*view, bufs [][]byte) {
+	c.catchUp(lost)
+	c.slow(bufs, false)
+}

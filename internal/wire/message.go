@@ -1,0 +1,188 @@
+package wire
+
+import (
+	"bytes"
+	"encoding/json"
+	"strconv"
+
+	"github.com/pando-sync/pando/schema"
+)
+
+// Protocol is the version of the protocol that this package speaks.
+const Protocol = 1
+
+// Control is the name of the stream that is the connection itself.
+const Control = "@"
+
+// Envelope is one request of a client.
+type Envelope struct {
+	Stream  string          `json:"stream"`
+	ID      uint64          `json:"id"`
+	Payload json.RawMessage `json:"payload"`
+}
+
+// Request is the payload of an Envelope. Which members are used depends on
+// Type.
+type Request struct {
+	Type     string            `json:"type"`
+	Protocol int               `json:"protocol"`
+	Token    string            `json:"token"`
+	Route    string            `json:"route"`
+	Resume   *Resume           `json:"resume"`
+	Name     string            `json:"name"`
+	Args     []json.RawMessage `json:"args"`
+}
+
+// Resume is what a client holds of a stream.
+type Resume struct {
+	Epoch    string   `json:"epoch"`
+	Versions []uint64 `json:"versions"`
+}
+
+// ParseFrame returns the envelopes of one frame: one, or an array of them.
+func ParseFrame(data []byte) ([]Envelope, error) {
+	if data = bytes.TrimLeft(data, " \t\r\n"); len(data) > 0 && data[0] == '[' {
+		var many []Envelope
+		err := json.Unmarshal(data, &many)
+		return many, err
+	}
+	var one Envelope
+	err := json.Unmarshal(data, &one)
+	return []Envelope{one}, err
+}
+
+// ValidStream tells whether a client may give a stream this name.
+func ValidStream(name string) bool {
+	if name == "" || len(name) > 64 {
+		return false
+	}
+	for i := range len(name) {
+		c := name[i]
+		switch {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '.', c == '_', c == '-':
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// Type is an instance type as hello announces it.
+type Type struct {
+	Name   string   `json:"name"`
+	Fields []string `json:"fields"`
+}
+
+// Types lists the registry's types for hello.
+func Types(reg *schema.Registry) []Type {
+	types := make([]Type, len(reg.Types))
+	for i, t := range reg.Types {
+		types[i] = Type{Name: t.Name, Fields: make([]string, len(t.Fields))}
+		for j := range t.Fields {
+			types[i].Fields[j] = t.Fields[j].Name
+		}
+	}
+	return types
+}
+
+// Hello is the first message of a server.
+type Hello struct {
+	Type      string            `json:"type"`
+	Protocol  int               `json:"protocol"`
+	Session   string            `json:"session"`
+	Epoch     string            `json:"epoch"`
+	Heartbeat int64             `json:"heartbeat"`
+	Types     []Type            `json:"types"`
+	Channels  map[string]string `json:"channels"`
+}
+
+// Connected answers connect.
+type Connected struct {
+	Type string `json:"type"`
+	User string `json:"user"`
+}
+
+// Opened answers open.
+type Opened struct {
+	Type    string  `json:"type"`
+	Channel string  `json:"channel"`
+	Epoch   string  `json:"epoch"`
+	Scopes  []Scope `json:"scopes"`
+}
+
+// Scope is one scope of an opened stream.
+type Scope struct {
+	ID      string `json:"id"`
+	Resumed bool   `json:"resumed"`
+}
+
+// Closed tells that a stream is closed: the answer to close, or, with a code,
+// the server's own doing.
+type Closed struct {
+	Type    string `json:"type"`
+	Code    string `json:"code,omitempty"`
+	Message string `json:"message,omitempty"`
+}
+
+// Result answers an action.
+type Result struct {
+	Type    string          `json:"type"`
+	Value   json.RawMessage `json:"value"`
+	Version uint64          `json:"version,omitempty"`
+}
+
+// Error answers a request that failed, or a frame that could not be read.
+type Error struct {
+	Type    string `json:"type"`
+	Code    string `json:"code"`
+	Message string `json:"message"`
+	Retry   bool   `json:"retry"`
+}
+
+// Runtime sets members of a stream's runtime state.
+type Runtime struct {
+	Type string                     `json:"type"`
+	Set  map[string]json.RawMessage `json:"set"`
+}
+
+// Message encodes a payload in its envelope as a frame; id 0 leaves it out.
+// The payload is one of this package's types, or was marshalled before: a
+// failure is a programmer's mistake.
+func Message(stream string, id uint64, payload any) *Frame {
+	body, err := json.Marshal(payload)
+	if err != nil {
+		panic("wire: encode message: " + err.Error())
+	}
+	name, err := json.Marshal(stream)
+	if err != nil {
+		panic("wire: encode stream: " + err.Error())
+	}
+	b := make([]byte, headerRoom, headerRoom+len(body)+len(name)+48)
+	b = append(b, `{"stream":`...)
+	b = append(b, name...)
+	if id > 0 {
+		b = append(b, `,"id":`...)
+		b = strconv.AppendUint(b, id, 10)
+	}
+	b = append(b, `,"payload":`...)
+	b = append(b, body...)
+	b = append(b, '}')
+	return &Frame{Bytes: seal(b)}
+}
+
+// Mark encodes a begin, end or mark of a version.
+func Mark(kind string, version uint64) *Frame {
+	b := make([]byte, headerRoom, headerRoom+64)
+	b = append(b, `{"stream":"@","payload":{"type":"`...)
+	b = append(b, kind...)
+	b = append(b, `","v":`...)
+	b = strconv.AppendUint(b, version, 10)
+	b = append(b, '}', '}')
+	return &Frame{Version: version, Bytes: seal(b)}
+}
+
+// Beat is the frame that tells a client that the connection lives.
+var Beat = Message(Control, 0, Closed{Type: "beat"})
+
+// Pong answers a client's ping.
+func Pong(id uint64) *Frame { return Message(Control, id, Closed{Type: "pong"}) }
