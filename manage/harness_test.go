@@ -16,8 +16,15 @@ import (
 
 	_ "modernc.org/sqlite"
 
+	"github.com/pando-sync/pando"
 	"github.com/pando-sync/pando/schema"
 	"github.com/pando-sync/pando/token"
+)
+
+// Both are made for the commands.
+var (
+	_ App   = (*pando.App)(nil)
+	_ Users = (*token.Store)(nil)
 )
 
 // fakeApp is the smallest App: it notes what is asked of it.
@@ -40,7 +47,7 @@ func (a *fakeApp) Run(ctx context.Context) error {
 	return ctx.Err()
 }
 
-func (a *fakeApp) Manifest() *schema.Manifest { return a.manifest }
+func (a *fakeApp) Manifest() (*schema.Manifest, error) { return a.manifest, nil }
 
 // bench is a project on a database file of its own, and the steps that the
 // commands took in it.

@@ -46,7 +46,10 @@ func (m *makefrontend) Run(env *environment, c *commands) error {
 }
 
 func generate(env *environment, app App) ([]gen.File, error) {
-	manifest := app.Manifest()
+	manifest, err := app.Manifest()
+	if err != nil {
+		return nil, err
+	}
 	docs, err := gen.LoadDocs(env.ctx, ".", manifest)
 	if err != nil {
 		return nil, err

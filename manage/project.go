@@ -20,7 +20,7 @@ type App interface {
 	// them and waits.
 	Run(ctx context.Context) error
 	// Manifest is what makefrontend generates from.
-	Manifest() *schema.Manifest
+	Manifest() (*schema.Manifest, error)
 }
 
 // Users creates users; token.Store does.

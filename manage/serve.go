@@ -23,7 +23,9 @@ type grace struct {
 	requests, total time.Duration
 }
 
-var defaultGrace = grace{requests: 7 * time.Second, total: 10 * time.Second}
+// An app bounds the end of its sessions itself, by ten seconds; the total is
+// for one that does not.
+var defaultGrace = grace{requests: 5 * time.Second, total: 16 * time.Second}
 
 // server runs an app and the HTTP server before it.
 type server struct {
