@@ -12,11 +12,11 @@
 //	users(id, username, name, password, is_active, created_at)
 //	auth_tokens(hash, user_id, created_at, expires_at)
 //
-// password is a PHC string ("$argon2id$v=19$m=…"); an empty one is a user who
-// cannot log in by password. hash is the hexadecimal SHA-256 of the token, so
-// that a copy of the database opens no door. auth_tokens has its times in
-// seconds since 1970, which every driver writes and reads alike; expires_at is
-// NULL for a token that does not expire.
+// id is an integer. password is a PHC string ("$argon2id$v=19$m=…"); an empty
+// one, or NULL, is a user who cannot log in by password. hash is the
+// hexadecimal SHA-256 of the token, so that a copy of the database opens no
+// door. auth_tokens has its times in seconds since 1970, which every driver
+// writes and reads alike; expires_at is NULL for a token that does not expire.
 //
 // The statements are those that SQLite (3.35 and later) and PostgreSQL share.
 //

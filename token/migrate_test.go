@@ -20,14 +20,21 @@ func TestMigrateTwice(t *testing.T) {
 func TestMigrateTakesAnExistingUsersTable(t *testing.T) {
 	s := New(openDB(t))
 	exec(t, s, `CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT, username TEXT NOT NULL, name TEXT,
-		password TEXT NOT NULL DEFAULT '', is_active INTEGER NOT NULL DEFAULT 1)`)
+		password TEXT, is_active INTEGER NOT NULL DEFAULT 1)`)
 	if err := s.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	createAda(t, s)
-	login(t, s, "lovelace")
+	token := login(t, s, "lovelace")
 	_, err := s.CreateUser(t.Context(), "ada", "x", "")
 	wantError(t, err, ErrUserExists)
+
+	exec(t, s, `UPDATE users SET name = NULL, password = NULL`)
+	if _, err := s.Authenticate(t.Context(), nil, token); err != nil {
+		t.Errorf("a user without a name: %v", err)
+	}
+	_, err = s.Login(t.Context(), "ada", "lovelace")
+	wantError(t, err, ErrInvalid)
 }
 
 func TestMigrateNamesTheMissingColumn(t *testing.T) {

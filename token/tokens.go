@@ -64,7 +64,7 @@ func (s *Store) Authenticate(ctx context.Context, _ *http.Request, token string)
 	}
 	var user User
 	var expires sql.NullInt64
-	err := s.db.QueryRowContext(ctx, `SELECT u.id, u.username, u.name, t.expires_at
+	err := s.db.QueryRowContext(ctx, `SELECT u.id, u.username, COALESCE(u.name, ''), t.expires_at
 		FROM auth_tokens t JOIN users u ON u.id = t.user_id
 		WHERE t.hash = $1 AND u.is_active`, hashToken(token)).Scan(&user.ID, &user.Username, &user.Name, &expires)
 	if errors.Is(err, sql.ErrNoRows) {

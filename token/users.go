@@ -93,7 +93,7 @@ func (s *Store) Login(ctx context.Context, username, password string) (string, e
 	}
 	var id int64
 	var stored string
-	err := s.db.QueryRowContext(ctx, `SELECT id, password FROM users WHERE username = $1 AND is_active`,
+	err := s.db.QueryRowContext(ctx, `SELECT id, COALESCE(password, '') FROM users WHERE username = $1 AND is_active`,
 		username).Scan(&id, &stored)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return "", fmt.Errorf("log in: read user: %w", err)
