@@ -97,6 +97,28 @@ func TestLayersThatLookDifferentHaveTheirOwnInterfaces(t *testing.T) {
 	}
 }
 
+// Board has the name of another package's type.
+type Board struct{ ID int64 }
+
+func TestTypesOfOneNameHaveTheirPackages(t *testing.T) {
+	m := newManifest(t)
+	m.add(board.BoardChannel{}, board.Board{}, schema.Channel{}, "id")
+	m.add(kitchen.KitchenChannel{}, Board{}, schema.Channel{}, "id")
+	files, err := gen.Generate(m.seal(), gen.Docs{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for file, want := range map[int]string{
+		0: "  'board.Board': BoardBoard\n",
+		1: "export interface BoardBoard {\n  readonly id: Id<'board.Board'>\n",
+		2: "  'gen_test.Board': GenTestBoard\n",
+	} {
+		if got := string(files[file].Data); !strings.Contains(got, want) {
+			t.Errorf("no %q in\n%s", want, got)
+		}
+	}
+}
+
 func TestAppOfAProgram(t *testing.T) {
 	for want, docs := range map[string]gen.Docs{"main": {}, "shop": {Main: "shop"}} {
 		m := newManifest(t)

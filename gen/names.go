@@ -35,10 +35,13 @@ func (a *app) claim(name, second string) string {
 	return name
 }
 
-// typeName makes an identifier of a type's name: "billing.Item" is
-// BillingItem, "Page[app.Task]" PageAppTask.
+// typeName makes an identifier of a type's name: "billing_eu.Item" is
+// BillingEuItem, "Page[app.Task]" PageAppTask.
 func typeName(name string) string {
-	words := strings.FieldsFunc(name, func(r rune) bool { return r != '_' && !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+	if identifier.MatchString(name) {
+		return name
+	}
+	words := strings.FieldsFunc(name, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
 	for i, w := range words {
 		words[i] = upperFirst(w)
 	}

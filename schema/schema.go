@@ -53,8 +53,8 @@ type Field struct {
 	Kind   Kind
 	// Nullable is exact: the Go field is a pointer or a sql.Null type.
 	Nullable bool
-	// AsString tells that an Int travels as a JSON string: keys and links of
-	// 64 bits, and columns tagged string.
+	// AsString tells that an Int travels as a JSON string: keys, links, and
+	// columns tagged string.
 	AsString bool
 	// Link is the type that the field's value is a key of: the key itself, or
 	// the target of a relation; nil for plain columns. It brands the id.

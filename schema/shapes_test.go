@@ -136,6 +136,50 @@ type (
 	}
 )
 
+// Columns whose kind or absence gorm and bun tags tell.
+type (
+	GormColumns struct {
+		Code     string  `gorm:"type:uuid;primary_key"`
+		Settings Setting `gorm:"serializer:json"`
+		Labels   string  `gorm:"type:JSONB"`
+		Size     int     `gorm:"type:bigint;not null"`
+		Old      int     `gorm:"-:all"`
+		Kept     int     `gorm:"-:migration"`
+		Events   []Event `gorm:"polymorphic:Owner"`
+	}
+	BunColumns struct {
+		Code  Key     `bun:"code,pk,type:uuid"`
+		Doc   []byte  `bun:"type:jsonb"`
+		Rank  int     `bun:",scanonly"`
+		Links []Event `bun:"m2m:bun_events,join:Bun=Event"`
+		First *Event  `bun:"rel:belongs-to,join:a=b,join:c=d"`
+		Poly  []Event `bun:"rel:has-many,polymorphic"`
+	}
+	Event struct{ ID int64 }
+)
+
+// Odd embeddings, unsent relations and tables of another name.
+type (
+	Person struct {
+		Mentor   `json:"first_mentor"` // a relation by its name, not flattened
+		*Country `pando:"-"`
+		ID       int64
+		Laptops  []Laptop
+		Secret   *Laptop  `json:"-"`
+		Legacy   []Tag    `pando:"-"`
+		Big      int64    `json:"-" pando:"string"`
+		Channel  chan int `json:"-"`
+		Peers    []Peer   `pando:"order:rank"`
+	}
+	Peer struct {
+		ID   int64
+		Rank int64 `json:"-" pando:"string"`
+	}
+)
+
+// TableName gives the link of laptops its name.
+func (Person) TableName() string { return "staff.natural_people" }
+
 func TestTrees(t *testing.T) {
 	var got strings.Builder
 	show := func(title string, value any, include ...string) {
@@ -153,6 +197,9 @@ func TestTrees(t *testing.T) {
 	show("kinds", Kinds{})
 	show("relations", Company{})
 	show("board", Board{})
+	show("odd", Person{})
+	show("gorm columns", GormColumns{})
+	show("bun columns", BunColumns{})
 	show("gorm, nothing included", Author{})
 	show("gorm", Author{}, "Profile", "Books.Publisher")
 	show("bun", Order{}, "Buyer", "Items", "Invoice")
