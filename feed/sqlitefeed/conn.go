@@ -103,18 +103,30 @@ func (c *conn) exec(ctx context.Context, sql string, args ...driver.Value) error
 	return err
 }
 
-// begin and end bracket the read transaction of a poll or a snapshot.
-func (c *conn) begin(ctx context.Context) error { return c.run(ctx, "BEGIN") }
-func (c *conn) end() error                      { return c.run(context.Background(), "ROLLBACK") }
+// begin and end bracket the read transaction of a poll or a snapshot. Like
+// number, they are too short to be cancelled: the driver would start a
+// goroutine to watch the context.
+func (c *conn) begin() error { return c.run("BEGIN") }
+func (c *conn) end() error   { return c.run("ROLLBACK") }
 
 // run executes a statement without rows that it keeps prepared.
-func (c *conn) run(ctx context.Context, sql string) error {
-	stmt, err := c.prepare(ctx, sql)
+func (c *conn) run(sql string) error {
+	stmt, err := c.prepare(context.Background(), sql)
 	if err != nil {
 		return err
 	}
-	_, err = stmt.(driver.StmtExecContext).ExecContext(ctx, nil)
+	_, err = stmt.(driver.StmtExecContext).ExecContext(context.Background(), nil)
 	return err
+}
+
+// number reads one integer.
+func (c *conn) number(sql string) (int64, error) {
+	var row [1]driver.Value
+	if err := c.queryRow(context.Background(), sql, row[:]); err != nil {
+		return 0, err
+	}
+	n, _ := row[0].(int64)
+	return n, nil
 }
 
 func (c *conn) prepare(ctx context.Context, sql string) (driver.Stmt, error) {

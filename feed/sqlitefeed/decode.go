@@ -103,9 +103,10 @@ func (d *decoder) layOut(places map[int64][]int) {
 	}
 }
 
-// changes reads what the log has after position.
+// changes reads what the log has after position, in the caller's transaction.
 func (d *decoder) changes(ctx context.Context, c *conn, after feed.Position) ([]feed.Change, error) {
 	var changes []feed.Change
+	var inTheWay conflicts
 	err := c.query(ctx, d.sql, bind(int64(after)), func(row []driver.Value) error {
 		id, _ := row[0].(int64)
 		op, _ := row[1].(int64)
@@ -114,12 +115,20 @@ func (d *decoder) changes(ctx context.Context, c *conn, after feed.Position) ([]
 		if op != opInsert {
 			before = d.source.canonicalRow(s.table, row, s.old)
 		}
-		if op != opDelete {
+		if op == opInsert || op == opUpdate {
 			after = d.source.canonicalRow(s.table, row, s.new)
 		}
+		if op == opConflict {
+			inTheWay.add(s.table, before)
+			return nil
+		}
+		inTheWay.settle(s.table, before, after)
 		changes = appendChange(changes, s.table, before, after)
 		return nil
 	})
+	if err == nil {
+		changes, err = inTheWay.appendGone(ctx, c, changes)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read the change log: %w", err)
 	}

@@ -34,7 +34,18 @@ type description struct {
 	columns []string
 	// place has, for each declared column, its index in columns.
 	place []int
+	// primary are the columns of the primary key.
+	primary []string
+	// unique are the sets of columns by which a REPLACE may displace a row of
+	// another key; none when the primary key is the only one. They are what
+	// the database says, whatever key is declared, so that all versions of an
+	// app agree on the triggers.
+	unique [][]uniqueColumn
 }
+
+// uniqueColumn is a column of a unique index, and the collation by which it
+// is.
+type uniqueColumn struct{ name, collation string }
 
 // describe reads how the database defines table and refuses what cannot be
 // followed.
@@ -50,49 +61,51 @@ func (c *conn) describe(ctx context.Context, table *schema.Table) (*description,
 		return nil, mismatchf("%q is a view, which cannot be followed: declare the tables that it reads", table.Name)
 	}
 	d := &description{table: table, name: row[1].(string)}
-	primary, err := d.readColumns(ctx, c)
-	if err != nil {
+	if err := d.readColumns(ctx, c); err != nil {
 		return nil, err
 	}
-	if err := d.checkKey(ctx, c, primary); err != nil {
+	if err := d.checkKey(ctx, c); err != nil {
+		return nil, err
+	}
+	if err := d.readUnique(ctx, c); err != nil {
 		return nil, err
 	}
 	return d, d.checkCollations(ctx, c)
 }
 
-// readColumns fills columns and place, and returns the primary key's columns.
-func (d *description) readColumns(ctx context.Context, c *conn) (primary []string, err error) {
+// readColumns fills columns, place and primary.
+func (d *description) readColumns(ctx context.Context, c *conn) error {
 	const sql = "SELECT name, pk, hidden FROM pragma_table_xinfo(?) ORDER BY cid"
-	err = c.query(ctx, sql, bind(d.name), func(row []driver.Value) error {
+	err := c.query(ctx, sql, bind(d.name), func(row []driver.Value) error {
 		if row[2].(int64) == 1 {
 			return mismatchf("table %q is virtual and takes no triggers: declare the table that holds its rows", d.name)
 		}
 		d.columns = append(d.columns, row[0].(string))
 		if row[1].(int64) > 0 {
-			primary = append(primary, row[0].(string))
+			d.primary = append(d.primary, row[0].(string))
 		}
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("describe table %q: %w", d.name, err)
+		return fmt.Errorf("describe table %q: %w", d.name, err)
 	}
 	if len(d.columns) > maxColumns {
-		return nil, mismatchf("table %q has %d columns, and at most %d can be followed: split it", d.name, len(d.columns), maxColumns)
+		return mismatchf("table %q has %d columns, and at most %d can be followed: split it", d.name, len(d.columns), maxColumns)
 	}
 	for _, column := range d.table.Columns {
 		i := slices.IndexFunc(d.columns, func(name string) bool { return strings.EqualFold(name, column.Name) })
 		if i < 0 {
-			return nil, mismatchf(`column %q of table %q does not exist: add it to the table, name the right one with the tag db:"…", or leave the field out with pando:"-"`, column.Name, d.name)
+			return mismatchf(`column %q of table %q does not exist: add it to the table, name the right one with the tag db:"…", or leave the field out with pando:"-"`, column.Name, d.name)
 		}
 		d.place = append(d.place, i)
 	}
-	return primary, nil
+	return nil
 }
 
 // checkKey refuses a key that may name two rows.
-func (d *description) checkKey(ctx context.Context, c *conn, primary []string) error {
+func (d *description) checkKey(ctx context.Context, c *conn) error {
 	key := d.table.Columns[d.table.Key].Name
-	if len(primary) == 1 && strings.EqualFold(primary[0], key) {
+	if len(d.primary) == 1 && strings.EqualFold(d.primary[0], key) {
 		return nil
 	}
 	const sql = `SELECT 1 FROM pragma_index_list(?1) AS i
@@ -105,6 +118,37 @@ func (d *description) checkKey(ctx context.Context, c *conn, primary []string) e
 	}
 	if err != nil {
 		return fmt.Errorf("describe table %q: %w", d.name, err)
+	}
+	return nil
+}
+
+// readUnique fills unique. An index over an expression is left out; one over
+// a part of the rows counts as one over all, which finds too many.
+func (d *description) readUnique(ctx context.Context, c *conn) error {
+	const sql = `SELECT i.seq, i.origin, x.name, x.coll FROM pragma_index_list(?1) AS i, pragma_index_xinfo(i.name) AS x
+		WHERE i."unique" AND x."key" AND NOT EXISTS (SELECT 1 FROM pragma_index_xinfo(i.name) AS e WHERE e.cid = -2)
+		ORDER BY i.seq, x.seqno`
+	index := int64(-1)
+	primaryIndex, others := false, false
+	err := c.query(ctx, sql, bind(d.name), func(row []driver.Value) error {
+		if row[0] != index {
+			index = row[0].(int64)
+			d.unique = append(d.unique, nil)
+		}
+		last := &d.unique[len(d.unique)-1]
+		*last = append(*last, uniqueColumn{row[2].(string), row[3].(string)})
+		primaryIndex = primaryIndex || row[1] == "pk"
+		others = others || row[1] != "pk"
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("describe table %q: %w", d.name, err)
+	}
+	switch {
+	case !others:
+		d.unique = nil
+	case !primaryIndex && len(d.primary) == 1: // the rowid
+		d.unique = append(d.unique, []uniqueColumn{{d.primary[0], "BINARY"}})
 	}
 	return nil
 }

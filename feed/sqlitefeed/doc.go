@@ -2,7 +2,7 @@
 //
 // # What it installs
 //
-// Setup adds three triggers to every declared table. They write one row per
+// Setup adds triggers to every declared table. They write one row per
 // changed row into the table pando_log, in the writer's own transaction, so
 // that raw SQL, bulk statements, cascades, the author's triggers and other
 // processes are all seen, and what is rolled back is not. The triggers use
@@ -43,18 +43,18 @@
 // silently removes its triggers, and changes made until they are back are in
 // no log. Source notices, puts them back, raises the log's generation and
 // tells its sink to start again. ALTER TABLE … DROP COLUMN fails on a table
-// with triggers that name the column: drop the table's three triggers
-// (pando_TABLE_insert, _update, _delete) in the same transaction; they come
-// back by themselves.
+// with triggers that name the column: drop the table's triggers, pando_TABLE_…,
+// in the same transaction; they come back by themselves.
 //
 // # Limits
 //
 //   - The database is a file. It is switched to WAL mode.
-//   - INSERT OR REPLACE and UPDATE OR REPLACE that displace another row through
-//     a UNIQUE column fire no DELETE trigger, unless the writing connection
-//     has PRAGMA recursive_triggers=1. Set it wherever such statements are
-//     used, or write INSERT … ON CONFLICT … DO UPDATE, which is always seen.
-//     A REPLACE of the row with the same key is seen either way.
+//   - REPLACE displaces rows through unique indexes without firing a DELETE
+//     trigger, unless the writer has PRAGMA recursive_triggers=1. Tables with a
+//     unique index besides the primary key have two more triggers, which log
+//     the rows that stand in a new one's way; those that are gone when the log
+//     is read were displaced. Unique indexes over expressions are not looked
+//     at: set the pragma where REPLACE meets one.
 //   - A value that its declared Go type cannot hold, like text in an int64, is
 //     read and fed as NULL, and logged as an error.
 //   - Writes by connections that bypass triggers are not seen: PRAGMA

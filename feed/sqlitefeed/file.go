@@ -81,6 +81,9 @@ func useWAL(ctx context.Context, c *conn) error {
 
 // acquire returns a connection to read with, which release takes back.
 func (f *file) acquire(ctx context.Context) (*conn, error) {
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
 	f.mu.Lock()
 	if f.closed {
 		f.mu.Unlock()

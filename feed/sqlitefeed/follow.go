@@ -41,7 +41,9 @@ type follower struct {
 	// position is last for the trimmer.
 	position atomic.Uint64
 
-	pace      pace
+	pace pace
+	// replaced tells that another file took the path and is not open yet.
+	replaced  bool
 	nextCheck time.Time
 	// failing is when the current run of errors began, zero without one.
 	failing time.Time
@@ -96,10 +98,18 @@ func (r *follower) loop(ctx context.Context) error {
 // look polls once, on the right file.
 func (r *follower) look(ctx context.Context) (moved bool, err error) {
 	if now := time.Now(); now.After(r.nextCheck) {
-		if err := r.checkFile(ctx); err != nil {
+		replaced, err := r.file.replaced()
+		if err != nil {
 			return false, err
 		}
+		r.replaced = r.replaced || replaced
 		r.nextCheck = now.Add(fileCheck)
+	}
+	if r.replaced {
+		if err := r.reopen(ctx); err != nil {
+			return false, err
+		}
+		r.replaced = false
 	}
 	return r.poll(ctx)
 }
@@ -111,12 +121,8 @@ func (r *follower) open(ctx context.Context) (err error) {
 	return err
 }
 
-// checkFile starts anew on another file that took the place of the open one.
-func (r *follower) checkFile(ctx context.Context) error {
-	replaced, err := r.file.replaced()
-	if !replaced || err != nil {
-		return err
-	}
+// reopen starts anew on another file that took the place of the open one.
+func (r *follower) reopen(ctx context.Context) error {
 	old := r.conn
 	if err := r.open(ctx); err != nil {
 		r.conn = old

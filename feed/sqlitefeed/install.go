@@ -46,7 +46,7 @@ const (
 // restored does so by itself.
 func install(ctx context.Context, c *conn, tables []*schema.Table, restored bool) error {
 	if !restored {
-		if err := c.begin(ctx); err != nil {
+		if err := c.begin(); err != nil {
 			return err
 		}
 		ready, err := inPlace(ctx, c, tables)
@@ -170,6 +170,9 @@ func installTriggers(ctx context.Context, c *conn, d *description) (replaced boo
 		if err := c.exec(ctx, "DROP TRIGGER IF EXISTS "+quote(t.name)); err != nil {
 			return false, err
 		}
+		if t.sql == "" {
+			continue
+		}
 		if err := c.exec(ctx, t.sql); err != nil {
 			return false, err
 		}
@@ -194,12 +197,13 @@ func widenLog(ctx context.Context, c *conn, n int) error {
 	return nil
 }
 
-// hasTrigger tells whether t stands in the database word for word.
+// hasTrigger tells whether t stands in the database word for word, or is not
+// there when it must not be.
 func hasTrigger(ctx context.Context, c *conn, t trigger) (bool, error) {
 	row := make([]driver.Value, 1)
 	err := c.queryRow(ctx, "SELECT sql FROM sqlite_schema WHERE type = 'trigger' AND name = ? COLLATE NOCASE", row, t.name)
 	if err == io.EOF {
-		return false, nil
+		return t.sql == "", nil
 	}
 	return err == nil && row[0] == t.sql, err
 }

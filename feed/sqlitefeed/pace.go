@@ -14,9 +14,10 @@ const (
 	// Without trust in hints, looking often is what finds a commit.
 	idleLook = 4 * time.Millisecond
 	busyFor  = time.Second
-	// With it, looking only guards against a hint that fails to come.
-	trustedLook    = 25 * time.Millisecond
-	trustedBusyFor = 50 * time.Millisecond
+	// With it, a commit that was announced is looked for, and looking
+	// otherwise only guards against a hint that fails to come.
+	trustedLook = 25 * time.Millisecond
+	expectFor   = 50 * time.Millisecond
 	// Trust ends with this many commits in a row that no hint announced
 	// within hintWindow.
 	missesAllowed = 3
@@ -26,6 +27,10 @@ const (
 	// the log is written; the log's write is nearly the end.
 	hookSpin  = 400 * time.Microsecond
 	writeSpin = 80 * time.Microsecond
+	// A write that is told of within echo of a commit is mostly that commit's
+	// own, and gets two looks without haste.
+	echo    = 500 * time.Microsecond
+	echoFor = 1500 * time.Microsecond
 )
 
 // pace decides when to look next. Used by one goroutine.
@@ -37,7 +42,8 @@ type pace struct {
 	// where that cannot be watched.
 	written <-chan struct{}
 
-	spinUntil, busyEnd, lastHint time.Time
+	spinUntil, busyEnd  time.Time
+	lastHint, lastFound time.Time
 	// missed counts the latest commits that no hint announced.
 	missed int
 	timer  *time.Timer
@@ -59,9 +65,9 @@ func (p *pace) wait(ctx context.Context, wake <-chan struct{}, moved bool) {
 	case <-ctx.Done():
 	case <-p.timer.C:
 	case <-wake:
-		p.hinted(hookSpin)
+		p.hinted(time.Now(), hookSpin)
 	case <-p.written:
-		p.hinted(writeSpin)
+		p.wrote(time.Now())
 	}
 }
 
@@ -72,21 +78,34 @@ func (p *pace) found(now time.Time) {
 	if now.Sub(p.lastHint) > hintWindow {
 		p.missed++
 	}
-	p.spinUntil = time.Time{}
-	p.stayBusy(now)
-}
-
-func (p *pace) hinted(spin time.Duration) {
-	now := time.Now()
-	p.lastHint, p.missed = now, 0
-	p.spinUntil = now.Add(spin)
-	p.stayBusy(now)
-}
-
-func (p *pace) stayBusy(now time.Time) {
+	p.lastFound, p.spinUntil = now, time.Time{}
 	p.busyEnd = now.Add(busyFor)
 	if p.trusts() {
-		p.busyEnd = now.Add(trustedBusyFor)
+		p.busyEnd = now
+	}
+}
+
+// hinted prepares for a commit that is near.
+func (p *pace) hinted(now time.Time, spin time.Duration) {
+	p.lastHint, p.missed = now, 0
+	p.spinUntil = now.Add(spin)
+	p.expect(now.Add(expectFor))
+}
+
+// wrote prepares for a commit whose write was seen.
+func (p *pace) wrote(now time.Time) {
+	if now.Sub(p.lastFound) > echo {
+		p.hinted(now, writeSpin)
+		return
+	}
+	p.lastHint, p.missed = now, 0
+	p.expect(now.Add(echoFor))
+}
+
+// expect keeps looking often until end at least.
+func (p *pace) expect(end time.Time) {
+	if end.After(p.busyEnd) {
+		p.busyEnd = end
 	}
 }
 

@@ -2,7 +2,6 @@ package sqlitefeed
 
 import (
 	"context"
-	"database/sql/driver"
 	"errors"
 	"io"
 
@@ -29,7 +28,7 @@ var errRestored = errors.New("the database was restored to an earlier state")
 func (r *follower) poll(ctx context.Context) (moved bool, err error) {
 	// The version is read before the transaction: a commit in between is read
 	// with this poll and costs the next one a look in vain.
-	version, err := r.conn.number(ctx, "PRAGMA data_version")
+	version, err := r.conn.number("PRAGMA data_version")
 	if err != nil || version == r.dataVersion {
 		return false, err
 	}
@@ -68,7 +67,7 @@ func (r *follower) deliver(seen *found) bool {
 
 // readLog reads, in one transaction, what happened since the last poll.
 func (r *follower) readLog(ctx context.Context) (seen *found, err error) {
-	if err := r.conn.begin(ctx); err != nil {
+	if err := r.conn.begin(); err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -77,7 +76,7 @@ func (r *follower) readLog(ctx context.Context) (seen *found, err error) {
 		}
 	}()
 	seen = &found{}
-	if seen.schema, err = r.conn.number(ctx, "PRAGMA schema_version"); err != nil {
+	if seen.schema, err = r.conn.number("PRAGMA schema_version"); err != nil {
 		return nil, err
 	}
 	if seen.schema != r.schemaVersion {
@@ -85,7 +84,7 @@ func (r *follower) readLog(ctx context.Context) (seen *found, err error) {
 			return nil, err
 		}
 	}
-	seen.meta, err = readMeta(ctx, r.conn)
+	seen.meta, err = readMeta(r.conn)
 	if errors.Is(err, io.EOF) {
 		return nil, errRepair
 	}
@@ -133,14 +132,4 @@ func (r *follower) broken(m meta) (reason string, err error) {
 		return "", errRestored
 	}
 	return "", nil
-}
-
-// number reads one integer.
-func (c *conn) number(ctx context.Context, sql string) (int64, error) {
-	var row [1]driver.Value
-	if err := c.queryRow(ctx, sql, row[:]); err != nil {
-		return 0, err
-	}
-	n, _ := row[0].(int64)
-	return n, nil
 }

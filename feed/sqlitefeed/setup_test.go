@@ -3,6 +3,7 @@ package sqlitefeed_test
 import (
 	"context"
 	"database/sql"
+	"maps"
 	"net/url"
 	"path/filepath"
 	"slices"
@@ -226,15 +227,77 @@ func TestOddTables(t *testing.T) {
 	)
 }
 
-// TestReplace states what REPLACE shows of the rows that it displaces.
+// TestReplace displaces rows through unique indexes, with and without DELETE
+// triggers firing for them.
 func TestReplace(t *testing.T) {
-	db, _ := create(t, "CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT UNIQUE)")
-	db.SetMaxOpenConns(1)
-	source, recorder := follow(t, db, declare("users", "id", "name"))
-	run(t, db, "INSERT INTO users VALUES (1, 'ada')",
-		"PRAGMA recursive_triggers=1",
-		"REPLACE INTO users VALUES (2, 'ada')")
-	wantFed(t, source, recorder, "users 1 →1,ada", "users 1 1,ada→", "users 2 →2,ada")
+	users := declare("users", "id", "name", "mail", "org_id")
+	for _, recursive := range []string{"0", "1"} {
+		db, _ := create(t, "CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT UNIQUE COLLATE NOCASE, mail TEXT, org_id INTEGER, UNIQUE (org_id, mail))")
+		db.SetMaxOpenConns(1)
+		run(t, db, "PRAGMA recursive_triggers="+recursive)
+		source, recorder := follow(t, db, users)
+		state := feedtest.State{}
+		for _, step := range []string{
+			"INSERT INTO users VALUES (1, 'ada', 'a', 1), (2, 'bob', 'b', 1), (3, 'cyd', 'c', 1)",
+			"REPLACE INTO users VALUES (4, 'ADA', 'x', 2)",                                     // displaces 1
+			"REPLACE INTO users (name, mail, org_id) VALUES ('bob', 'c', 1)",                   // displaces 2 and 3
+			"INSERT OR IGNORE INTO users VALUES (9, 'bob', 'y', 3)",                            // displaces none
+			"INSERT INTO users VALUES (9, 'bob', 'z', 3) ON CONFLICT DO UPDATE SET mail = 'm'", // none
+			"INSERT INTO users VALUES (6, 'dan', 'd', 1), (7, 'eve', 'e', 1)",
+			"UPDATE OR REPLACE users SET name = 'dan' WHERE id = 7", // displaces 6
+			"UPDATE OR REPLACE users SET id = 4 WHERE id = 7",       // displaces 4 by its key
+			"BEGIN", "REPLACE INTO users VALUES (8, 'dan', 'q', 1)", // displaces 4
+			"INSERT INTO users VALUES (4, 'again', 'again', 1)", "COMMIT", // which comes again
+		} {
+			run(t, db, step)
+		}
+		recorder.Reach(source)
+		for _, commit := range recorder.Commits() {
+			state.Follow(t, commit)
+		}
+		got := make(map[string]bool)
+		for _, row := range state[users] {
+			got[words(row)] = true
+		}
+		want := map[string]bool{"4,again,again,1": true, "5,bob,m,1": true, "8,dan,q,1": true}
+		if !maps.Equal(got, want) {
+			t.Errorf("with recursive_triggers=%s fed %v, want %v", recursive, got, want)
+		}
+		var rows int
+		if err := db.QueryRow("SELECT count(*) FROM users").Scan(&rows); err != nil || rows != len(want) {
+			t.Errorf("the table has %d rows: %v", rows, err)
+		}
+	}
+}
+
+// TestKeysDisagree lets two versions of an app declare different keys of one
+// table: they agree on the triggers, and each follows its own key.
+func TestKeysDisagree(t *testing.T) {
+	db, path := create(t, "CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT UNIQUE)")
+	byName := declare("users", "id", "name")
+	byName.Key = 1
+	one, first := follow(t, db, declare("users", "id", "name"))
+	two, second := follow(t, openDB(t, path), byName)
+	run(t, db, "INSERT INTO users VALUES (1, 'ada')", "REPLACE INTO users VALUES (1, 'bob')", "REPLACE INTO users VALUES (2, 'bob')")
+	for range 3 { // polls enough to see triggers put back by turns
+		run(t, db, "CREATE TABLE x (y)", "DROP TABLE x")
+		first.Reach(one)
+		second.Reach(two)
+	}
+	for _, r := range []*feedtest.Recorder{first, second} {
+		state := feedtest.State{}
+		for _, commit := range r.Commits() {
+			state.Follow(t, commit)
+		}
+		for _, rows := range state {
+			if len(rows) != 1 {
+				t.Errorf("%d rows are left of one", len(rows))
+			}
+		}
+		if starts := r.Starts(1); len(starts) != 1 {
+			t.Errorf("started again: %+v", starts)
+		}
+	}
 }
 
 // TestUntouched shows that the triggers leave alone what a writer sees.

@@ -30,9 +30,9 @@ func (s *Source) Snapshot(ctx context.Context) (feed.Snapshot, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open a snapshot: %w", err)
 	}
-	if err = c.begin(ctx); err == nil {
+	if err = c.begin(); err == nil {
 		var m meta
-		if m, err = readMeta(ctx, c); err == nil {
+		if m, err = readMeta(c); err == nil {
 			return &snapshot{source: s, file: f, conn: c, meta: m}, nil
 		}
 	}

@@ -118,7 +118,7 @@ func (s *Source) Head(ctx context.Context) (feed.Position, error) {
 	if err != nil {
 		return 0, err
 	}
-	m, err := readMeta(ctx, c)
+	m, err := readMeta(c)
 	f.release(c, err)
 	if err != nil {
 		return 0, fmt.Errorf("read the feed's head: %w", err)
@@ -175,11 +175,11 @@ type meta struct {
 
 // readMeta reads the log's state; as the first read of a transaction it pins
 // what that sees.
-func readMeta(ctx context.Context, c *conn) (meta, error) {
+func readMeta(c *conn) (meta, error) {
 	const query = `SELECT epoch, generation, trimmed,
 		coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'pando_log'), 0) FROM pando_meta`
 	row := make([]driver.Value, 4)
-	if err := c.queryRow(ctx, query, row); err != nil {
+	if err := c.queryRow(context.Background(), query, row); err != nil {
 		return meta{}, fmt.Errorf("read the state of the change log: %w", err)
 	}
 	return meta{

@@ -78,7 +78,7 @@ func (s *Source) trim(ctx context.Context, f *file, read feed.Position, now time
 // trimBound returns the last sequence number of the next batch to remove, 0
 // when there is none.
 func (s *Source) trimBound(ctx context.Context, c *conn, read feed.Position, now time.Time) (int64, error) {
-	m, err := readMeta(ctx, c)
+	m, err := readMeta(c)
 	if err != nil {
 		return 0, err
 	}

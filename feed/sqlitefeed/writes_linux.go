@@ -9,7 +9,8 @@ import (
 )
 
 // watchWrites gives a hint whenever a process writes the file at path, until
-// ctx ends; wait returns when the watching has ended after that.
+// ctx ends; wait returns when the watching has ended after that. Another file
+// that takes the path later is not watched; pace notices that by itself.
 func watchWrites(ctx context.Context, path string) (hints <-chan struct{}, wait func(), err error) {
 	fd, err := unix.InotifyInit1(unix.IN_NONBLOCK | unix.IN_CLOEXEC)
 	if err != nil {
