@@ -19,10 +19,15 @@ import (
 type conn struct {
 	raw   driver.Conn
 	stmts map[string]driver.Stmt
+	// turn is that of the file when it was opened.
+	turn int
 }
 
 // ownMark in a data source name tells our connections from the author's.
 const ownMark = "pando=own"
+
+// retryAfter is the pause after an error that passes.
+const retryAfter = 20 * time.Millisecond
 
 // busyTimeout is how long a statement waits for a lock before the caller
 // looks at its context and tries again.
@@ -163,6 +168,7 @@ func (c *conn) write(ctx context.Context, fn func() error) error {
 		if !passing(err) {
 			return err
 		}
+		pause(ctx, retryAfter)
 	}
 	if err := fn(); err != nil {
 		return errors.Join(err, c.exec(context.Background(), "ROLLBACK"))
@@ -171,6 +177,16 @@ func (c *conn) write(ctx context.Context, fn func() error) error {
 		return errors.Join(err, c.exec(context.Background(), "ROLLBACK"))
 	}
 	return nil
+}
+
+// pause waits for d or the end of ctx.
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
 }
 
 func (c *conn) close() error {

@@ -23,7 +23,9 @@ type file struct {
 	mu   sync.Mutex
 	idle []*conn
 	// info tells the file from another one that takes its path.
-	info   os.FileInfo
+	info os.FileInfo
+	// turn counts the files that were at the path.
+	turn   int
 	closed bool
 }
 
@@ -76,6 +78,7 @@ func useWAL(ctx context.Context, c *conn) error {
 		case !passing(err) || ctx.Err() != nil:
 			return fmt.Errorf("switch the database to WAL mode: %w", err)
 		}
+		pause(ctx, retryAfter)
 	}
 }
 
@@ -95,14 +98,20 @@ func (f *file) acquire(ctx context.Context) (*conn, error) {
 		f.mu.Unlock()
 		return c, nil
 	}
+	turn := f.turn
 	f.mu.Unlock()
-	return openConn(ctx, f.path, true)
+	c, err := openConn(ctx, f.path, true)
+	if err != nil {
+		return nil, err
+	}
+	c.turn = turn
+	return c, nil
 }
 
 // release keeps c for the next acquire, unless it failed or enough are idle.
 func (f *file) release(c *conn, failure error) {
 	f.mu.Lock()
-	keep := failure == nil && !f.closed && len(f.idle) < maxIdle
+	keep := failure == nil && !f.closed && c.turn == f.turn && len(f.idle) < maxIdle
 	if keep {
 		f.idle = append(f.idle, c)
 	}
@@ -125,9 +134,11 @@ func (f *file) replaced() (bool, error) {
 	var stale []*conn
 	if !same {
 		f.info, stale, f.idle = info, f.idle, nil
+		f.turn++
 	}
 	f.mu.Unlock()
-	return !same, closeAll(stale)
+	closeAll(stale) // of a file that is gone: nothing to mend
+	return !same, nil
 }
 
 func (f *file) close() error {

@@ -2,9 +2,7 @@ package sqlitefeed
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -13,12 +11,8 @@ import (
 	"github.com/pando-sync/pando/schema"
 )
 
-const (
-	// retryAfter is the pause after an error that passes.
-	retryAfter = 20 * time.Millisecond
-	// fileCheck is how often the file is compared with the one that is open.
-	fileCheck = time.Second
-)
+// fileCheck is how often the file is compared with the one that is open.
+const fileCheck = time.Second
 
 // follower is one Run: it polls the log and feeds the sink.
 type follower struct {
@@ -150,27 +144,18 @@ func (r *follower) repair(ctx context.Context, restored bool) error {
 	return err
 }
 
-// endure waits before the next attempt after an error that may pass, and
-// returns one that does not.
+// endure waits before the next attempt after an error, and returns one that
+// does not pass within the source's patience: a migration or a restore may be
+// half done.
 func (r *follower) endure(ctx context.Context, err error) error {
-	var undeclared *mismatch
-	limited := errors.As(err, &undeclared) || errors.Is(err, fs.ErrNotExist)
-	if !limited && !passing(err) {
-		return err
-	}
 	if r.failing.IsZero() {
 		r.failing = time.Now()
 		r.source.log.Warn("the database cannot be followed for now; trying again", "error", err)
 	}
-	if limited && time.Since(r.failing) > r.source.patience {
+	if !passing(err) && time.Since(r.failing) > r.source.patience {
 		return err
 	}
-	timer := time.NewTimer(retryAfter)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
-	}
+	pause(ctx, retryAfter)
 	return nil
 }
 

@@ -20,8 +20,7 @@ type Source struct {
 	author *sql.DB
 	log    *slog.Logger
 	keep   retention
-	// patience is how long a declared table, or the file, may be missing
-	// before Run gives up: a migration or a restore may be half done.
+	// patience is how long Run bears errors that do not pass by themselves.
 	patience time.Duration
 	// wake holds at most one hint that a commit is near.
 	wake chan struct{}
