@@ -69,6 +69,13 @@ func (s *Store) AppendJSON(dst []byte, tree *schema.Tree, anchor schema.Value) [
 	return n.object(dst, tree.Root, row)
 }
 
+// Related returns the rows of a layer that belong to one row of the layer
+// above, in order: at most one, except for has-many.
+func (s *Store) Related(l *schema.Layer, parent schema.Row) []schema.Row {
+	n := nester{store: s, children: make([]map[schema.Value][]schema.Row, l.Index+1)}
+	return n.related(l, parent)
+}
+
 // nester indexes the rows of has-many layers by their links as it meets them.
 type nester struct {
 	store    *Store
@@ -96,15 +103,8 @@ func (n *nester) object(dst []byte, l *schema.Layer, row schema.Row) []byte {
 }
 
 func (n *nester) relation(dst []byte, l *schema.Layer, parent schema.Row) []byte {
-	if l.Relation == schema.BelongsTo {
-		row := n.store.Get(Ref{l.Type, parent[l.Link]})
-		if parent[l.Link].IsNull() || row == nil {
-			return append(dst, "null"...)
-		}
-		return n.object(dst, l, row)
-	}
-	rows := n.of(l, parent[l.Parent.Type.Table.Key])
-	if l.Relation == schema.HasOne {
+	rows := n.related(l, parent)
+	if l.Relation != schema.HasMany {
 		if len(rows) == 0 {
 			return append(dst, "null"...)
 		}
@@ -118,6 +118,21 @@ func (n *nester) relation(dst []byte, l *schema.Layer, parent schema.Row) []byte
 		dst = n.object(dst, l, row)
 	}
 	return append(dst, ']')
+}
+
+func (n *nester) related(l *schema.Layer, parent schema.Row) []schema.Row {
+	if l.Relation == schema.HasMany || l.Relation == schema.HasOne {
+		rows := n.of(l, parent[l.Parent.Type.Table.Key])
+		if l.Relation == schema.HasOne {
+			rows = rows[:min(1, len(rows))]
+		}
+		return rows
+	}
+	row := n.store.Get(Ref{l.Type, parent[l.Link]})
+	if parent[l.Link].IsNull() || row == nil {
+		return nil
+	}
+	return []schema.Row{row}
 }
 
 // of returns the rows of a layer below one parent, in order.

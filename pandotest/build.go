@@ -1,0 +1,117 @@
+package pandotest
+
+import (
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"reflect"
+	"time"
+
+	"github.com/pando-sync/pando/schema"
+	"github.com/pando-sync/pando/state"
+)
+
+// build makes the app's own structs of the flat rows. The mutex is held.
+func (s *Stream[S]) build() *S {
+	row := s.store.Get(state.Ref{Type: s.tree.Root.Type, Key: s.anchor})
+	if row == nil {
+		return nil
+	}
+	out := new(S)
+	b := builder{s.store}
+	b.fill(reflect.ValueOf(out).Elem(), s.tree.Root, row)
+	return out
+}
+
+type builder struct{ store *state.Store }
+
+func (b builder) fill(v reflect.Value, l *schema.Layer, row schema.Row) {
+	for _, m := range l.Members {
+		if m.Layer != nil {
+			b.relate(v.FieldByName(m.Layer.GoName), m.Layer, row)
+			continue
+		}
+		f := &l.Type.Fields[m.Field]
+		if err := assign(v.FieldByName(f.GoName), row[f.Column]); err != nil {
+			panic(fmt.Sprintf("pandotest: field %s.%s: %v", l.Type.Name, f.GoName, err))
+		}
+	}
+}
+
+func (b builder) relate(v reflect.Value, l *schema.Layer, parent schema.Row) {
+	rows := b.store.Related(l, parent)
+	if v.Kind() == reflect.Slice {
+		v.Set(reflect.MakeSlice(v.Type(), len(rows), len(rows)))
+		for i, row := range rows {
+			b.fill(target(v.Index(i)), l, row)
+		}
+		return
+	}
+	if len(rows) > 0 {
+		b.fill(target(v), l, rows[0])
+	}
+}
+
+// target follows a pointer, which it makes.
+func target(v reflect.Value) reflect.Value {
+	if v.Kind() == reflect.Pointer {
+		v.Set(reflect.New(v.Type().Elem()))
+		return v.Elem()
+	}
+	return v
+}
+
+// assign sets a field to a value, as database/sql would.
+func assign(v reflect.Value, val schema.Value) error {
+	if scanner, ok := v.Addr().Interface().(sql.Scanner); ok {
+		if t, err := time.Parse(schema.TimeFormat, val.Str()); err == nil && val.Kind() == schema.Time {
+			return scanner.Scan(t)
+		}
+		return scanner.Scan(val.Driver())
+	}
+	if val.IsNull() {
+		v.SetZero()
+		return nil
+	}
+	if v.Kind() == reflect.Pointer {
+		return assign(target(v), val)
+	}
+	switch val.Kind() {
+	case schema.Bool:
+		v.SetBool(val.Bool())
+	case schema.Float:
+		v.SetFloat(val.Float())
+	case schema.Int:
+		if v.CanUint() {
+			v.SetUint(uint64(val.Int()))
+		} else {
+			v.SetInt(val.Int())
+		}
+	case schema.Bytes:
+		v.SetBytes([]byte(val.Str()))
+	case schema.JSON:
+		return json.Unmarshal([]byte(val.Str()), v.Addr().Interface())
+	default:
+		return assignText(v, val.Str())
+	}
+	return nil
+}
+
+func assignText(v reflect.Value, text string) error {
+	if v.Kind() == reflect.String {
+		v.SetString(text)
+		return nil
+	}
+	if u, ok := v.Addr().Interface().(interface{ UnmarshalText([]byte) error }); ok {
+		return u.UnmarshalText([]byte(text))
+	}
+	return fmt.Errorf("cannot hold %q", text)
+}
+
+func unescape(segment string) string {
+	if text, err := url.PathUnescape(segment); err == nil {
+		return text
+	}
+	return segment
+}

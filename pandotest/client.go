@@ -1,0 +1,403 @@
+package pandotest
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/gobwas/ws"
+	"github.com/gobwas/ws/wsutil"
+
+	"github.com/pando-sync/pando"
+)
+
+// Client is one user's connection. It is safe for concurrent use.
+type Client struct {
+	url, token string
+
+	write sync.Mutex // one frame at a time
+
+	mu      sync.Mutex // guards what follows
+	conn    net.Conn
+	types   []wireType
+	epoch   string
+	nextID  uint64
+	replies map[uint64]chan reply
+	streams map[string]feeder
+	scopes  map[string]feeder
+	group   []update // of one commit, until its end
+	grouped bool
+	marked  uint64
+	marks   chan struct{} // closed and replaced as marked grows
+	closed  chan struct{} // closed when the connection is gone
+	// CloseCode is why the server closed the last connection, 0 if it did not.
+	closeCode int
+	stalled   sync.Mutex // held while the client does not read
+}
+
+type wireType struct {
+	Name   string   `json:"name"`
+	Fields []string `json:"fields"`
+}
+
+// message is any frame from the server.
+type message struct {
+	Stream  string          `json:"stream"`
+	ID      uint64          `json:"id"`
+	Payload json.RawMessage `json:"payload"`
+}
+
+// head is what all payloads of messages may have.
+type head struct {
+	Type    string     `json:"type"`
+	Code    string     `json:"code"`
+	Message string     `json:"message"`
+	Retry   bool       `json:"retry"`
+	Epoch   string     `json:"epoch"`
+	Types   []wireType `json:"types"`
+	V       uint64     `json:"v"`
+}
+
+type reply struct {
+	payload json.RawMessage
+	err     error
+}
+
+// update is a state frame on its way to its stream.
+type update struct {
+	to    feeder
+	frame stateFrame
+}
+
+// feeder is a Stream of any type of state.
+type feeder interface {
+	feed(frame stateFrame)
+	notify()
+	runtime(members map[string]json.RawMessage)
+	shut(err error)
+}
+
+// ErrDropped is returned by calls whose connection has gone before the answer.
+var ErrDropped = errors.New("pandotest: the connection is gone")
+
+// Connect connects with a token, "" for nobody.
+func (s *Server) Connect(t testing.TB, token string) *Client {
+	t.Helper()
+	c := NewClient(s.URL, token)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if err := c.Dial(ctx); err != nil {
+		t.Fatalf("connect: %v", err)
+	}
+	t.Cleanup(c.Drop)
+	return c
+}
+
+// Login exchanges a name and a password for a token at POST /api/token.
+func (s *Server) Login(t testing.TB, username, password string) string {
+	t.Helper()
+	body, err := json.Marshal(map[string]string{"username": username, "password": password})
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.Post(s.URL+"/api/token", "application/json", strings.NewReader(string(body)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var answer struct{ Token string }
+	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil || answer.Token == "" {
+		t.Fatalf("login as %s: status %d, error %v", username, resp.StatusCode, err)
+	}
+	return answer.Token
+}
+
+// NewClient returns a client of the app at url, not connected yet.
+func NewClient(url, token string) *Client {
+	gone := make(chan struct{})
+	close(gone)
+	return &Client{
+		url: "ws" + strings.TrimPrefix(url, "http") + "/ws", token: token, closed: gone,
+		streams: map[string]feeder{}, scopes: map[string]feeder{}, replies: map[uint64]chan reply{}, marks: make(chan struct{}),
+	}
+}
+
+// Dial connects, or connects again. Streams that were open must be opened
+// again with Resume.
+func (c *Client) Dial(ctx context.Context) error {
+	conn, buffered, _, err := ws.Dial(ctx, c.url)
+	if err != nil {
+		return fmt.Errorf("dial: %w", err)
+	}
+	closed := make(chan struct{})
+	c.mu.Lock()
+	c.conn, c.closed, c.closeCode, c.marked = conn, closed, 0, 0
+	c.group, c.grouped = nil, false
+	c.mu.Unlock()
+	if buffered == nil {
+		buffered = bufio.NewReaderSize(conn, 32<<10)
+	}
+	go c.read(conn, buffered, closed)
+	_, err = c.request(ctx, "@", map[string]any{"type": "connect", "protocol": 1, "token": c.token})
+	return err
+}
+
+// Drop breaks the connection as a dying network does, and waits until it is
+// gone.
+func (c *Client) Drop() {
+	c.mu.Lock()
+	conn, closed := c.conn, c.closed
+	c.mu.Unlock()
+	if conn != nil {
+		conn.Close()
+	}
+	<-closed
+}
+
+// Closed is closed when the present connection is gone.
+func (c *Client) Closed() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.closed
+}
+
+// CloseCode is the code by which the server closed the last connection, 0 if
+// it did not.
+func (c *Client) CloseCode() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.closeCode
+}
+
+// Stall stops reading until the returned function is called, as a browser that
+// is busy or asleep does.
+func (c *Client) Stall() (resume func()) {
+	c.stalled.Lock()
+	return sync.OnceFunc(c.stalled.Unlock)
+}
+
+// Raw sends bytes as one text frame.
+func (c *Client) Raw(text []byte) error {
+	c.mu.Lock()
+	conn := c.conn
+	c.mu.Unlock()
+	if conn == nil {
+		return ErrDropped
+	}
+	c.write.Lock()
+	defer c.write.Unlock()
+	return wsutil.WriteClientText(conn, text)
+}
+
+// request sends a request and waits for its reply.
+func (c *Client) request(ctx context.Context, stream string, payload any) (json.RawMessage, error) {
+	c.mu.Lock()
+	c.nextID++
+	id := c.nextID
+	answer := make(chan reply, 1)
+	c.replies[id] = answer
+	closed := c.closed
+	c.mu.Unlock()
+	defer func() {
+		c.mu.Lock()
+		delete(c.replies, id)
+		c.mu.Unlock()
+	}()
+	text, err := json.Marshal(map[string]any{"stream": stream, "id": id, "payload": payload})
+	if err != nil {
+		return nil, fmt.Errorf("encode request: %w", err)
+	}
+	if err := c.Raw(text); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrDropped, err)
+	}
+	select {
+	case r := <-answer:
+		return r.payload, r.err
+	case <-ctx.Done():
+		return nil, fmt.Errorf("request on %s: %w", stream, ctx.Err())
+	case <-closed:
+		select {
+		case r := <-answer:
+			return r.payload, r.err
+		default:
+			return nil, ErrDropped
+		}
+	}
+}
+
+// read handles what the server sends until the connection is gone.
+func (c *Client) read(conn net.Conn, r *bufio.Reader, closed chan struct{}) {
+	defer close(closed)
+	defer conn.Close()
+	for {
+		c.stalled.Lock()
+		c.stalled.Unlock() //nolint:staticcheck // a gate: passing it is all
+		f, err := ws.ReadFrame(r)
+		if err != nil {
+			return
+		}
+		switch f.Header.OpCode {
+		case ws.OpText:
+			c.handle(f.Payload)
+		case ws.OpClose:
+			code, _ := ws.ParseCloseFrameData(f.Payload)
+			c.mu.Lock()
+			c.closeCode = int(code)
+			c.mu.Unlock()
+			return
+		default: // pings are not sent by this server
+		}
+	}
+}
+
+func (c *Client) handle(text []byte) {
+	var m message
+	if err := json.Unmarshal(text, &m); err != nil {
+		panic(fmt.Sprintf("pandotest: the server sent no JSON: %v: %s", err, text))
+	}
+	if strings.HasPrefix(m.Stream, "#") {
+		c.state(&m)
+		return
+	}
+	var h head
+	if err := json.Unmarshal(m.Payload, &h); err != nil {
+		panic(fmt.Sprintf("pandotest: bad payload: %v: %s", err, text))
+	}
+	if m.Stream == "@" {
+		c.control(&h)
+	} else {
+		c.stream(&m, &h)
+	}
+	if m.ID == 0 {
+		return
+	}
+	r := reply{payload: m.Payload}
+	if h.Type == "error" {
+		r.err = h.coded()
+	}
+	c.mu.Lock()
+	answer := c.replies[m.ID]
+	c.mu.Unlock()
+	if answer != nil {
+		answer <- r
+	}
+}
+
+func (c *Client) control(h *head) {
+	c.mu.Lock()
+	var done []update
+	switch h.Type {
+	case "hello":
+		c.types, c.epoch = h.Types, h.Epoch
+	case "begin":
+		c.grouped = true
+	case "end":
+		done, c.group, c.grouped = c.group, nil, false
+	case "mark":
+		c.marked = max(c.marked, h.V)
+		close(c.marks)
+		c.marks = make(chan struct{})
+	}
+	c.mu.Unlock()
+	apply(done)
+}
+
+// apply feeds the frames of one commit and notifies each stream once.
+func apply(updates []update) {
+	for _, u := range updates {
+		u.to.feed(u.frame)
+	}
+	told := map[feeder]bool{}
+	for _, u := range updates {
+		if !told[u.to] {
+			told[u.to] = true
+			u.to.notify()
+		}
+	}
+}
+
+func (c *Client) state(m *message) {
+	var f stateFrame
+	if err := json.Unmarshal(m.Payload, &f); err != nil {
+		panic(fmt.Sprintf("pandotest: bad state frame: %v: %s", err, m.Payload))
+	}
+	c.mu.Lock()
+	f.types = c.types
+	u := update{c.scopes[m.Stream], f}
+	grouped := c.grouped && u.to != nil
+	if grouped {
+		c.group = append(c.group, u)
+	}
+	c.mu.Unlock()
+	if !grouped && u.to != nil {
+		apply([]update{u})
+	}
+}
+
+func (c *Client) stream(m *message, h *head) {
+	c.mu.Lock()
+	st := c.streams[m.Stream]
+	c.mu.Unlock()
+	if st == nil {
+		return
+	}
+	switch h.Type {
+	case "opened":
+		var o opened
+		if err := json.Unmarshal(m.Payload, &o); err != nil {
+			panic(fmt.Sprintf("pandotest: bad opened: %v: %s", err, m.Payload))
+		}
+		c.mu.Lock()
+		for _, sc := range o.Scopes {
+			c.scopes[sc.ID] = st
+		}
+		c.mu.Unlock()
+	case "runtime":
+		var r struct{ Set map[string]json.RawMessage }
+		if err := json.Unmarshal(m.Payload, &r); err != nil {
+			panic(fmt.Sprintf("pandotest: bad runtime state: %v: %s", err, m.Payload))
+		}
+		st.runtime(r.Set)
+	case "closed":
+		st.shut(h.coded())
+	}
+}
+
+type opened struct {
+	Epoch  string
+	Scopes []struct {
+		ID      string
+		Resumed bool
+	}
+}
+
+// passed waits for the mark of a version.
+func (c *Client) passed(ctx context.Context, version uint64) error {
+	for {
+		c.mu.Lock()
+		marked, marks, closed := c.marked, c.marks, c.closed
+		c.mu.Unlock()
+		if marked >= version {
+			return nil
+		}
+		select {
+		case <-marks:
+		case <-closed:
+			return ErrDropped
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// coded makes the client's error of a coded one.
+func (h *head) coded() error {
+	return &pando.Error{Code: h.Code, Message: h.Message, Retry: h.Retry}
+}

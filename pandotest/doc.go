@@ -1,0 +1,14 @@
+// Package pandotest is for the tests of an app's author: it serves an app from
+// a database that lives as long as the test, and connects clients that follow
+// the state as a browser does.
+//
+//	db := pandotest.Database(t)
+//	server := pandotest.Serve(t, newApp(db))
+//	ada := server.Connect(t, token)
+//	board := pandotest.Open[Board](t, ada, "boards/1")
+//	board.Call(t, nil, "rename", "Groceries")
+//	board.Wait(t, "the new name", func(b *Board) bool { return b.Name == "Groceries" })
+//
+// Everything is stopped when the test ends. A step that does not come about
+// within ten seconds fails the test and tells the state that was there instead.
+package pandotest

@@ -1,0 +1,420 @@
+package pandotest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/pando-sync/pando/schema"
+	"github.com/pando-sync/pando/state"
+)
+
+// Stream is an open channel whose state is an S. It is safe for concurrent
+// use.
+type Stream[S any] struct {
+	client *Client
+	name   string
+	route  string
+	tree   *schema.Tree
+	names  map[string]*schema.Type
+
+	mu      sync.Mutex // guards what follows
+	store   *state.Store
+	loading *state.Store // the snapshot that is coming in, nil if none is
+	anchor  schema.Value
+	epoch   string
+	version uint64
+	whole   bool // a snapshot has come in wholly
+	members map[string]json.RawMessage
+	changed chan struct{} // closed and replaced with every change
+	observe func(version uint64, state []byte)
+	frames  int
+	ended   error
+}
+
+// stateFrame is the payload of a state frame.
+type stateFrame struct {
+	V        uint64               `json:"v"`
+	Snapshot string               `json:"snapshot"`
+	Set      [][2]json.RawMessage `json:"set"`
+	Upd      [][]json.RawMessage  `json:"upd"`
+	Del      [][2]json.RawMessage `json:"del"`
+
+	types []wireType
+}
+
+// Open opens a route and waits for its first state.
+func Open[S any](t testing.TB, c *Client, route string) *Stream[S] {
+	t.Helper()
+	st, err := NewStream[S](c, route)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if err := st.Resume(ctx); err != nil {
+		t.Fatalf("open %s: %v", route, err)
+	}
+	return st
+}
+
+// Refused opens a route that must be refused, and returns the error.
+func Refused[S any](t testing.TB, c *Client, route string) error {
+	t.Helper()
+	st, err := NewStream[S](c, route)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if err = st.Resume(ctx); err == nil {
+		t.Fatalf("open %s: it was allowed", route)
+	}
+	return err
+}
+
+// NewStream returns a stream of a route that is not open yet.
+func NewStream[S any](c *Client, route string, include ...string) (*Stream[S], error) {
+	tree, err := schema.NewRegistry().Tree(reflect.TypeFor[S](), schema.Include(include...))
+	if err != nil {
+		return nil, err
+	}
+	st := &Stream[S]{
+		client: c, route: route, tree: tree, names: map[string]*schema.Type{},
+		store: state.NewStore(), members: map[string]json.RawMessage{}, changed: make(chan struct{}),
+	}
+	for _, l := range tree.Layers {
+		st.names[l.Type.Name] = l.Type
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.nextID++
+	st.name = fmt.Sprintf("s%d", c.nextID)
+	c.streams[st.name] = st
+	return st, nil
+}
+
+// Resume opens the stream on the client's present connection. What it holds
+// from an earlier one is continued from its version, or read anew when the
+// server says so; in both cases Resume returns once the state is whole.
+func (s *Stream[S]) Resume(ctx context.Context) error {
+	payload := map[string]any{"type": "open", "route": s.route}
+	s.mu.Lock()
+	if s.whole {
+		payload["resume"] = map[string]any{"epoch": s.epoch, "versions": []uint64{s.version}}
+	}
+	s.loading, s.ended = nil, nil
+	s.mu.Unlock()
+	answer, err := s.client.request(ctx, s.name, payload)
+	if err != nil {
+		return err
+	}
+	var o opened
+	if err := json.Unmarshal(answer, &o); err != nil || len(o.Scopes) != 1 {
+		return fmt.Errorf("open %s: bad answer %s", s.route, answer)
+	}
+	s.mu.Lock()
+	s.epoch = o.Epoch
+	whole := s.whole && (o.Scopes[0].Resumed || s.loading == nil && s.version > 0)
+	s.mu.Unlock()
+	if whole && o.Scopes[0].Resumed {
+		return nil
+	}
+	return s.until(ctx, func() bool { return s.whole && s.loading == nil })
+}
+
+// Close closes the stream.
+func (s *Stream[S]) Close(ctx context.Context) error {
+	_, err := s.client.request(ctx, s.name, map[string]any{"type": "close"})
+	return err
+}
+
+// Observe has fn called with every state that the stream shows from now on, as
+// JSON in the form of GET /state. fn runs on the client's reader: it must not
+// wait for the client.
+func (s *Stream[S]) Observe(fn func(version uint64, state []byte)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.observe = fn
+}
+
+// State is the present state; nil when the anchor does not exist.
+func (s *Stream[S]) State() *S {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.build()
+}
+
+// JSON is the present state in the form of GET /state.
+func (s *Stream[S]) JSON() []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.store.AppendJSON(nil, s.tree, s.anchor)
+}
+
+// Version is the version of the newest frame.
+func (s *Stream[S]) Version() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.version
+}
+
+// Frames is the number of state frames that have come.
+func (s *Stream[S]) Frames() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.frames
+}
+
+// Runtime decodes the runtime state into r, a pointer to its struct.
+func (s *Stream[S]) Runtime(r any) error {
+	s.mu.Lock()
+	text, err := json.Marshal(s.members)
+	s.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(text, r)
+}
+
+// Wait waits until ok agrees with the state and returns it. what says in the
+// failure what was waited for.
+func (s *Stream[S]) Wait(t testing.TB, what string, ok func(*S) bool) *S {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	var got *S
+	err := s.until(ctx, func() bool {
+		got = s.build()
+		return got != nil && ok(got)
+	})
+	if err != nil {
+		t.Fatalf("wait for %s: %v; the state is %s", what, err, s.JSON())
+	}
+	return got
+}
+
+// until waits until ok, which is called with the mutex held.
+func (s *Stream[S]) until(ctx context.Context, ok func() bool) error {
+	for {
+		s.mu.Lock()
+		done, changed, ended := ok(), s.changed, s.ended
+		s.mu.Unlock()
+		if done {
+			return nil
+		}
+		if ended != nil {
+			return ended
+		}
+		select {
+		case <-changed:
+		case <-s.client.Closed():
+			return ErrDropped
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// Call calls an action and decodes its result into result unless that is nil;
+// the state shows what the action committed when it returns. A failure fails
+// the test.
+func (s *Stream[S]) Call(t testing.TB, result any, action string, args ...any) {
+	t.Helper()
+	if err := s.Try(t.Context(), result, action, args...); err != nil {
+		t.Fatalf("action %s: %v", action, err)
+	}
+}
+
+// Try is Call for actions that may fail; a coded error is a *pando.Error.
+func (s *Stream[S]) Try(ctx context.Context, result any, action string, args ...any) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	if args == nil {
+		args = []any{}
+	}
+	answer, err := s.client.request(ctx, s.name, map[string]any{"type": "action", "name": action, "args": args})
+	if err != nil {
+		return err
+	}
+	var r struct {
+		Value   json.RawMessage
+		Version uint64
+	}
+	if err := json.Unmarshal(answer, &r); err != nil {
+		return fmt.Errorf("bad answer %s: %w", answer, err)
+	}
+	if result != nil {
+		if err := json.Unmarshal(r.Value, result); err != nil {
+			return fmt.Errorf("decode result %s: %w", r.Value, err)
+		}
+	}
+	if r.Version == 0 {
+		return nil
+	}
+	return s.client.passed(ctx, r.Version)
+}
+
+func (s *Stream[S]) notify() {
+	s.mu.Lock()
+	close(s.changed)
+	s.changed = make(chan struct{})
+	observe, whole := s.observe, s.whole && s.loading == nil
+	var text []byte
+	version := s.version
+	if observe != nil && whole {
+		text = s.store.AppendJSON(nil, s.tree, s.anchor)
+	}
+	s.mu.Unlock()
+	if text != nil {
+		observe(version, text)
+	}
+}
+
+func (s *Stream[S]) runtime(members map[string]json.RawMessage) {
+	s.mu.Lock()
+	for name, value := range members {
+		s.members[name] = value
+	}
+	s.mu.Unlock()
+	s.notify()
+}
+
+func (s *Stream[S]) shut(err error) {
+	s.mu.Lock()
+	s.ended = err
+	s.mu.Unlock()
+	s.notify()
+}
+
+// feed applies a state frame.
+func (s *Stream[S]) feed(f stateFrame) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if f.V < s.version && f.Snapshot == "" {
+		panic(fmt.Sprintf("pandotest: stream %s went back in time, from version %d to %d", s.route, s.version, f.V))
+	}
+	s.frames++
+	into := s.store
+	switch f.Snapshot {
+	case "first", "only":
+		s.loading = state.NewStore()
+		s.findAnchor()
+		into = s.loading
+	case "more", "last":
+		into = s.loading
+	}
+	for _, d := range f.Del {
+		if t := f.typeAt(s.names, d[0]); t != nil {
+			into.Delete(state.Ref{Type: t.local, Key: value(t.local.Fields[t.local.Key].Kind, d[1])})
+		}
+	}
+	for _, in := range f.Set {
+		s.set(into, &f, in)
+	}
+	for _, u := range f.Upd {
+		s.update(into, &f, u)
+	}
+	s.version = f.V
+	if f.Snapshot == "only" || f.Snapshot == "last" {
+		s.store, s.loading, s.whole = s.loading, nil, true
+	}
+}
+
+// findAnchor takes the anchor's key from the route's last parameter; routes
+// with the anchor elsewhere are looked through for it.
+func (s *Stream[S]) findAnchor() {
+	root := s.tree.Root.Type
+	parts := strings.Split(s.route, "/")
+	slices.Reverse(parts)
+	for _, p := range parts {
+		if v, err := root.Fields[root.Key].Kind.ParseText(unescape(p)); err == nil {
+			s.anchor = v
+			return
+		}
+	}
+}
+
+// remoteType is a type of hello with what it is here.
+type remoteType struct {
+	local  *schema.Type
+	fields []*schema.Field // nil for those that are unknown here
+}
+
+func (f *stateFrame) typeAt(names map[string]*schema.Type, id json.RawMessage) *remoteType {
+	var i int
+	if json.Unmarshal(id, &i) != nil || i >= len(f.types) {
+		panic(fmt.Sprintf("pandotest: type %s is not in hello", id))
+	}
+	w := f.types[i]
+	local := names[w.Name]
+	if local == nil {
+		local = names[w.Name[strings.LastIndexByte(w.Name, '.')+1:]]
+	}
+	if local == nil {
+		return nil
+	}
+	t := &remoteType{local: local, fields: make([]*schema.Field, len(w.Fields))}
+	for j, name := range w.Fields {
+		for k := range local.Fields {
+			if local.Fields[k].Name == name {
+				t.fields[j] = &local.Fields[k]
+			}
+		}
+	}
+	return t
+}
+
+func (s *Stream[S]) set(into *state.Store, f *stateFrame, in [2]json.RawMessage) {
+	t := f.typeAt(s.names, in[0])
+	if t == nil {
+		return
+	}
+	var values []json.RawMessage
+	if err := json.Unmarshal(in[1], &values); err != nil {
+		panic(fmt.Sprintf("pandotest: bad row %s", in[1]))
+	}
+	row := make(schema.Row, len(t.local.Table.Columns))
+	for i, raw := range values {
+		if local := t.fields[i]; local != nil {
+			row[local.Column] = value(local.Kind, raw)
+		}
+	}
+	into.Set(state.Instance{Ref: state.Ref{Type: t.local, Key: row[t.local.Table.Key]}, Row: row})
+}
+
+func (s *Stream[S]) update(into *state.Store, f *stateFrame, u []json.RawMessage) {
+	t := f.typeAt(s.names, u[0])
+	if t == nil {
+		return
+	}
+	ref := state.Ref{Type: t.local, Key: value(t.local.Fields[t.local.Key].Kind, u[1])}
+	row := slices.Clone(into.Get(ref))
+	if row == nil {
+		return
+	}
+	for i := 2; i+1 < len(u); i += 2 {
+		var at int
+		if json.Unmarshal(u[i], &at) != nil || at >= len(t.fields) {
+			panic(fmt.Sprintf("pandotest: field %s is not in hello", u[i]))
+		}
+		if local := t.fields[at]; local != nil {
+			row[local.Column] = value(local.Kind, u[i+1])
+		}
+	}
+	into.Set(state.Instance{Ref: ref, Row: row})
+}
+
+func value(k schema.Kind, raw json.RawMessage) schema.Value {
+	v, err := k.ParseWire(bytes.TrimSpace(raw))
+	if err != nil {
+		panic(fmt.Sprintf("pandotest: the server sent %s for a %s: %v", raw, k, err))
+	}
+	return v
+}
