@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
-	_ "modernc.org/sqlite"
+	"modernc.org/sqlite"
 
 	"github.com/pando-sync/pando/feed"
 	"github.com/pando-sync/pando/feed/feedtest"
@@ -52,11 +52,32 @@ func TestConformance(t *testing.T) {
 	})
 }
 
+// foreignDriver stands for the driver of another library: one that the
+// package does not know and has no commit hook on.
+type foreignDriver struct{ sqlite.Driver }
+
+func init() { sql.Register("foreign", &foreignDriver{}) }
+
+// TestOtherDriver runs the suite on a driver that is not modernc's.
+func TestOtherDriver(t *testing.T) {
+	feedtest.Run(t, func(t testing.TB) feedtest.Harness {
+		path := filepath.Join(t.TempDir(), "app.db")
+		db := openWith(t, "foreign", path)
+		return feedtest.Harness{
+			DB:      db,
+			Open:    func(t testing.TB) feed.Source { return sqlitefeed.New(db, quiet) },
+			Dialect: dialect,
+		}
+	})
+}
+
 // openDB opens the file as an author would.
-func openDB(t testing.TB, path string) *sql.DB {
+func openDB(t testing.TB, path string) *sql.DB { return openWith(t, "sqlite", path) }
+
+func openWith(t testing.TB, driver, path string) *sql.DB {
 	t.Helper()
 	dsn := url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: "_pragma=busy_timeout(30000)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_pragma=foreign_keys(1)&_txlock=immediate"}
-	db, err := sql.Open("sqlite", dsn.String())
+	db, err := sql.Open(driver, dsn.String())
 	if err != nil {
 		t.Fatal(err)
 	}

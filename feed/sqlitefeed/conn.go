@@ -6,7 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/url"
+	"slices"
+	"strings"
 	"time"
 
 	"modernc.org/sqlite"
@@ -23,33 +24,34 @@ type conn struct {
 	turn int
 }
 
-// ownMark in a data source name tells our connections from the author's.
-const ownMark = "pando=own"
-
 // retryAfter is the pause after an error that passes.
 const retryAfter = 20 * time.Millisecond
 
-// busyTimeout is how long a statement waits for a lock before the caller
-// looks at its context and tries again.
-const busyTimeout = 100 * time.Millisecond
+// settings hold on every connection of ours. A statement waits for a lock
+// only so long before the caller looks at its context and tries again.
+var settings = []string{"PRAGMA busy_timeout=100", "PRAGMA recursive_triggers=1", "PRAGMA synchronous=NORMAL"}
 
-// openConn opens the existing database file at path.
-func openConn(ctx context.Context, path string, readOnly bool) (*conn, error) {
-	dsn := url.URL{Scheme: "file", OmitHost: true, Path: path}
-	dsn.RawQuery = fmt.Sprintf("%s&mode=rw&_pragma=busy_timeout(%d)&_pragma=recursive_triggers(1)&_pragma=synchronous(NORMAL)",
-		ownMark, busyTimeout.Milliseconds())
+// newConn makes a conn of a driver's connection, which it closes if that
+// fails.
+func newConn(ctx context.Context, raw driver.Conn, readOnly bool) (*conn, error) {
+	_, prepares := raw.(driver.ConnPrepareContext)
+	_, executes := raw.(driver.ExecerContext)
+	if !prepares || !executes {
+		raw.Close()
+		return nil, fmt.Errorf("the driver's %T takes no contexts: use a newer driver", raw)
+	}
+	c := &conn{raw: raw, stmts: make(map[string]driver.Stmt)}
+	all := settings
 	if readOnly {
-		dsn.RawQuery += "&_query_only=1"
+		all = append(slices.Clip(all), "PRAGMA query_only=1")
 	}
-	connector, err := sqlite.NewConnector(dsn.String())
-	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", path, err)
+	for _, setting := range all {
+		if err := c.exec(ctx, setting); err != nil {
+			raw.Close()
+			return nil, err
+		}
 	}
-	raw, err := connector.Connect(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", path, err)
-	}
-	return &conn{raw: raw, stmts: make(map[string]driver.Stmt)}, nil
+	return c, nil
 }
 
 // query runs a statement that it keeps prepared, so sql must come from a
@@ -221,7 +223,8 @@ const (
 func passing(err error) bool {
 	var failure *sqlite.Error
 	if !errors.As(err, &failure) {
-		return false
+		// Other drivers have errors of their own and SQLite's words for it.
+		return err != nil && strings.Contains(err.Error(), "database is locked")
 	}
 	switch failure.Code() & 0xff {
 	case codeBusy, codeLocked, codeInterrupt, codeProtocol, codeSchema:

@@ -46,6 +46,12 @@
 // with triggers that name the column: drop the table's triggers, pando_TABLE_…,
 // in the same transaction; they come back by themselves.
 //
+// # Drivers
+//
+// Source opens its connections by the author's driver, whichever it is,
+// because two builds of SQLite in one process do not see each other's locks.
+// For the same reason a program must not open a followed file by two drivers.
+//
 // # Limits
 //
 //   - The database is a file. It is switched to WAL mode.

@@ -6,9 +6,12 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"strings"
 	"sync"
+
+	"modernc.org/sqlite"
 )
 
 // maxIdle is how many connections for snapshots stay open.
@@ -18,6 +21,10 @@ const maxIdle = 4
 // for concurrent use.
 type file struct {
 	path string
+	// driver opens our connections. It is the author's unless that is
+	// modernc's, wrapped or not: two builds of SQLite in one process do not
+	// see each other's locks and would corrupt the file.
+	driver driver.Driver
 
 	// mu guards the rest.
 	mu   sync.Mutex
@@ -42,7 +49,44 @@ func locate(ctx context.Context, db *sql.DB) (*file, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find the database file: %w", err)
 	}
-	return &file{path: path, info: info}, nil
+	return &file{path: path, driver: driverFor(db, path), info: info}, nil
+}
+
+// driverFor returns the driver by which to open the file that db has open.
+func driverFor(db *sql.DB, path string) driver.Driver {
+	author := db.Driver()
+	if _, ok := author.(*sqlite.Driver); ok {
+		return author
+	}
+	if _, ok := hooked.Load(path); ok { // modernc's in a wrapper that would trace every poll
+		return moderncDriver()
+	}
+	return author
+}
+
+func moderncDriver() driver.Driver {
+	connector, err := sqlite.NewConnector("")
+	if err != nil {
+		panic(err) // the name is constant
+	}
+	return connector.Driver()
+}
+
+// ownMark in a data source name tells our connections from the author's.
+const ownMark = "pando=own"
+
+// open opens a connection to the file, which must exist.
+func (f *file) open(ctx context.Context, readOnly bool) (*conn, error) {
+	dsn := url.URL{Scheme: "file", OmitHost: true, Path: f.path, RawQuery: ownMark + "&mode=rw"}
+	raw, err := f.driver.Open(dsn.String())
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", f.path, err)
+	}
+	c, err := newConn(ctx, raw, readOnly)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", f.path, err)
+	}
+	return c, nil
 }
 
 func databasePath(ctx context.Context, db *sql.DB) (string, error) {
@@ -100,7 +144,7 @@ func (f *file) acquire(ctx context.Context) (*conn, error) {
 	}
 	turn := f.turn
 	f.mu.Unlock()
-	c, err := openConn(ctx, f.path, true)
+	c, err := f.open(ctx, true)
 	if err != nil {
 		return nil, err
 	}

@@ -111,7 +111,7 @@ func (r *follower) look(ctx context.Context) (moved bool, err error) {
 // open opens the connection that polls.
 func (r *follower) open(ctx context.Context) (err error) {
 	r.dataVersion, r.schemaVersion = -1, -1
-	r.conn, err = openConn(ctx, r.file.path, true)
+	r.conn, err = r.file.open(ctx, true)
 	return err
 }
 
@@ -129,7 +129,7 @@ func (r *follower) reopen(ctx context.Context) error {
 
 // repair puts the log and its triggers back in place.
 func (r *follower) repair(ctx context.Context, restored bool) error {
-	c, err := openConn(ctx, r.file.path, false)
+	c, err := r.file.open(ctx, false)
 	if err != nil {
 		return err
 	}

@@ -19,6 +19,10 @@ var watched struct {
 	byPath atomic.Pointer[map[string][]*Source]
 }
 
+// hooked holds the files that modernc's driver opened, as keys. There are as
+// many as files that the program ever opens.
+var hooked sync.Map
+
 // The hook is registered when the program starts, because it reaches only
 // connections that open afterwards and authors open theirs before they call
 // New. A connection to a file that nobody follows pays one look into an empty
@@ -36,6 +40,7 @@ func hookConnection(c sqlite.ExecQuerierContext, dsn string) error {
 	if err != nil || path == "" {
 		return nil // only a hint is lost, which is no reason to refuse the connection
 	}
+	hooked.Store(path, true)
 	hooks.RegisterCommitHook(func() int32 {
 		if byPath := watched.byPath.Load(); byPath != nil {
 			for _, s := range (*byPath)[path] {

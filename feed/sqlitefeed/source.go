@@ -50,8 +50,10 @@ func WithRetention(age time.Duration, rows int64) Option {
 }
 
 // New returns a Source of the database that db, of any driver, has open. The
-// Source asks db once where the file is, in Setup, and then uses connections
-// of its own; db stays the caller's.
+// Source asks db once where the file is, in Setup, and then opens connections
+// of its own by the same driver; db stays the caller's. A driver other than
+// modernc's must take file: URIs, return text as string, and bring SQLite 3.41
+// or newer.
 func New(db *sql.DB, opts ...Option) *Source {
 	s := &Source{
 		author:   db,
@@ -82,7 +84,7 @@ func (s *Source) Setup(ctx context.Context, tables []*schema.Table) error {
 		}
 		s.file = f
 	}
-	c, err := openConn(ctx, s.file.path, false)
+	c, err := s.file.open(ctx, false)
 	if err != nil {
 		return fmt.Errorf("set up the sqlite feed: %w", err)
 	}

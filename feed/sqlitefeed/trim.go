@@ -46,7 +46,7 @@ func (s *Source) trimUntil(ctx context.Context, f *file, read *atomic.Uint64) {
 
 // trim removes what need not be kept at the time now, of rows through read.
 func (s *Source) trim(ctx context.Context, f *file, read feed.Position, now time.Time) error {
-	c, err := openConn(ctx, f.path, false)
+	c, err := f.open(ctx, false)
 	if err != nil {
 		return err
 	}
