@@ -40,7 +40,7 @@ func (a *App) mount() error {
 			return errors.New("pando: Config.Static has " + name + ", which is a path of the app's own: rename it")
 		}
 	}
-	a.mux.HandleFunc("GET /", a.serveStatic)
+	a.mux.HandleFunc("/", a.serveStatic)
 	return nil
 }
 
@@ -186,6 +186,11 @@ func (a *App) writeError(w http.ResponseWriter, r *http.Request, err error) {
 // serveStatic serves Config.Static. Files whose names change with their
 // content, as bundlers write them below assets/, may be kept for ever.
 func (a *App) serveStatic(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		w.Header().Set("Allow", "GET, HEAD")
+		w.WriteHeader(http.StatusMethodNotAllowed)
+		return
+	}
 	name := strings.TrimPrefix(path.Clean(r.URL.Path), "/")
 	info, err := fs.Stat(a.cfg.Static, max(name, "."))
 	page := err != nil && path.Ext(name) == ""
