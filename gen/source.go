@@ -37,7 +37,7 @@ func LoadDocs(ctx context.Context, dir string, m *schema.Manifest) (Docs, error)
 	if len(patterns) == 0 {
 		return docs, nil
 	}
-	const need = packages.NeedName | packages.NeedFiles | packages.NeedCompiledGoFiles | packages.NeedSyntax | packages.NeedModule
+	const need = packages.NeedName | packages.NeedFiles | packages.NeedCompiledGoFiles | packages.NeedSyntax
 	pkgs, err := packages.Load(&packages.Config{Context: ctx, Dir: dir, Mode: need}, patterns...)
 	if err != nil {
 		return docs, fmt.Errorf("read comments and parameter names: %w: run makefrontend where the go command works", err)
@@ -46,9 +46,7 @@ func LoadDocs(ctx context.Context, dir string, m *schema.Manifest) (Docs, error)
 		name := pkg.PkgPath
 		if pkg.Name == "main" {
 			name = "main"
-			if pkg.Module != nil {
-				docs.Main = path.Base(pkg.Module.Path)
-			}
+			docs.Main = path.Base(pkg.PkgPath)
 		}
 		for _, file := range pkg.Syntax {
 			docs.readFile(name, file)
