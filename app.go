@@ -79,8 +79,9 @@ type App struct {
 	handler  Handler
 	mux      *http.ServeMux
 	pipe     *pipe.Pipe
-	setup    sync.Mutex // one Setup at a time
-	ready    bool       // Setup has succeeded; guarded by setup
+	ready    chan struct{} // closed when the database is followed
+	setup    sync.Mutex    // one Setup at a time
+	prepared bool          // Setup has succeeded; guarded by setup
 
 	mu       sync.RWMutex // guards what follows
 	channels []*channel
@@ -95,7 +96,7 @@ func New(cfg Config) (*App, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	a := &App{cfg: cfg.withDefaults(), registry: schema.NewRegistry()}
+	a := &App{cfg: cfg.withDefaults(), registry: schema.NewRegistry(), ready: make(chan struct{})}
 	return a, a.mount()
 }
 
@@ -178,13 +179,13 @@ func (a *App) Setup(ctx context.Context) error {
 	}
 	a.setup.Lock()
 	defer a.setup.Unlock()
-	if a.ready {
+	if a.prepared {
 		return nil
 	}
 	if err := a.cfg.Source.Setup(ctx, a.registry.Tables); err != nil {
 		return fmt.Errorf("pando: set up: %w", err)
 	}
-	a.ready = true
+	a.prepared = true
 	return nil
 }
 
@@ -212,11 +213,7 @@ func (a *App) Run(ctx context.Context) error {
 	defer stop()
 	failed := make(chan error, 1)
 	go func() { failed <- a.pipe.Run(follow) }()
-	var err error
-	select {
-	case <-ctx.Done():
-	case err = <-failed:
-	}
+	err := a.serve(ctx, failed)
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
 	defer cancel()
 	server.Close(drain)
@@ -229,6 +226,26 @@ func (a *App) Run(ctx context.Context) error {
 	}
 	return nil
 }
+
+// serve waits until the app has to end: by ctx, or since the database cannot be
+// followed.
+func (a *App) serve(ctx context.Context, failed <-chan error) error {
+	started := a.pipe.Started()
+	for {
+		select {
+		case <-started:
+			close(a.ready)
+			started = nil
+		case <-ctx.Done():
+			return nil
+		case err := <-failed:
+			return err
+		}
+	}
+}
+
+// Ready is closed when Run follows the database and clients are served.
+func (a *App) Ready() <-chan struct{} { return a.ready }
 
 func (a *App) newServer() *session.Server {
 	hashes := map[string]string{}

@@ -62,6 +62,12 @@ func ServeHandler(t testing.TB, app *pando.App, h http.Handler) *Server {
 	}
 	s := &Server{app: app, stop: stop, done: make(chan error, 1)}
 	go func() { s.done <- app.Run(ctx) }()
+	select {
+	case <-app.Ready():
+	case err := <-s.done:
+		stop()
+		t.Fatalf("run app: %v", err)
+	}
 	s.http = httptest.NewServer(h)
 	s.URL = s.http.URL
 	t.Cleanup(func() { s.Stop(t) })

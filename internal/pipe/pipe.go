@@ -136,6 +136,9 @@ func (p *Pipe) Run(ctx context.Context) error {
 	return err
 }
 
+// Started is closed when the source is followed.
+func (p *Pipe) Started() <-chan struct{} { return p.started }
+
 // fail makes the pipe answer that the source cannot be followed.
 func (p *Pipe) fail(err error) {
 	if err == nil {
