@@ -20,11 +20,11 @@ import (
 
 // Client is one user's connection. It is safe for concurrent use.
 type Client struct {
-	url, token string
-
+	token string
 	write sync.Mutex // one frame at a time
 
 	mu      sync.Mutex // guards what follows
+	url     string
 	conn    net.Conn
 	types   []wireType
 	epoch   string
@@ -124,15 +124,27 @@ func NewClient(url, token string) *Client {
 	gone := make(chan struct{})
 	close(gone)
 	return &Client{
-		url: "ws" + strings.TrimPrefix(url, "http") + "/ws", token: token, closed: gone,
+		url: socketURL(url), token: token, closed: gone,
 		streams: map[string]feeder{}, scopes: map[string]feeder{}, replies: map[uint64]chan reply{}, marks: make(chan struct{}),
 	}
 }
 
+// Redirect has the next Dial go to the app at url.
+func (c *Client) Redirect(url string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.url = socketURL(url)
+}
+
+func socketURL(url string) string { return "ws" + strings.TrimPrefix(url, "http") + "/ws" }
+
 // Dial connects, or connects again. Streams that were open must be opened
 // again with Resume.
 func (c *Client) Dial(ctx context.Context) error {
-	conn, buffered, _, err := ws.Dial(ctx, c.url)
+	c.mu.Lock()
+	url := c.url
+	c.mu.Unlock()
+	conn, buffered, _, err := ws.Dial(ctx, url)
 	if err != nil {
 		return fmt.Errorf("dial: %w", err)
 	}

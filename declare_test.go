@@ -1,0 +1,110 @@
+package pando_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/pando-sync/pando"
+	"github.com/pando-sync/pando/feed/sqlitefeed"
+	"github.com/pando-sync/pando/pandotest"
+)
+
+type allowed struct {
+	pando.Channel[Board, pando.NoRuntime]
+}
+
+func (*allowed) HasPermission(context.Context) (bool, error) { return true, nil }
+
+type other struct {
+	pando.Channel[Board, pando.NoRuntime]
+}
+
+func (*other) HasPermission(context.Context) (bool, error) { return true, nil }
+func (*other) Rename(context.Context, string) error        { return nil }
+
+type slip struct{ allowed }
+
+func (*slip) OnConect(context.Context) error { return nil }
+
+type shape struct{ allowed }
+
+func (*shape) OnDisconnect(context.Context) error { return nil }
+
+type account struct {
+	ID    int64
+	Token string
+}
+
+type badState struct {
+	pando.Channel[account, pando.NoRuntime]
+}
+
+func (*badState) HasPermission(context.Context) (bool, error) { return true, nil }
+
+func (*allowed) Many(context.Context, ...string) error { return nil }
+func (*allowed) NoContext(string) error                { return nil }
+func (*allowed) NoError(context.Context) string        { return "" }
+
+func TestWrongDeclarationsAreNamedAtStart(t *testing.T) {
+	plain := func() *allowed { return &allowed{} }
+	for _, tt := range []struct {
+		name, route string
+		declaration *pando.Declaration
+		want        string
+	}{
+		{"no parameter", "boards", pando.For(plain), "must be the key of Board"},
+		{"a slash at the end", "boards/{id}/", pando.For(plain), "without slashes at the ends"},
+		{"a parameter twice", "boards/{id}/{id}", pando.For(plain), "comes twice"},
+		{"a bad parameter", "boards/{Board-ID}", pando.For(plain), "want {name} of lower-case"},
+		{"an anchor that is not there", "boards/{id}", pando.For(plain, pando.AnchorBy("slug")), "no parameter {slug}"},
+		{"another channel's action", "boards/{id}", pando.For(plain, pando.Actions((*other).Rename)), "is a method of *pando_test.other"},
+		{"a closure", "boards/{id}", pando.For(plain, pando.Actions(func(*allowed, context.Context) error { return nil })), "is no method expression"},
+		{"a variadic action", "boards/{id}", pando.For(plain, pando.Actions((*allowed).Many)), "take a slice"},
+		{"an action without context", "boards/{id}", pando.For(plain, pando.Actions((*allowed).NoContext)), "must be a context.Context"},
+		{"an action without error", "boards/{id}", pando.For(plain, pando.Actions((*allowed).NoError)), "must return an error"},
+		{"a slip in a hook's name", "boards/{id}", pando.For(func() *slip { return &slip{} }), "looks like the hook OnConnect"},
+		{"a hook of another shape", "boards/{id}", pando.For(func() *shape { return &shape{} }), "want OnDisconnect(ctx context.Context)"},
+		{"a secret column", "things/{id}", pando.For(func() *badState { return &badState{} }), "public"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			source := sqlitefeed.New(pandotest.Database(t))
+			defer source.Close()
+			app, err := pando.New(pando.Config{Source: source})
+			if err != nil {
+				t.Fatal(err)
+			}
+			app.Handle(tt.route, tt.declaration)
+			if _, err := app.Manifest(); err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %v, want …%s…", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestRoutesThatMeetAreRefused(t *testing.T) {
+	source := sqlitefeed.New(pandotest.Database(t))
+	defer source.Close()
+	app, err := pando.New(pando.Config{Source: source})
+	if err != nil {
+		t.Fatal(err)
+	}
+	app.Handle("boards/{id}", pando.For(func() *allowed { return &allowed{} }))
+	app.Handle("{kind}/{id}", pando.For(func() *other { return &other{} }))
+	if _, err := app.Manifest(); err == nil || !strings.Contains(err.Error(), "also matches") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestMissingTableIsNamed(t *testing.T) {
+	source := sqlitefeed.New(pandotest.Database(t))
+	defer source.Close()
+	app, err := pando.New(pando.Config{Source: source})
+	if err != nil {
+		t.Fatal(err)
+	}
+	app.Handle("boards/{id}", pando.For(func() *allowed { return &allowed{} }))
+	if err := app.Setup(t.Context()); err == nil || !strings.Contains(err.Error(), "boards") {
+		t.Errorf("got %v", err)
+	}
+}
