@@ -18,14 +18,14 @@ func TestContinuityLost(t *testing.T) {
 		do     []string
 		reason string
 	}{
-		"trigger dropped":    {[]string{"DROP TRIGGER pando_notes_update", "UPDATE notes SET body = 'unseen'"}, "rebuilt"},
-		"trigger replaced":   {[]string{"DROP TRIGGER pando_notes_update", "CREATE TRIGGER pando_notes_update AFTER UPDATE ON notes BEGIN SELECT 1; END"}, "rebuilt"},
+		"trigger dropped":    {[]string{"BEGIN", "DROP TRIGGER pando_notes_update", "UPDATE notes SET body = 'unseen'", "COMMIT"}, "rebuilt"},
+		"trigger replaced":   {[]string{"BEGIN", "DROP TRIGGER pando_notes_update", "CREATE TRIGGER pando_notes_update AFTER UPDATE ON notes BEGIN SELECT 1; END", "COMMIT"}, "rebuilt"},
 		"column added":       {[]string{"ALTER TABLE notes ADD COLUMN more TEXT"}, "rebuilt"},
 		"column renamed":     {[]string{"ALTER TABLE notes RENAME COLUMN extra TO other"}, "rebuilt"},
 		"table rebuilt":      {[]string{"BEGIN", "CREATE TABLE n2 (id INTEGER PRIMARY KEY, body TEXT, extra TEXT)", "INSERT INTO n2 SELECT * FROM notes", "DROP TABLE notes", "ALTER TABLE n2 RENAME TO notes", "COMMIT"}, "rebuilt"},
 		"log dropped":        {[]string{"DROP TABLE pando_log"}, "rebuilt"},
 		"meta emptied":       {[]string{"DELETE FROM pando_meta"}, "rebuilt"},
-		"restored in place":  {[]string{"DELETE FROM pando_log", "UPDATE sqlite_sequence SET seq = 1 WHERE name = 'pando_log'"}, "restored"},
+		"restored in place":  {[]string{"BEGIN", "DELETE FROM pando_log", "UPDATE sqlite_sequence SET seq = 1 WHERE name = 'pando_log'", "COMMIT"}, "restored"},
 		"another's new log":  {[]string{"UPDATE pando_meta SET generation = generation + 1"}, "begun anew"},
 		"everything dropped": {[]string{"BEGIN", "DROP TRIGGER pando_notes_insert", "DROP TRIGGER pando_notes_update", "DROP TRIGGER pando_notes_delete", "DROP TABLE pando_log", "DROP TABLE pando_meta", "DROP TABLE pando_shape", "COMMIT"}, "rebuilt"},
 	} {
