@@ -108,18 +108,25 @@ func (r *follower) look(ctx context.Context) (moved bool, err error) {
 	return r.poll(ctx)
 }
 
-// open opens the connection that polls.
-func (r *follower) open(ctx context.Context) (err error) {
-	r.dataVersion, r.schemaVersion = -1, -1
-	r.conn, err = r.file.open(ctx, true)
-	return err
+// open opens the connection that polls. Its first read makes the write-ahead
+// log exist, which it then keeps in existence to be watched.
+func (r *follower) open(ctx context.Context) error {
+	c, err := r.file.open(ctx, true)
+	if err != nil {
+		return err
+	}
+	if _, err := c.number("PRAGMA schema_version"); err != nil {
+		c.close()
+		return err
+	}
+	r.conn, r.dataVersion, r.schemaVersion = c, -1, -1
+	return nil
 }
 
 // reopen starts anew on another file that took the place of the open one.
 func (r *follower) reopen(ctx context.Context) error {
 	old := r.conn
 	if err := r.open(ctx); err != nil {
-		r.conn = old
 		return err
 	}
 	old.close()
