@@ -8,19 +8,19 @@ const stable = 60_000
  * server do not return as one. Only a stable minute starts it anew.
  */
 export class Backoff {
-  private attempts = 0
-  private since: number | undefined
+  #attempts = 0
+  #since: number | undefined
 
   /** Notes that the connection stands. */
   connected(): void {
-    this.since = performance.now()
+    this.#since = performance.now()
   }
 
   /** Milliseconds to wait before the next attempt; an eager one need not wait if none has failed. */
   next(eager = false): number {
-    if (this.since !== undefined && performance.now() - this.since >= stable) this.attempts = 0
-    this.since = undefined
-    const bound = Math.min(longest, first * 2 ** this.attempts)
-    return this.attempts++ === 0 && eager ? 0 : Math.random() * bound
+    if (this.#since !== undefined && performance.now() - this.#since >= stable) this.#attempts = 0
+    this.#since = undefined
+    const bound = Math.min(longest, first * 2 ** this.#attempts)
+    return this.#attempts++ === 0 && eager ? 0 : Math.random() * bound
   }
 }

@@ -34,33 +34,33 @@ export function createClient(options: ClientOptions): Client {
 export class Client {
   /** The state of the connection. */
   readonly connection: Readable<ConnectionStatus>
-  private readonly options: ClientOptions
-  private readonly link: Connection
-  private readonly host: StreamHost
+  readonly #options: ClientOptions
+  readonly #link: Connection
+  readonly #host: StreamHost
   /** By `Channel.key`. */
-  private readonly streams = new Map<string, Stream>()
-  private readonly names = new Map<string, Stream>()
-  private readonly changed = new Set<Stream>()
-  private scopes = new Scopes()
-  private nextName = 1
+  readonly #streams = new Map<string, Stream>()
+  readonly #names = new Map<string, Stream>()
+  readonly #changed = new Set<Stream>()
+  #scopes = new Scopes()
+  #nextName = 1
   /** Why no stream can be opened any more. */
-  private refusal: PandoError | undefined
+  #refusal: PandoError | undefined
 
   constructor(options: ClientOptions) {
-    this.options = options
-    this.link = this.connect()
+    this.#options = options
+    this.#link = this.#connect()
     this.connection = {
-      subscribe: (listener) => this.link.subscribe(listener),
-      get: () => this.link.status,
+      subscribe: (listener) => this.#link.subscribe(listener),
+      get: () => this.#link.status,
     }
-    this.host = {
-      session: () => this.session(),
-      join: (stream, session, opened) => this.scopes.join(stream, session, opened),
+    this.#host = {
+      session: () => this.#session(),
+      join: (stream, session, opened) => this.#scopes.join(stream, session, opened),
       leave: (stream) => {
-        this.scopes.leave(stream)
+        this.#scopes.leave(stream)
       },
       changed: (stream) => {
-        this.changed.add(stream)
+        this.#changed.add(stream)
       },
     }
   }
@@ -69,14 +69,14 @@ export class Client {
   get<State, Types, Actions, Runtime>(
     channel: Channel<State, Types, Actions, Runtime>,
   ): Handle<State, Types, Actions, Runtime> {
-    const find = () => this.streams.get(channel.key)
+    const find = () => this.#streams.get(channel.key)
     return {
-      subscribe: (listener) => this.use(channel, (stream) => stream.listen(listener)),
+      subscribe: (listener) => this.#use(channel, (stream) => stream.listen(listener)),
       get: () => (find()?.get() ?? pending) as Snapshot<State, Runtime>,
       retry: () => find()?.retry(),
-      actions: this.actions(channel) as Actions,
+      actions: this.#actions(channel) as Actions,
       instance: <Name extends keyof Types & string>(type: Name, id: string) => ({
-        subscribe: (listener) => this.use(channel, (stream) => stream.watch(type, id, listener)),
+        subscribe: (listener) => this.#use(channel, (stream) => stream.watch(type, id, listener)),
         get: () => find()?.instance(type, id) as Types[Name] | undefined,
       }),
     }
@@ -84,57 +84,57 @@ export class Client {
 
   /** Asks for the token again and connects, for instance after the user has logged in. */
   authenticate(): void {
-    this.refusal = undefined
-    this.link.authenticate()
-    for (const stream of this.streams.values()) stream.retry()
+    this.#refusal = undefined
+    this.#link.authenticate()
+    for (const stream of this.#streams.values()) stream.retry()
   }
 
   /** Closes the connection and every stream for good. */
   close(): void {
-    this.link.close()
-    this.refuse(new PandoError('closed', 'the client is closed'))
+    this.#link.close()
+    this.#refuse(new PandoError('closed', 'the client is closed'))
   }
 
-  private connect(): Connection {
-    return new Connection(() => this.dial(), this.options.getToken, {
+  #connect(): Connection {
+    return new Connection(() => this.#dial(), this.#options.getToken, {
       open: (session) => {
-        for (const stream of this.streams.values()) stream.open(session)
+        for (const stream of this.#streams.values()) stream.open(session)
       },
       ready: () => undefined,
       state: (id, frame) => {
-        this.scopes.receive(id, frame)
+        this.#scopes.receive(id, frame)
       },
-      stream: (name, frame) => this.names.get(name)?.receive(frame),
+      stream: (name, frame) => this.#names.get(name)?.receive(frame),
       flush: () => {
-        this.flush()
+        this.#flush()
       },
       down: () => {
-        for (const stream of this.streams.values()) stream.down()
-        this.scopes = new Scopes()
+        for (const stream of this.#streams.values()) stream.down()
+        this.#scopes = new Scopes()
       },
       refused: (code, reason) => {
-        this.refuse(refusalOf(code, reason))
+        this.#refuse(refusalOf(code, reason))
       },
     })
   }
 
-  private session(): Session | undefined {
-    const { session } = this.link
+  #session(): Session | undefined {
+    const { session } = this.#link
     return session?.sends === true ? session : undefined
   }
 
-  private dial(): SocketLike {
-    const WebSocketClass = this.options.WebSocket ?? (globalThis as { WebSocket?: ClientOptions['WebSocket'] }).WebSocket
+  #dial(): SocketLike {
+    const WebSocketClass = this.#options.WebSocket ?? (globalThis as { WebSocket?: ClientOptions['WebSocket'] }).WebSocket
     if (WebSocketClass === undefined) throw new TypeError('createClient: no WebSocket here; pass one as the option WebSocket')
     const base = typeof location === 'undefined' ? undefined : location.href
-    const url = new URL(this.options.url, base)
+    const url = new URL(this.#options.url, base)
     url.protocol = url.protocol.replace('http', 'ws')
     return new WebSocketClass(url.href)
   }
 
   /** Keeps the channel's stream open until the function that is returned is called. */
-  private use(channel: AnyChannel, attach: (stream: Stream) => () => void): () => void {
-    const stream = this.stream(channel)
+  #use(channel: AnyChannel, attach: (stream: Stream) => () => void): () => void {
+    const stream = this.#stream(channel)
     const detach = attach(stream)
     stream.users++
     let used = true
@@ -144,61 +144,61 @@ export class Client {
       detach()
       if (--stream.users === 0) {
         setTimeout(() => {
-          this.drop(stream)
+          this.#drop(stream)
         }, linger)
       }
     }
   }
 
-  private stream(channel: AnyChannel): Stream {
-    const known = this.streams.get(channel.key)
+  #stream(channel: AnyChannel): Stream {
+    const known = this.#streams.get(channel.key)
     if (known !== undefined) return known
-    const stream = new Stream(`s${this.nextName++}`, channel, this.host)
-    this.streams.set(channel.key, stream)
-    this.names.set(stream.name, stream)
-    if (this.refusal !== undefined) stream.fail(this.refusal)
-    this.link.start()
-    const session = this.session()
+    const stream = new Stream(`s${this.#nextName++}`, channel, this.#host)
+    this.#streams.set(channel.key, stream)
+    this.#names.set(stream.name, stream)
+    if (this.#refusal !== undefined) stream.fail(this.#refusal)
+    this.#link.start()
+    const session = this.#session()
     if (session !== undefined) stream.open(session)
     return stream
   }
 
-  private drop(stream: Stream): void {
-    if (stream.users > 0 || this.streams.get(stream.channel.key) !== stream) return
-    this.streams.delete(stream.channel.key)
-    this.names.delete(stream.name)
+  #drop(stream: Stream): void {
+    if (stream.users > 0 || this.#streams.get(stream.channel.key) !== stream) return
+    this.#streams.delete(stream.channel.key)
+    this.#names.delete(stream.name)
     stream.close()
   }
 
-  private actions(channel: AnyChannel): unknown {
-    const entries = channel.spec.actions.map((name) => [name, (...args: unknown[]) => this.act(channel, name, args)])
+  #actions(channel: AnyChannel): unknown {
+    const entries = channel.spec.actions.map((name) => [name, (...args: unknown[]) => this.#act(channel, name, args)])
     return Object.fromEntries(entries)
   }
 
-  private async act(channel: AnyChannel, name: string, args: readonly unknown[]): Promise<unknown> {
-    const { session, status } = this.link
+  async #act(channel: AnyChannel, name: string, args: readonly unknown[]): Promise<unknown> {
+    const { session, status } = this.#link
     if (session === undefined || status !== 'online') {
       throw new PandoError('offline', `${name}: not connected`, { retry: true })
     }
-    const release = this.use(channel, () => () => undefined)
+    const release = this.#use(channel, () => () => undefined)
     try {
-      const { actionTimeout: timeout = 30_000 } = this.options
-      const { name: stream } = this.stream(channel)
+      const { actionTimeout: timeout = 30_000 } = this.#options
+      const { name: stream } = this.#stream(channel)
       return await callAction(session, { stream, name, args, timeout })
     } finally {
       release()
     }
   }
 
-  private refuse(error: PandoError): void {
-    this.refusal = error
-    for (const stream of this.streams.values()) stream.fail(error)
-    this.flush()
+  #refuse(error: PandoError): void {
+    this.#refusal = error
+    for (const stream of this.#streams.values()) stream.fail(error)
+    this.#flush()
   }
 
-  private flush(): void {
-    const changed = [...this.changed]
-    this.changed.clear()
+  #flush(): void {
+    const changed = [...this.#changed]
+    this.#changed.clear()
     for (const stream of changed) stream.notify()
   }
 }

@@ -27,7 +27,7 @@ const comparers: Readonly<Record<Kind, Compare<Value>>> = {
   uuid: compareText,
   time: compareText,
   bytes: (a, b) => compareText(base64Order(a), base64Order(b)),
-  json: (a, b) => compareText(canonicalJSON(a), canonicalJSON(b)),
+  json: (a, b) => compareText(JSON.stringify(a), JSON.stringify(b)),
 }
 
 function compareNumbers(a: Value, b: Value): number {
@@ -74,11 +74,4 @@ function base64Order(value: Value): string {
     if (digit !== '=') out += String.fromCharCode(alphabet.indexOf(digit))
   }
   return out
-}
-
-function canonicalJSON(value: Value): string {
-  if (Array.isArray(value)) return `[${value.map(canonicalJSON).join()}]`
-  if (typeof value !== 'object' || value === null) return JSON.stringify(value)
-  const members = Object.entries(value).sort(([a], [b]) => compareText(a, b))
-  return `{${members.map(([k, v]) => `${JSON.stringify(k)}:${canonicalJSON(v)}`).join()}}`
 }

@@ -29,56 +29,56 @@ function byField(field: number, compare: Compare<unknown>): Compare<Row> {
 }
 
 class Compiler {
-  private readonly model: Model
-  private readonly tables: ReadonlyMap<string, Table>
+  readonly #model: Model
+  readonly #tables: ReadonlyMap<string, Table>
   /** By signature: equal layers share one shape. */
-  private readonly shapes = new Map<string, Shape>()
+  readonly #shapes = new Map<string, Shape>()
 
   constructor(model: Model, tables: ReadonlyMap<string, Table>) {
-    this.model = model
-    this.tables = tables
+    this.#model = model
+    this.#tables = tables
   }
 
   shape(index: number): Shape {
-    const signature = this.signature(index)
-    const known = this.shapes.get(signature)
+    const signature = this.#signature(index)
+    const known = this.#shapes.get(signature)
     if (known !== undefined) return known
-    const layer = this.model.layers[index]
-    const shape = new Shape(this.table(layer.type))
-    this.shapes.set(signature, shape)
-    shape.define(layer.members.map((m) => this.member(shape, m)))
+    const layer = this.#model.layers[index]
+    const shape = new Shape(this.#table(layer.type))
+    this.#shapes.set(signature, shape)
+    shape.define(layer.members.map((m) => this.#member(shape, m)))
     return shape
   }
 
   /** What the objects of a layer consist of, whatever stands above it. */
-  private signature(index: number): string {
-    const { type, members } = this.model.layers[index]
+  #signature(index: number): string {
+    const { type, members } = this.#model.layers[index]
     return JSON.stringify([
       type,
       members.map((m) => {
         if (typeof m === 'string') return m
-        const { relation, link, order } = this.model.layers[m.layer]
-        return [m.name, relation, link, order, this.signature(m.layer)]
+        const { relation, link, order } = this.#model.layers[m.layer]
+        return [m.name, relation, link, order, this.#signature(m.layer)]
       }),
     ])
   }
 
-  private member(parent: Shape, member: LayerModel['members'][number]): Member {
+  #member(parent: Shape, member: LayerModel['members'][number]): Member {
     if (typeof member === 'string') return { from: 'field', name: member, field: fieldOf(parent.table, member) }
     const { name } = member
-    const layer = this.model.layers[member.layer]
+    const layer = this.#model.layers[member.layer]
     const child = this.shape(member.layer)
     if (layer.relation === 'belongsTo') return { from: 'link', name, link: link(parent, child, layer), shape: child }
-    return { from: layer.relation === 'hasOne' ? 'first' : 'list', name, index: this.list(parent, child, layer) }
+    return { from: layer.relation === 'hasOne' ? 'first' : 'list', name, index: this.#list(parent, child, layer) }
   }
 
   /** The list index of the child shape; parents that show equal lists share it. */
-  private list(parent: Shape, child: Shape, layer: LayerModel): ListIndex {
+  #list(parent: Shape, child: Shape, layer: LayerModel): ListIndex {
     const field = fieldOf(child.table, layer.link)
     const order = JSON.stringify(layer.order ?? [])
     let index = child.lists.find((known) => known.link === field && known.order === order)
     if (index === undefined) {
-      index = new ListIndex(child, field, order, ...this.order(child.table, layer))
+      index = new ListIndex(child, field, order, ...this.#order(child.table, layer))
       child.lists.push(index)
       child.table.lists.push(index)
     }
@@ -88,8 +88,8 @@ class Compiler {
   }
 
   /** The fields that a layer is ordered by, and the comparison itself. */
-  private order(table: Table, layer: LayerModel): [number[], Compare<Row>] {
-    const { fields } = this.model.types[layer.type]
+  #order(table: Table, layer: LayerModel): [number[], Compare<Row>] {
+    const { fields } = this.#model.types[layer.type]
     const criteria = (layer.order ?? []).map((term) => {
       const descending = term.startsWith('-')
       const name = descending ? term.slice(1) : term
@@ -106,8 +106,8 @@ class Compiler {
     return [criteria.map((c) => c.field), compare]
   }
 
-  private table(name: string): Table {
-    const table = this.tables.get(name)
+  #table(name: string): Table {
+    const table = this.#tables.get(name)
     if (table === undefined) throw new TypeError(`the state model has no type ${name}: generate the channels anew`)
     return table
   }

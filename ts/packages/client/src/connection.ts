@@ -21,35 +21,35 @@ export class Connection {
   status: ConnectionStatus = 'idle'
   /** The session from its opening to its end; identified while `online`. */
   session: Session | undefined
-  private readonly dialSocket: () => SocketLike
-  private readonly getToken: GetToken | undefined
-  private readonly events: ConnectionEvents
-  private readonly listeners = new Listeners()
-  private readonly backoff = new Backoff()
-  private readonly unfollow: () => void
-  private timer: ReturnType<typeof setTimeout> | undefined
+  readonly #dialSocket: () => SocketLike
+  readonly #getToken: GetToken | undefined
+  readonly #events: ConnectionEvents
+  readonly #listeners = new Listeners()
+  readonly #backoff = new Backoff()
+  readonly #unfollow: () => void
+  #timer: ReturnType<typeof setTimeout> | undefined
   /** Counts attempts, so that a token that comes late finds its attempt gone. */
-  private attempt = 0
-  private token = ''
-  private rejected = false
-  private disposed = false
+  #attempt = 0
+  #token = ''
+  #rejected = false
+  #disposed = false
 
   constructor(dialSocket: () => SocketLike, getToken: GetToken | undefined, events: ConnectionEvents) {
-    this.dialSocket = dialSocket
-    this.getToken = getToken
-    this.events = events
-    this.unfollow = followPage({
+    this.#dialSocket = dialSocket
+    this.#getToken = getToken
+    this.#events = events
+    this.#unfollow = followPage({
       wake: () => {
-        this.wake()
+        this.#wake()
       },
       hide: () => {
-        this.hide()
+        this.#hide()
       },
     })
   }
 
   subscribe(listener: () => void): () => void {
-    return this.listeners.add(listener)
+    return this.#listeners.add(listener)
   }
 
   /** Connects if nothing has been tried yet. */
@@ -59,107 +59,107 @@ export class Connection {
 
   /** Starts over with a token asked for anew, whatever went before. */
   authenticate(): void {
-    if (this.disposed) return
-    this.rejected = false
+    if (this.#disposed) return
+    this.#rejected = false
     this.session?.end(1006, 'authenticate')
-    this.move('dial')
-    this.dial()
+    this.#move('dial')
+    this.#dial()
   }
 
   /** Ends the connection for good. */
   close(): void {
-    this.disposed = true
-    this.unfollow()
-    this.move('close')
-    this.abandon()
+    this.#disposed = true
+    this.#unfollow()
+    this.#move('close')
+    this.#abandon()
     this.session?.end(1006, 'closed')
   }
 
-  private move(event: ConnectionEvent): void {
+  #move(event: ConnectionEvent): void {
     const next = transitions[this.status][event]
     if (next === this.status) return
     this.status = next
-    this.listeners.notify()
+    this.#listeners.notify()
   }
 
-  private abandon(): void {
-    clearTimeout(this.timer)
-    this.attempt++
+  #abandon(): void {
+    clearTimeout(this.#timer)
+    this.#attempt++
   }
 
-  private dial(): void {
-    this.abandon()
-    if (this.getToken === undefined) {
-      this.open('')
+  #dial(): void {
+    this.#abandon()
+    if (this.#getToken === undefined) {
+      this.#open('')
       return
     }
-    const { attempt } = this
-    fetchToken(this.getToken, { rejected: this.rejected }, (result) => {
-      if (attempt !== this.attempt) return
-      if ('error' in result) this.withoutToken(result.error)
-      else if (this.rejected && (result.token === '' || result.token === this.token)) this.move('reject')
-      else this.open(result.token)
+    const attempt = this.#attempt
+    fetchToken(this.#getToken, { rejected: this.#rejected }, (result) => {
+      if (attempt !== this.#attempt) return
+      if ('error' in result) this.#withoutToken(result.error)
+      else if (this.#rejected && (result.token === '' || result.token === this.#token)) this.#move('reject')
+      else this.#open(result.token)
     })
   }
 
   /** The network may be what is missing: a token that was good is tried once more. */
-  private withoutToken(error: unknown): void {
+  #withoutToken(error: unknown): void {
     console.error('pando: getToken failed', error)
-    if (this.token !== '' && !this.rejected) this.open(this.token)
-    else this.move('reject')
+    if (this.#token !== '' && !this.#rejected) this.#open(this.#token)
+    else this.#move('reject')
   }
 
-  private open(token: string): void {
-    this.token = token
-    this.session = new Session(this.dialSocket(), token === '' ? undefined : token, {
-      ...this.events,
+  #open(token: string): void {
+    this.#token = token
+    this.session = new Session(this.#dialSocket(), token === '' ? undefined : token, {
+      ...this.#events,
       ready: () => {
-        this.ready()
+        this.#ready()
       },
       lost: (code, reason) => {
-        this.lost(code, reason)
+        this.#lost(code, reason)
       },
     })
   }
 
-  private ready(): void {
-    this.backoff.connected()
-    this.rejected = false
-    this.move('ready')
-    this.events.ready()
+  #ready(): void {
+    this.#backoff.connected()
+    this.#rejected = false
+    this.#move('ready')
+    this.#events.ready()
   }
 
-  private lost(code: number, reason: string): void {
+  #lost(code: number, reason: string): void {
     this.session = undefined
-    this.events.down()
+    this.#events.down()
     let next = afterClose(code)
     // A token may have run out: ask once for another before asking the user.
-    if (next === 'reject' && this.getToken !== undefined && !this.rejected) {
-      this.rejected = true
+    if (next === 'reject' && this.#getToken !== undefined && !this.#rejected) {
+      this.#rejected = true
       next = 'drop'
     }
-    this.move(next)
-    if (this.status === 'reconnecting') this.schedule()
-    else if (next === 'refuse') this.events.refused(code, reason)
-    this.events.flush()
+    this.#move(next)
+    if (this.status === 'reconnecting') this.#schedule()
+    else if (next === 'refuse') this.#events.refused(code, reason)
+    this.#events.flush()
   }
 
-  private schedule(): void {
-    this.abandon()
-    const wait = this.backoff.next(this.rejected)
-    this.timer = setTimeout(() => {
-      this.dial()
+  #schedule(): void {
+    this.#abandon()
+    const wait = this.#backoff.next(this.#rejected)
+    this.#timer = setTimeout(() => {
+      this.#dial()
     }, wait)
   }
 
-  private wake(): void {
+  #wake(): void {
     if (this.session !== undefined) this.session.probe()
-    else if (this.status === 'reconnecting') this.dial()
+    else if (this.status === 'reconnecting') this.#dial()
   }
 
   /** A socket that is open keeps the page out of the back/forward cache. */
-  private hide(): void {
+  #hide(): void {
     this.session?.end(1006, 'page hidden')
-    if (this.status === 'reconnecting') this.abandon()
+    if (this.status === 'reconnecting') this.#abandon()
   }
 }

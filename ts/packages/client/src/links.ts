@@ -11,7 +11,7 @@ export class LinkIndex {
   readonly target: Table
   /** Shapes that show the link's target, each with the target's shape. */
   readonly edges: { readonly parent: Shape; readonly child: Shape }[] = []
-  private readonly sources = new Map<string, Set<Row>>()
+  readonly #sources = new Map<string, Set<Row>>()
 
   constructor(link: number, target: Table) {
     this.link = link
@@ -22,22 +22,22 @@ export class LinkIndex {
     const value = row.values[this.link]
     if (value === null) return
     const key = keyOf(value)
-    const rows = this.sources.get(key)
-    if (rows === undefined) this.sources.set(key, new Set([row]))
+    const rows = this.#sources.get(key)
+    if (rows === undefined) this.#sources.set(key, new Set([row]))
     else rows.add(row)
   }
 
   /** Drops the row; its value must still be the one it was added with. */
   remove(row: Row): void {
     const key = keyOf(row.values[this.link])
-    const rows = this.sources.get(key)
+    const rows = this.#sources.get(key)
     rows?.delete(row)
-    if (rows?.size === 0) this.sources.delete(key)
+    if (rows?.size === 0) this.#sources.delete(key)
   }
 
   /** Notes that the target appeared, went, or changed in the shape, if one is given. */
   changed(key: string, child?: Shape): void {
-    const rows = this.sources.get(key)
+    const rows = this.#sources.get(key)
     if (rows === undefined) return
     for (const edge of this.edges) {
       if (child !== undefined && edge.child !== child) continue

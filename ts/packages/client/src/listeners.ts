@@ -1,23 +1,23 @@
 /** Callbacks of one event. A callback that throws does not keep others from being called. */
 export class Listeners {
-  private readonly entries = new Set<{ readonly call: () => void }>()
+  readonly #entries = new Set<{ readonly call: () => void }>()
 
   get size(): number {
-    return this.entries.size
+    return this.#entries.size
   }
 
   /** Adds a callback, which may be there already, and returns what removes it. */
   add(call: () => void): () => void {
     const entry = { call }
-    this.entries.add(entry)
+    this.#entries.add(entry)
     return () => {
-      this.entries.delete(entry)
+      this.#entries.delete(entry)
     }
   }
 
   /** Calls those that were added before this call. */
   notify(): void {
-    for (const entry of [...this.entries]) {
+    for (const entry of [...this.#entries]) {
       try {
         entry.call()
       } catch (error) {

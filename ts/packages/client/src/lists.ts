@@ -13,6 +13,8 @@ interface List {
   draft: (Instance | undefined)[] | undefined
   /** Rows whose instance must be looked up again. */
   dirty: Row[]
+  /** Whether rows came or went since `shown`: they may have come back, too. */
+  reshaped: boolean
 }
 
 /**
@@ -27,99 +29,102 @@ export class ListIndex {
   readonly order: string
   /** The parents' shapes that show these lists. */
   readonly parents: Shape[] = []
-  private readonly places: readonly number[]
-  private readonly compare: Compare<Row>
-  private readonly lists = new Map<string, List>()
+  readonly #places: readonly number[]
+  readonly #compare: Compare<Row>
+  readonly #lists = new Map<string, List>()
 
   constructor(shape: Shape, link: number, order: string, places: readonly number[], compare: Compare<Row>) {
     this.shape = shape
     this.link = link
     this.order = order
-    this.places = [link, ...places]
-    this.compare = compare
+    this.#places = [link, ...places]
+    this.#compare = compare
   }
 
   /** Whether one of the fields decides where a row stands. */
   placedBy(fields: readonly number[]): boolean {
-    return fields.some((field) => this.places.includes(field))
+    return fields.some((field) => this.#places.includes(field))
   }
 
   /** The instances of one parent, in order. */
   read(parent: string): readonly Instance[] {
-    const list = this.lists.get(parent)
-    return list === undefined ? none : (this.refresh(list) as readonly Instance[])
+    const list = this.#lists.get(parent)
+    return list === undefined ? none : (this.#refresh(list) as readonly Instance[])
   }
 
   /** The first instance of one parent, or null. */
   first(parent: string): Instance | null {
-    const row = this.lists.get(parent)?.rows.at(0)
+    const row = this.#lists.get(parent)?.rows.at(0)
     return row === undefined ? null : this.shape.build(row)
   }
 
   insert(row: Row): void {
-    const list = this.listOf(row)
+    const list = this.#listOf(row, none)
     if (list === undefined) return
-    const at = search(list.rows, row, this.compare)
+    list.reshaped = true
+    const at = search(list.rows, row, this.#compare)
     list.rows.splice(at, 0, row)
     if (list.shown !== undefined) {
       list.draft ??= list.shown.slice()
       list.draft.splice(at, 0, undefined)
       list.dirty.push(row)
     }
-    this.invalidateParent(row)
+    this.#invalidateParent(row)
   }
 
   /** Takes the row out; its values must still be those it was placed by. */
   remove(row: Row): void {
-    const list = this.listOf(row)
+    const list = this.#listOf(row)
     if (list === undefined) return
-    const at = search(list.rows, row, this.compare)
+    list.reshaped = true
+    const at = search(list.rows, row, this.#compare)
     list.rows.splice(at, 1)
     if (list.shown !== undefined) {
       list.draft ??= list.shown.slice()
       list.draft.splice(at, 1)
     }
-    this.invalidateParent(row)
+    this.#invalidateParent(row)
     const parent = keyOf(row.values[this.link])
-    if (list.rows.length === 0 && !this.parents.some((shape) => shape.table.rows.has(parent))) this.lists.delete(parent)
+    if (list.rows.length === 0 && !this.parents.some((shape) => shape.table.rows.has(parent))) this.#lists.delete(parent)
   }
 
   /** Adds the row without placing it. */
   append(row: Row): void {
-    this.listOf(row)?.rows.push(row)
+    this.#listOf(row)?.rows.push(row)
   }
 
   /** Sorts what was appended. */
   sort(): void {
-    for (const list of this.lists.values()) list.rows.sort(this.compare)
+    for (const list of this.#lists.values()) list.rows.sort(this.#compare)
   }
 
   /** Notes that the row's instance is no longer right. */
   changed(row: Row): void {
-    const list = this.lists.get(keyOf(row.values[this.link]))
+    const list = this.#lists.get(keyOf(row.values[this.link]))
     if (list === undefined) return
     if (list.shown !== undefined) list.dirty.push(row)
-    this.invalidateParent(row)
+    this.#invalidateParent(row)
   }
 
   /** Drops the empty list of a parent that is gone. */
   forget(parent: string): void {
-    if (this.lists.get(parent)?.rows.length === 0) this.lists.delete(parent)
+    if (this.#lists.get(parent)?.rows.length === 0) this.#lists.delete(parent)
   }
 
-  private listOf(row: Row): List | undefined {
+  /** The list that the row belongs to; a new one follows on `shown`. */
+  #listOf(row: Row, shown?: readonly Instance[]): List | undefined {
     const link = row.values[this.link]
     if (link === null) return undefined
     const parent = keyOf(link)
-    let list = this.lists.get(parent)
+    let list = this.#lists.get(parent)
     if (list === undefined) {
-      list = { rows: [], shown: undefined, draft: undefined, dirty: [] }
-      this.lists.set(parent, list)
+      list = { rows: [], shown, draft: undefined, dirty: [], reshaped: false }
+      this.#lists.set(parent, list)
     }
     return list
   }
 
-  private invalidateParent(row: Row): void {
+  #invalidateParent(row: Row): void {
     const key = keyOf(row.values[this.link])
     for (const shape of this.parents) {
       const parent = shape.table.rows.get(key)
@@ -127,23 +132,27 @@ export class ListIndex {
     }
   }
 
-  private refresh(list: List): readonly (Instance | undefined)[] {
+  #refresh(list: List): readonly (Instance | undefined)[] {
     const { shown, dirty } = list
     if (shown === undefined) return (list.shown = list.rows.map((row) => this.shape.build(row)))
     if (dirty.length === 0 && list.draft === undefined) return shown
-    const next = this.redraw(list, shown)
+    const next = this.#redraw(list, shown)
+    const same = next === shown || (list.reshaped && sameItems(next, shown))
     list.dirty = []
     list.draft = undefined
-    if (next !== shown && !sameItems(next, shown)) list.shown = next
-    return list.shown ?? next
+    list.reshaped = false
+    return (list.shown = same ? shown : next)
   }
 
   /** Looks up dirty rows one by one while they are few, else all of them. */
-  private redraw(list: List, shown: readonly (Instance | undefined)[]): readonly (Instance | undefined)[] {
+  #redraw(list: List, shown: readonly (Instance | undefined)[]): readonly (Instance | undefined)[] {
     const { rows, dirty } = list
-    if (dirty.length > 8 && dirty.length * 16 > rows.length) return rows.map((row) => this.shape.build(row))
+    if (dirty.length > 8 && dirty.length * 16 > rows.length) {
+      list.reshaped = true
+      return rows.map((row) => this.shape.build(row))
+    }
     for (const row of dirty) {
-      const at = search(rows, row, this.compare)
+      const at = search(rows, row, this.#compare)
       if (rows.at(at) !== row) continue
       const instance = this.shape.build(row)
       if ((list.draft ?? shown)[at] === instance) continue

@@ -27,39 +27,39 @@ export class Scope {
   complete = false
   /** Whether a snapshot has been announced and has not come to its end. */
   awaiting = false
-  private readonly anchor: string
-  private readonly compiled: Compiled
-  private readonly watchers = new Set<(type: string, key: string) => void>()
-  private arriving = ''
-  private wires: readonly (Wire | undefined)[] = []
-  private stage: Map<Table, Map<string, unknown[]>> | undefined
+  readonly #anchor: string
+  readonly #compiled: Compiled
+  readonly #watchers = new Set<(type: string, key: string) => void>()
+  #arriving = ''
+  #wires: readonly (Wire | undefined)[] = []
+  #stage: Map<Table, Map<string, unknown[]>> | undefined
 
   constructor(model: Model, anchor: string) {
-    this.compiled = compile(model)
-    this.anchor = anchor
+    this.#compiled = compile(model)
+    this.#anchor = anchor
   }
 
   /** The nested state, or null without the anchor's row. Equal until a frame changes it. */
   state(): Instance | null {
-    const { root } = this.compiled
-    const row = root.table.rows.get(this.anchor)
+    const { root } = this.#compiled
+    const row = root.table.rows.get(this.#anchor)
     return row === undefined ? null : root.build(row)
   }
 
   /** The object of one row, in the shape nearest to the root, if it is held. */
   instance(type: string, key: string): Instance | undefined {
-    const table = this.compiled.tables.get(type)
+    const table = this.#compiled.tables.get(type)
     const row = table?.rows.get(key)
     return row === undefined ? undefined : table?.shapes.at(0)?.build(row)
   }
 
   /** Calls back for every instance that may have changed, come or gone; returns what ends it. */
   watch(watcher: (type: string, key: string) => void): () => void {
-    this.watchers.add(watcher)
-    this.tell()
+    this.#watchers.add(watcher)
+    this.#tell()
     return () => {
-      this.watchers.delete(watcher)
-      this.tell()
+      this.#watchers.delete(watcher)
+      this.#tell()
     }
   }
 
@@ -71,36 +71,36 @@ export class Scope {
    */
   attach(types: readonly HelloType[], epoch: string, resumed: boolean): void {
     const wires = types.map(({ name, fields }) => {
-      const table = this.compiled.tables.get(name)
+      const table = this.#compiled.tables.get(name)
       return table && { table, places: table.fields.map((field) => fields.indexOf(field)) }
     })
-    for (const [name, table] of this.compiled.tables) {
+    for (const [name, table] of this.#compiled.tables) {
       const wire = wires.find((w) => w?.table === table)
       const missing = wire === undefined ? name : table.fields.find((_, i) => wire.places[i] < 0)
       if (missing === undefined) continue
       throw new PandoError('schema', `the server no longer has ${missing === name ? name : `${name}.${missing}`}: reload the page`)
     }
-    this.wires = wires
-    this.stage = undefined
-    this.arriving = epoch
+    this.#wires = wires
+    this.#stage = undefined
+    this.#arriving = epoch
     this.awaiting = !resumed
   }
 
   /** Applies a frame whole. Tells whether the state may have changed. */
   receive(frame: StateFrame): boolean {
     if (frame.snapshot === undefined) {
-      if (!this.complete || this.stage !== undefined) return false
-      this.patch(frame)
+      if (!this.complete || this.#stage !== undefined) return false
+      this.#patch(frame)
       this.version = frame.v
       return true
     }
-    if (frame.snapshot === 'only' || frame.snapshot === 'first') this.stage = new Map()
-    if (this.stage === undefined) return false
-    this.collect(frame, this.stage)
+    if (frame.snapshot === 'only' || frame.snapshot === 'first') this.#stage = new Map()
+    if (this.#stage === undefined) return false
+    this.#collect(frame, this.#stage)
     if (frame.snapshot === 'first' || frame.snapshot === 'more') return false
-    this.replace(this.stage)
-    this.stage = undefined
-    this.epoch = this.arriving
+    this.#replace(this.#stage)
+    this.#stage = undefined
+    this.epoch = this.#arriving
     this.version = frame.v
     this.complete = true
     this.awaiting = false
@@ -108,32 +108,32 @@ export class Scope {
   }
 
   /** Tables call back only while someone watches: loading many rows is not to pay for it. */
-  private tell(): void {
-    for (const [name, table] of this.compiled.tables) {
+  #tell(): void {
+    for (const [name, table] of this.#compiled.tables) {
       table.onTouch =
-        this.watchers.size === 0
+        this.#watchers.size === 0
           ? undefined
           : (key) => {
-              for (const watcher of this.watchers) watcher(name, key)
+              for (const watcher of this.#watchers) watcher(name, key)
             }
     }
   }
 
-  private patch({ del = [], set = [], upd = [] }: StateFrame): void {
-    for (const [type, key] of del) this.wires.at(type)?.table.delete(keyOf(key))
+  #patch({ del = [], set = [], upd = [] }: StateFrame): void {
+    for (const [type, key] of del) this.#wires.at(type)?.table.delete(keyOf(key))
     for (const [type, values] of set) {
-      const wire = this.wires.at(type)
+      const wire = this.#wires.at(type)
       if (wire !== undefined) wire.table.put(decode(wire, values))
     }
     for (const [type, key, ...pairs] of upd) {
-      const wire = this.wires.at(type)
+      const wire = this.#wires.at(type)
       if (wire !== undefined) update(wire, keyOf(key), pairs)
     }
   }
 
-  private collect(frame: StateFrame, stage: Map<Table, Map<string, unknown[]>>): void {
+  #collect(frame: StateFrame, stage: Map<Table, Map<string, unknown[]>>): void {
     for (const [type, wireValues] of frame.set ?? []) {
-      const wire = this.wires.at(type)
+      const wire = this.#wires.at(type)
       if (wire === undefined) continue
       const values = decode(wire, wireValues)
       const rows = stage.get(wire.table) ?? new Map<string, unknown[]>()
@@ -142,8 +142,8 @@ export class Scope {
   }
 
   /** Swaps in the staged rows; rows that are equal keep their objects. */
-  private replace(stage: ReadonlyMap<Table, ReadonlyMap<string, unknown[]>>): void {
-    const tables = [...this.compiled.tables.values()]
+  #replace(stage: ReadonlyMap<Table, ReadonlyMap<string, unknown[]>>): void {
+    const tables = [...this.#compiled.tables.values()]
     const empty = tables.every((table) => table.rows.size === 0)
     for (const table of tables) {
       const rows = stage.get(table) ?? new Map<string, unknown[]>()

@@ -5,7 +5,7 @@ import type { Stream } from './stream.js'
 
 /** The scopes of the present connection by id, each with the streams that show it. */
 export class Scopes {
-  private readonly entries = new Map<string, { readonly scope: Scope; readonly streams: Set<Stream> }>()
+  readonly #entries = new Map<string, { readonly scope: Scope; readonly streams: Set<Stream> }>()
 
   /**
    * Takes a stream in after its open was answered, and gives the scope that it
@@ -15,27 +15,27 @@ export class Scopes {
    * @throws PandoError `schema` when the server lacks what the stream shows.
    */
   join(stream: Stream, session: Session, { epoch, scopes: [{ id, resumed }] }: Opened): Scope {
-    const known = this.entries.get(id)
+    const known = this.#entries.get(id)
     if (known !== undefined) {
       known.streams.add(stream)
       return known.scope
     }
     const { scope } = stream
     scope.attach(session.hello?.types ?? [], epoch, resumed)
-    this.entries.set(id, { scope, streams: new Set([stream]) })
+    this.#entries.set(id, { scope, streams: new Set([stream]) })
     return scope
   }
 
   /** Takes a stream out, and forgets a scope that no stream shows any more. */
   leave(stream: Stream): void {
-    for (const [id, { streams }] of this.entries) {
-      if (streams.delete(stream) && streams.size === 0) this.entries.delete(id)
+    for (const [id, { streams }] of this.#entries) {
+      if (streams.delete(stream) && streams.size === 0) this.#entries.delete(id)
     }
   }
 
   /** Applies a frame; one of a scope that is not shown is ignored. */
   receive(id: string, frame: StateFrame): void {
-    const entry = this.entries.get(id)
+    const entry = this.#entries.get(id)
     if (entry?.scope.receive(frame)) for (const stream of entry.streams) stream.touch()
   }
 }

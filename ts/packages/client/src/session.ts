@@ -45,30 +45,30 @@ const frameSize = 32_768
  */
 export class Session {
   hello: Hello | undefined
-  private readonly events: SessionEvents
-  private readonly socket: SocketLike
-  private readonly answers = new Map<number, Answer>()
-  private outbox: string[] | undefined = []
-  private nextId = 1
-  private reached = -1
-  private waiting: { readonly version: number; readonly resolve: () => void }[] = []
+  readonly #events: SessionEvents
+  readonly #socket: SocketLike
+  readonly #answers = new Map<number, Answer>()
+  #outbox: string[] | undefined = []
+  #nextId = 1
+  #reached = -1
+  #waiting: { readonly version: number; readonly resolve: () => void }[] = []
   /** Frames after `begin`, until `end`. */
-  private held: Envelope[] | undefined
-  private frames = 0
-  private lastFrame = 0
-  private identified = false
-  private timer: ReturnType<typeof setTimeout> | undefined
-  private over = false
+  #held: Envelope[] | undefined
+  #frames = 0
+  #lastFrame = 0
+  #identified = false
+  #timer: ReturnType<typeof setTimeout> | undefined
+  #over = false
 
   constructor(socket: SocketLike, token: string | undefined, events: SessionEvents) {
-    this.socket = socket
-    this.events = events
-    this.expect(dialTimeout)
+    this.#socket = socket
+    this.#events = events
+    this.#expect(dialTimeout)
     socket.onopen = () => {
-      this.open(token)
+      this.#open(token)
     }
     socket.onmessage = ({ data }) => {
-      this.message(data)
+      this.#message(data)
     }
     socket.onclose = ({ code, reason }) => {
       this.end(code, reason)
@@ -79,76 +79,76 @@ export class Session {
 
   /** Whether the socket is open. */
   get sends(): boolean {
-    return this.outbox === undefined
+    return this.#outbox === undefined
   }
 
   /** Sends a request. `answer` gets its reply, or undefined when the connection ends before. */
   request(stream: string, payload: Request, answer: Answer): void {
-    const id = this.nextId++
-    this.answers.set(id, answer)
+    const id = this.#nextId++
+    this.#answers.set(id, answer)
     const text = JSON.stringify({ stream, id, payload }, (_, v: unknown) => (typeof v === 'bigint' ? String(v) : v))
-    if (this.outbox === undefined) this.socket.send(text)
-    else this.outbox.push(text)
+    if (this.#outbox === undefined) this.#socket.send(text)
+    else this.#outbox.push(text)
   }
 
   /** Gives up on a reply. */
   forget(answer: Answer): void {
-    for (const [id, known] of this.answers) if (known === answer) this.answers.delete(id)
+    for (const [id, known] of this.#answers) if (known === answer) this.#answers.delete(id)
   }
 
   /** Calls back once every frame up to the version has been applied, or the connection ends. */
   reach(version: number, resolve: () => void): void {
-    if (version <= this.reached) resolve()
-    else this.waiting.push({ version, resolve })
+    if (version <= this.#reached) resolve()
+    else this.#waiting.push({ version, resolve })
   }
 
   /** Asks for a sign of life and ends the connection when none comes soon. */
   probe(): void {
-    if (!this.identified) return
+    if (!this.#identified) return
     this.request('@', { type: 'ping' }, () => undefined)
-    this.expect(probeTimeout)
+    this.#expect(probeTimeout)
   }
 
   /** Closes the socket. `lost` is called with the code before this returns. */
   end(code: number, reason: string): void {
-    if (this.over) return
-    this.over = true
-    clearTimeout(this.timer)
-    const { socket } = this
+    if (this.#over) return
+    this.#over = true
+    clearTimeout(this.#timer)
+    const socket = this.#socket
     socket.onopen = socket.onmessage = socket.onclose = null
     socket.close(1000)
-    for (const answer of this.answers.values()) answer(undefined)
-    for (const { resolve } of this.waiting) resolve()
-    this.events.lost(code, reason)
+    for (const answer of this.#answers.values()) answer(undefined)
+    for (const { resolve } of this.#waiting) resolve()
+    this.#events.lost(code, reason)
   }
 
-  private open(token: string | undefined): void {
+  #open(token: string | undefined): void {
     this.request('@', { type: 'connect', protocol: 1, ...(token !== undefined && { token }) }, (reply) => {
-      this.connected(reply)
+      this.#connected(reply)
     })
-    this.events.open(this)
-    const requests = this.outbox ?? []
-    this.outbox = undefined
-    for (const frame of packed(requests)) this.socket.send(frame)
+    this.#events.open(this)
+    const requests = this.#outbox ?? []
+    this.#outbox = undefined
+    for (const frame of packed(requests)) this.#socket.send(frame)
   }
 
-  private connected(reply: Reply | undefined): void {
+  #connected(reply: Reply | undefined): void {
     if (reply === undefined) return
     if (reply.type === 'error') {
       this.end(connectCloseCode(reply), reply.message)
       return
     }
-    this.identified = true
-    this.expect(this.silence())
-    this.events.ready()
+    this.#identified = true
+    this.#expect(this.#silence())
+    this.#events.ready()
   }
 
-  private message(data: unknown): void {
-    this.frames++
-    this.lastFrame = performance.now()
+  #message(data: unknown): void {
+    this.#frames++
+    this.#lastFrame = performance.now()
     try {
-      this.receive(JSON.parse(String(data)) as Envelope)
-      if (this.held === undefined) this.events.flush()
+      this.#receive(JSON.parse(String(data)) as Envelope)
+      if (this.#held === undefined) this.#events.flush()
     } catch (error) {
       // What cannot be read leaves the copy in doubt: a new connection starts from what was applied.
       console.error('pando: a frame could not be applied', error)
@@ -156,34 +156,34 @@ export class Session {
     }
   }
 
-  private receive(envelope: Envelope): void {
+  #receive(envelope: Envelope): void {
     const { stream, id, payload } = envelope
-    if (this.held !== undefined && !isEnd(envelope)) this.held.push(envelope)
-    else if (stream.startsWith('#')) this.events.state(stream, payload as StateFrame)
-    else if (id !== undefined) this.settle(id, payload as Reply)
-    else if (stream === '@') this.control(payload as SessionFrame)
-    else this.events.stream(stream, payload as StreamFrame)
+    if (this.#held !== undefined && !isEnd(envelope)) this.#held.push(envelope)
+    else if (stream.startsWith('#')) this.#events.state(stream, payload as StateFrame)
+    else if (id !== undefined) this.#settle(id, payload as Reply)
+    else if (stream === '@') this.#control(payload as SessionFrame)
+    else this.#events.stream(stream, payload as StreamFrame)
   }
 
-  private settle(id: number, reply: Reply): void {
-    const answer = this.answers.get(id)
-    this.answers.delete(id)
+  #settle(id: number, reply: Reply): void {
+    const answer = this.#answers.get(id)
+    this.#answers.delete(id)
     answer?.(reply)
   }
 
-  private control(frame: SessionFrame): void {
+  #control(frame: SessionFrame): void {
     switch (frame.type) {
       case 'hello':
         this.hello = frame
         break
       case 'begin':
-        this.held = []
+        this.#held = []
         break
       case 'end':
-        this.release()
+        this.#release()
         break
       case 'mark':
-        this.mark(frame.v)
+        this.#mark(frame.v)
         break
       case 'error':
         console.error(`pando: ${frame.code}: ${frame.message}`)
@@ -193,30 +193,30 @@ export class Session {
     }
   }
 
-  private release(): void {
-    const held = this.held ?? []
-    this.held = undefined
-    for (const envelope of held) this.receive(envelope)
+  #release(): void {
+    const held = this.#held ?? []
+    this.#held = undefined
+    for (const envelope of held) this.#receive(envelope)
   }
 
-  private mark(version: number): void {
-    this.reached = Math.max(this.reached, version)
-    const ready = this.waiting.filter((w) => w.version <= this.reached)
-    this.waiting = this.waiting.filter((w) => w.version > this.reached)
+  #mark(version: number): void {
+    this.#reached = Math.max(this.#reached, version)
+    const ready = this.#waiting.filter((w) => w.version <= this.#reached)
+    this.#waiting = this.#waiting.filter((w) => w.version > this.#reached)
     for (const { resolve } of ready) resolve()
   }
 
-  private silence(): number {
+  #silence(): number {
     return 2 * (this.hello?.heartbeat ?? 30_000)
   }
 
   /** Ends the connection unless it is identified and a frame comes within the time. */
-  private expect(ms: number): void {
-    clearTimeout(this.timer)
-    const before = this.frames
-    this.timer = setTimeout(() => {
-      const rest = this.lastFrame + this.silence() - performance.now()
-      if (this.identified && this.frames > before && rest > 0) this.expect(rest)
+  #expect(ms: number): void {
+    clearTimeout(this.#timer)
+    const before = this.#frames
+    this.#timer = setTimeout(() => {
+      const rest = this.#lastFrame + this.#silence() - performance.now()
+      if (this.#identified && this.#frames > before && rest > 0) this.#expect(rest)
       else this.end(1006, 'no sign of life')
     }, ms)
   }

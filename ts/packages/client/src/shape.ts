@@ -24,8 +24,8 @@ export class Shape {
   readonly lists: ListIndex[] = []
   /** Links that show these objects. */
   readonly links: LinkIndex[] = []
-  private members: readonly Member[] = []
-  private visible = new Set<number>()
+  #members: readonly Member[] = []
+  #visible = new Set<number>()
 
   constructor(table: Table) {
     this.table = table
@@ -34,16 +34,16 @@ export class Shape {
 
   /** Sets the members: a shape is known to its indexes before it is complete. */
   define(members: readonly Member[]): void {
-    this.members = members
+    this.#members = members
     for (const member of members) {
-      if (member.from === 'field') this.visible.add(member.field)
-      else if (member.from === 'link') this.visible.add(member.link)
+      if (member.from === 'field') this.#visible.add(member.field)
+      else if (member.from === 'link') this.#visible.add(member.link)
     }
   }
 
   /** Whether one of the fields is part of the objects. */
   shows(fields: readonly number[]): boolean {
-    return fields.some((field) => this.visible.has(field))
+    return fields.some((field) => this.#visible.has(field))
   }
 
   /** Marks the row's object, and those of all ancestors, as no longer right. */
@@ -61,8 +61,8 @@ export class Shape {
     if (row.fresh[this.slot] && before !== undefined) return before
     const made: Record<string, unknown> = {}
     let same = before !== undefined
-    for (const member of this.members) {
-      const value = this.value(member, row)
+    for (const member of this.#members) {
+      const value = this.#value(member, row)
       made[member.name] = value
       if (same && before?.[member.name] !== value) same = false
     }
@@ -70,7 +70,7 @@ export class Shape {
     return (row.instances[this.slot] = same && before !== undefined ? before : made)
   }
 
-  private value(member: Member, row: Row): unknown {
+  #value(member: Member, row: Row): unknown {
     switch (member.from) {
       case 'field':
         return row.values[member.field]

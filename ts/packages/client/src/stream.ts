@@ -35,32 +35,32 @@ export class Stream {
   /** How many callers keep the stream open. */
   users = 0
   scope: Scope
-  private readonly host: StreamHost
-  private readonly listeners = new Listeners()
-  private readonly watchers = new Watchers()
-  private readonly backoff = new Backoff()
-  private unwatch: (() => void) | undefined
+  readonly #host: StreamHost
+  readonly #listeners = new Listeners()
+  readonly #watchers = new Watchers()
+  readonly #backoff = new Backoff()
+  #unwatch: (() => void) | undefined
   /** Counts opens, so that the reply to an older one is told apart; 0 while not asked for. */
-  private turn = 0
-  private asked = false
-  private opened = false
-  private runtime: Runtime | undefined
+  #turn = 0
+  #asked = false
+  #opened = false
+  #runtime: Runtime | undefined
   /** The next runtime frame is the whole of it. */
-  private runtimeAnew = true
-  private error: PandoError | undefined
-  private timer: ReturnType<typeof setTimeout> | undefined
-  private current: Snapshot<unknown, Runtime> | undefined
+  #runtimeAnew = true
+  #error: PandoError | undefined
+  #timer: ReturnType<typeof setTimeout> | undefined
+  #current: Snapshot<unknown, Runtime> | undefined
 
   constructor(name: string, channel: AnyChannel, host: StreamHost) {
     this.name = name
     this.channel = channel
-    this.host = host
+    this.#host = host
     this.scope = new Scope(channel.spec.model, channel.anchor)
   }
 
   /** The stream as it is now; the same object until it changes. */
   get(): Snapshot<unknown, Runtime> {
-    return (this.current ??= this.snapshot())
+    return (this.#current ??= this.#snapshot())
   }
 
   /** The object of one row, while there is a state. */
@@ -70,156 +70,158 @@ export class Stream {
 
   /** Calls back after every change; returns what ends it. */
   listen(call: () => void): () => void {
-    return this.listeners.add(call)
+    return this.#listeners.add(call)
   }
 
   /** Calls back when one instance may have changed; returns what ends it. */
   watch(type: string, key: string, call: () => void): () => void {
-    const remove = this.watchers.add(type, key, call)
-    this.follow()
+    const remove = this.#watchers.add(type, key, call)
+    this.#follow()
     return () => {
       remove()
-      this.follow()
+      this.#follow()
     }
   }
 
   /** Opens the stream unless it is open, or has failed in a way that trying again does not mend. */
   open(session: Session): void {
-    if (this.asked || this.error?.retry === false) return
-    clearTimeout(this.timer)
-    this.asked = true
-    this.runtimeAnew = true
-    const turn = ++this.turn
+    if (this.#asked || this.#error?.retry === false) return
+    clearTimeout(this.#timer)
+    this.#asked = true
+    this.#runtimeAnew = true
+    const turn = ++this.#turn
     const { epoch, version, complete } = this.scope
     const resume = complete && { resume: { epoch, versions: [version] } }
     session.request(this.name, { type: 'open', route: this.channel.route, ...resume }, (reply) => {
-      if (turn === this.turn && this.asked) this.answered(session, reply)
+      if (turn === this.#turn && this.#asked) this.#answered(session, reply)
     })
   }
 
   /** Closes the stream on the server. */
   close(): void {
-    if (this.asked) this.host.session()?.request(this.name, { type: 'close' }, () => undefined)
+    if (this.#asked) this.#host.session()?.request(this.name, { type: 'close' }, () => undefined)
     this.down()
   }
 
   /** Takes note that the stream is not open any more. */
   down(): void {
-    clearTimeout(this.timer)
-    this.asked = this.opened = false
-    this.host.leave(this)
+    clearTimeout(this.#timer)
+    this.#asked = this.#opened = false
+    this.#host.leave(this)
     this.touch()
   }
 
   /** Shows an error, and forgets the state if the user may not see it. */
   fail(error: PandoError): void {
     this.down()
-    this.error = error
+    this.#error = error
     if (isDenial(error)) {
-      this.runtime = undefined
-      this.show(new Scope(this.channel.spec.model, this.channel.anchor))
+      this.#runtime = undefined
+      this.#show(new Scope(this.channel.spec.model, this.channel.anchor))
     }
-    this.watchers.touchAll()
+    this.#watchers.touchAll()
   }
 
   /** Forgets an error and opens the stream again. */
   readonly retry = (): void => {
-    if (this.error === undefined) return
-    this.error = undefined
+    if (this.#error === undefined) return
+    this.#error = undefined
     this.touch()
-    this.watchers.touchAll()
-    this.reopen()
+    this.#watchers.touchAll()
+    this.#reopen()
     this.notify()
   }
 
   /** Takes a frame that came without being asked for. */
   receive(frame: StreamFrame): void {
-    if (frame.type === 'runtime') this.setRuntime(frame.set)
-    else if (this.asked) {
+    if (frame.type === 'runtime') this.#setRuntime(frame.set)
+    else if (this.#asked) {
       const { code = 'closed', message = 'the server closed the stream' } = frame
-      this.refused({ type: 'error', code, message, retry: code === 'unavailable' })
+      this.#refused({ type: 'error', code, message, retry: code === 'unavailable' })
     }
   }
 
   /** Takes note of a change, which listeners hear of with the next `notify`. */
   touch(): void {
-    this.current = undefined
-    this.host.changed(this)
+    this.#current = undefined
+    this.#host.changed(this)
   }
 
   /** Tells listeners of what has changed. */
   notify(): void {
-    this.listeners.notify()
-    this.watchers.notify()
+    this.#listeners.notify()
+    this.#watchers.notify()
   }
 
-  private answered(session: Session, reply: Reply | undefined): void {
-    if (reply?.type === 'opened') this.accepted(session, reply)
+  #answered(session: Session, reply: Reply | undefined): void {
+    if (reply?.type === 'opened') this.#accepted(session, reply)
     else if (reply?.type !== 'error') return
     else if (reply.code === 'unauthenticated') session.end(4401, reply.message)
-    else this.refused(reply)
+    else this.#refused(reply)
   }
 
-  private accepted(session: Session, opened: Opened): void {
+  #accepted(session: Session, opened: Opened): void {
     try {
-      this.show(this.host.join(this, session, opened))
+      this.#show(this.#host.join(this, session, opened))
     } catch (error) {
       if (!(error instanceof PandoError)) throw error
       this.close()
       this.fail(error)
       return
     }
-    this.opened = true
-    this.error = undefined
-    this.backoff.connected()
+    this.#opened = true
+    this.#error = undefined
+    this.#backoff.connected()
     this.touch()
   }
 
-  private refused({ code, message, retry = false }: Failure): void {
+  #refused({ code, message, retry = false }: Failure): void {
     this.fail(new PandoError(code, message, { retry }))
     if (!retry) return
-    this.timer = setTimeout(() => {
-      this.reopen()
-    }, this.backoff.next())
+    this.#timer = setTimeout(() => {
+      this.#reopen()
+    }, this.#backoff.next())
   }
 
-  private reopen(): void {
-    const session = this.host.session()
+  #reopen(): void {
+    const session = this.#host.session()
     if (session !== undefined) this.open(session)
   }
 
-  private show(scope: Scope): void {
+  #show(scope: Scope): void {
     if (scope === this.scope) return
-    this.unwatch?.()
-    this.unwatch = undefined
+    this.#unwatch?.()
+    this.#unwatch = undefined
     this.scope = scope
-    this.follow()
-    this.watchers.touchAll()
+    this.#follow()
+    this.#watchers.touchAll()
     this.touch()
   }
 
   /** Listens to the scope for single instances while anyone does to this. */
-  private follow(): void {
-    if (this.watchers.size > 0) {
-      this.unwatch ??= this.scope.watch((type, key) => {
-        this.watchers.touch(type, key)
+  #follow(): void {
+    if (this.#watchers.size > 0) {
+      this.#unwatch ??= this.scope.watch((type, key) => {
+        this.#watchers.touch(type, key)
       })
     } else {
-      this.unwatch?.()
-      this.unwatch = undefined
+      this.#unwatch?.()
+      this.#unwatch = undefined
     }
   }
 
-  private setRuntime(set: Runtime): void {
-    const next = this.runtimeAnew ? set : { ...this.runtime, ...set }
-    this.runtimeAnew = false
-    if (deepEqual(next, this.runtime)) return
-    this.runtime = next
+  #setRuntime(set: Runtime): void {
+    const next = this.#runtimeAnew ? set : { ...this.#runtime, ...set }
+    this.#runtimeAnew = false
+    if (deepEqual(next, this.#runtime)) return
+    this.#runtime = next
     this.touch()
   }
 
-  private snapshot(): Snapshot<unknown, Runtime> {
-    const { error, scope, runtime, retry } = this
+  #snapshot(): Snapshot<unknown, Runtime> {
+    const { scope, retry } = this
+    const error = this.#error
+    const runtime = this.#runtime
     const state = scope.complete ? scope.state() : undefined
     if (error !== undefined && isDenial(error)) {
       return { status: 'denied', state: undefined, runtimeState: undefined, stale: false, error, retry }
@@ -229,7 +231,7 @@ export class Stream {
       return { status: 'error', state, runtimeState: runtime, stale: scope.complete, error, retry }
     }
     if (!scope.complete) return { ...pending, runtimeState: runtime, retry }
-    const stale = !this.opened || scope.awaiting
+    const stale = !this.#opened || scope.awaiting
     return { status: 'live', state, runtimeState: runtime ?? noRuntime, stale, error: undefined, retry }
   }
 }

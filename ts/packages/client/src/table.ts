@@ -58,8 +58,8 @@ export class Table {
   put(values: Value[]): void {
     const key = keyOf(values[this.key])
     const row = this.rows.get(key)
-    if (row === undefined) this.insert(key, values)
-    else this.change(row, values)
+    if (row === undefined) this.#insert(key, values)
+    else this.#change(row, values)
   }
 
   /** Changes single values, given as index and value in turn. */
@@ -70,7 +70,7 @@ export class Table {
     fields.forEach((field, i) => {
       next[field] = values[i]
     })
-    this.change(row, next)
+    this.#change(row, next)
   }
 
   /** Removes a row: it leaves its lists, and links to it show null. */
@@ -94,7 +94,7 @@ export class Table {
     this.onTouch?.(row.key)
   }
 
-  private insert(key: string, values: readonly Value[]): void {
+  #insert(key: string, values: readonly Value[]): void {
     const row = newRow(key, values)
     this.rows.set(key, row)
     for (const index of this.lists) index.insert(row)
@@ -103,7 +103,7 @@ export class Table {
     this.onTouch?.(key)
   }
 
-  private change(row: Row, values: Value[]): void {
+  #change(row: Row, values: Value[]): void {
     const changed = keepEqual(row.values, values)
     if (changed.length === 0) return
     const lists = this.lists.filter((index) => index.placedBy(changed))

@@ -2,42 +2,42 @@ import { Listeners } from './listeners.js'
 
 /** Callbacks for single instances, called only when theirs may have changed. */
 export class Watchers {
-  private readonly types = new Map<string, Map<string, Listeners>>()
-  private touched = new Set<Listeners>()
+  readonly #types = new Map<string, Map<string, Listeners>>()
+  #touched = new Set<Listeners>()
 
   get size(): number {
-    return this.types.size
+    return this.#types.size
   }
 
   /** Adds a callback for one instance and returns what removes it. */
   add(type: string, key: string, call: () => void): () => void {
-    const keys = this.types.get(type) ?? new Map<string, Listeners>()
+    const keys = this.#types.get(type) ?? new Map<string, Listeners>()
     const listeners = keys.get(key) ?? new Listeners()
-    this.types.set(type, keys.set(key, listeners))
+    this.#types.set(type, keys.set(key, listeners))
     const remove = listeners.add(call)
     return () => {
       remove()
       if (listeners.size > 0) return
       if (keys.get(key) === listeners) keys.delete(key)
-      if (keys.size === 0 && this.types.get(type) === keys) this.types.delete(type)
+      if (keys.size === 0 && this.#types.get(type) === keys) this.#types.delete(type)
     }
   }
 
   /** Notes that an instance may have changed. */
   touch(type: string, key: string): void {
-    const listeners = this.types.get(type)?.get(key)
-    if (listeners !== undefined) this.touched.add(listeners)
+    const listeners = this.#types.get(type)?.get(key)
+    if (listeners !== undefined) this.#touched.add(listeners)
   }
 
   /** Notes that any instance may have changed. */
   touchAll(): void {
-    for (const keys of this.types.values()) for (const listeners of keys.values()) this.touched.add(listeners)
+    for (const keys of this.#types.values()) for (const listeners of keys.values()) this.#touched.add(listeners)
   }
 
   /** Calls those whose instance was touched since the last call. */
   notify(): void {
-    const { touched } = this
-    this.touched = new Set()
+    const touched = this.#touched
+    this.#touched = new Set()
     for (const listeners of touched) listeners.notify()
   }
 }

@@ -6,18 +6,18 @@ import { shallowEqual } from './shallow.js'
  * before while nothing of it differs, so that a render can be spared.
  */
 export class Selector<State, Runtime, Selected> {
-  private source: Snapshot<State, Runtime> | undefined
-  private select: ((state: State) => Selected) | undefined
-  private result: Snapshot<Selected, Runtime> | undefined
+  #source: Snapshot<State, Runtime> | undefined
+  #select: ((state: State) => Selected) | undefined
+  #result: Snapshot<Selected, Runtime> | undefined
 
   read(source: Snapshot<State, Runtime>, select: (state: State) => Selected): Snapshot<Selected, Runtime> {
-    if (this.result !== undefined && this.source === source && this.select === select) return this.result
+    if (this.#result !== undefined && this.#source === source && this.#select === select) return this.#result
     const next = apply(source, select)
-    const before = this.result
-    this.source = source
-    this.select = select
-    this.result = before !== undefined && sameSnapshot(before, next) ? before : next
-    return this.result
+    const before = this.#result
+    this.#source = source
+    this.#select = select
+    this.#result = before !== undefined && sameSnapshot(before, next) ? before : next
+    return this.#result
   }
 }
 

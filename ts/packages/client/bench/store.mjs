@@ -1,0 +1,165 @@
+// Measures what a page pays for a frame of one row: `us_per_frame` in the
+// store, from the parsed frame to the new state; `us_per_message` from the
+// socket's text to the listener, JSON.parse included. Run it with
+// `npm run bench -w @pando-sync/client`; it prints RESULT lines.
+import { Scope } from '../dist/bench/scope.js'
+import { Channel, createClient } from '../dist/index.js'
+
+const types = [
+  { name: 'Board', fields: ['id', 'name'] },
+  { name: 'List', fields: ['id', 'name', '@board_id', '@position'] },
+  { name: 'Card', fields: ['id', 'title', 'done', '@list_id', '@position'] },
+]
+const spec = {
+  name: 'BoardChannel',
+  hash: '',
+  route: 'boards/{id}',
+  params: { id: 'id' },
+  actions: [],
+  model: {
+    root: 0,
+    types: {
+      Board: { key: 'id', fields: { id: 'int', name: 'text' } },
+      List: { key: 'id', fields: { id: 'int', name: 'text', '@board_id': 'int', '@position': 'float' } },
+      Card: { key: 'id', fields: { id: 'int', title: 'text', done: 'bool', '@list_id': 'int', '@position': 'float' } },
+    },
+    layers: [
+      { type: 'Board', members: ['id', 'name', { name: 'lists', layer: 1 }] },
+      {
+        type: 'List',
+        relation: 'hasMany',
+        link: '@board_id',
+        order: ['@position'],
+        members: ['id', 'name', { name: 'cards', layer: 2 }],
+      },
+      { type: 'Card', relation: 'hasMany', link: '@list_id', order: ['@position'], members: ['id', 'title', 'done'] },
+    ],
+  },
+}
+// A list: the anchor stands right above its rows.
+const flat = {
+  ...spec,
+  model: {
+    root: 0,
+    types: { Board: spec.model.types.Board, Card: spec.model.types.Card },
+    layers: [
+      { type: 'Board', members: ['id', 'name', { name: 'cards', layer: 1 }] },
+      { type: 'Card', relation: 'hasMany', link: '@list_id', members: ['id', 'title', 'done'] },
+    ],
+  },
+}
+
+function rowsOf(lists, cards, { alone = false } = {}) {
+  const rows = [[0, ['1', 'Board']]]
+  for (let l = 1; l <= lists; l++) {
+    if (!alone) rows.push([1, [String(l), `List ${l}`, '1', l]])
+    for (let c = 1; c <= cards; c++) {
+      rows.push([2, [String((l - 1) * cards + c), `Card ${c}`, false, String(l), c]])
+    }
+  }
+  return rows
+}
+
+class Socket {
+  constructor() {
+    Socket.last = this
+  }
+  send(data) {
+    this.requests = [JSON.parse(data)].flat()
+  }
+  close() {}
+  say(stream, payload, id) {
+    this.onmessage({ data: JSON.stringify({ stream, id, payload }) })
+  }
+}
+
+function start(channelSpec, rows) {
+  const client = createClient({ url: 'ws://bench/ws', WebSocket: Socket })
+  const handle = client.get(new Channel(channelSpec, { id: 1 }))
+  handle.subscribe(() => handle.get())
+  const socket = Socket.last
+  socket.say('@', { type: 'hello', protocol: 1, heartbeat: 60000, types })
+  socket.onopen()
+  const [connect, open] = socket.requests
+  socket.say('@', { type: 'connected', user: '' }, connect.id)
+  const opened = { type: 'opened', epoch: 'e', scopes: [{ id: '#1', resumed: false }] }
+  socket.say(open.stream, opened, open.id)
+  const data = JSON.stringify({ stream: '#1', payload: { v: 1, snapshot: 'only', set: rows } })
+  const begun = performance.now()
+  socket.onmessage({ data })
+  const ms = performance.now() - begun
+  if (handle.get().status !== 'live') throw new Error('no state')
+  return { client, handle, socket, ms }
+}
+
+function median(numbers) {
+  return numbers.toSorted((a, b) => a - b)[numbers.length >> 1]
+}
+
+const rounds = 20
+const perRound = 500
+
+/** The median of the rounds' microseconds per frame; the first rounds warm up. */
+function measure(frames, apply) {
+  const times = []
+  for (let round = 0; round < rounds; round++) {
+    const some = frames.slice(round * perRound, (round + 1) * perRound)
+    const begun = performance.now()
+    for (const frame of some) apply(frame)
+    times.push(((performance.now() - begun) * 1000) / some.length)
+  }
+  return median(times.slice(5)).toFixed(2)
+}
+
+function perFrame(shape, channelSpec, rows, frameOf) {
+  const frames = Array.from({ length: rounds * perRound }, (_, n) => frameOf(n, rows.length - 1))
+  const scope = new Scope(channelSpec.model, '1')
+  scope.attach(types, 'e', false)
+  scope.receive({ v: 1, snapshot: 'only', set: rows })
+  const before = scope.state()
+  let state
+  const us = measure(frames, (frame) => {
+    scope.receive(frame)
+    state = scope.state()
+  })
+  if (state === before) throw new Error('nothing changed')
+  console.log(`RESULT client.us_per_frame.${shape} ${us} us`)
+
+  const { client, handle, socket } = start(channelSpec, rows)
+  const messages = frames.map((payload) => JSON.stringify({ stream: '#1', payload }))
+  const loaded = handle.get()
+  let shown
+  const whole = measure(messages, (data) => {
+    socket.onmessage({ data })
+    shown = handle.get()
+  })
+  if (shown === loaded) throw new Error('nothing changed')
+  console.log(`RESULT client.us_per_message.${shape} ${whole} us`)
+  client.close()
+}
+
+const title = (n, count) => ({ v: n + 2, upd: [[2, String(((n * 7919) % 9900) + 1), 1, `Title ${n} of ${count}`]] })
+const move = (n) => ({ v: n + 2, upd: [[2, String(((n * 7919) % 9900) + 1), 4, ((n * 104729) % 10000) + (n % 97) / 100]] })
+
+perFrame('tree', spec, rowsOf(100, 100), title)
+perFrame('wide', spec, rowsOf(1, 10_000), title)
+perFrame('list', flat, rowsOf(1, 10_000, { alone: true }), title)
+perFrame('tree_move', spec, rowsOf(100, 100), move)
+perFrame('wide_move', spec, rowsOf(1, 10_000), move)
+
+const loads = Array.from({ length: 7 }, () => {
+  const { client, ms } = start(spec, rowsOf(1, 10_000))
+  client.close()
+  return ms
+})
+console.log(`RESULT client.ms_load_10k ${median(loads).toFixed(2)} ms`)
+
+if (globalThis.gc) {
+  globalThis.gc()
+  const before = process.memoryUsage().heapUsed
+  const kept = start(spec, rowsOf(1, 10_000))
+  globalThis.gc()
+  console.log(`RESULT client.mb_heap_10k ${((process.memoryUsage().heapUsed - before) / 1e6).toFixed(2)} MB`)
+  kept.client.close()
+}
+process.exit(0)

@@ -1,0 +1,60 @@
+import { readFileSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { compareKind } from '../src/compare.js'
+import type { HelloType, StateFrame } from '../src/frames.js'
+import type { Kind, Model } from '../src/model.js'
+import { Scope } from '../src/scope.js'
+import { deepFreeze } from './freeze.js'
+
+interface StateVector {
+  readonly name: string
+  readonly model: Model
+  readonly anchor: string
+  readonly hello: { readonly types: readonly HelloType[] }
+  readonly steps: readonly { readonly frame?: StateFrame; readonly frames?: readonly StateFrame[]; readonly state?: unknown }[]
+}
+
+interface ValueVectors {
+  readonly order: readonly { readonly kind: Kind; readonly sorted: readonly unknown[] }[]
+}
+
+const folder = join(import.meta.dirname, '../../../../spec/vectors')
+
+function read(path: string): unknown {
+  return JSON.parse(readFileSync(join(folder, path), 'utf8'))
+}
+
+describe('spec/vectors/state', () => {
+  for (const file of readdirSync(join(folder, 'state'))) {
+    const vector = read(`state/${file}`) as StateVector
+    it(`${file}: ${vector.name}`, () => {
+      const scope = new Scope(vector.model, vector.anchor)
+      scope.attach(vector.hello.types, 'e', false)
+      for (const { frame, frames, ...step } of vector.steps) {
+        for (const f of frames ?? []) scope.receive(f)
+        if (frame !== undefined) scope.receive(frame)
+        expect(scope.complete).toBe('state' in step)
+        if (scope.complete) expect(deepFreeze(scope.state())).toEqual(step.state)
+      }
+    })
+  }
+})
+
+describe('spec/vectors/values.json', () => {
+  it.each((read('values.json') as ValueVectors).order)('orders $kind as the server does', ({ kind, sorted }) => {
+    const compare = compareKind(kind)
+    sorted.forEach((a, i) => {
+      sorted.forEach((b, j) => {
+        expect(Math.sign(compare(a, b)), `${JSON.stringify(a)} ? ${JSON.stringify(b)}`).toBe(Math.sign(i - j))
+      })
+    })
+  })
+
+  it('orders bytes by what their base64 stands for', () => {
+    const sorted = ['', 'AA==', 'AAA=', 'YQ==', 'YQA=', '+w==', '/w=='].map((text) => Buffer.from(text, 'base64'))
+    sorted.sort((a, b) => Buffer.compare(a, b))
+    const texts = sorted.map((bytes) => bytes.toString('base64'))
+    expect(texts.toReversed().sort(compareKind('bytes'))).toEqual(texts)
+  })
+})
