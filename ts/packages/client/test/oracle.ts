@@ -26,7 +26,7 @@ export class Oracle {
     for (const [type, key] of del) this.table(type).delete(String(key))
     for (const [type, values] of set) {
       const row = Object.fromEntries(this.types[type].fields.map((name, i) => [name, values[i] ?? null]))
-      this.table(type).set(String(row.id), row)
+      this.table(type).set(String(values[0]), row)
     }
     for (const [type, key, ...pairs] of upd) {
       const row = this.table(type).get(String(key))
@@ -84,5 +84,5 @@ function compare(layer: LayerModel, a: Row, b: Row): number {
 }
 
 function rank(value: unknown): number {
-  return value === null ? -Infinity : Number(value)
+  return value === null ? -1e9 : Number(value)
 }

@@ -1,11 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { createClient, type Client } from '../src/index.js'
+import { PandoError, createClient, type Client, type Id } from '../src/index.js'
 import { BoardChannel } from './board.js'
 import { FakeServer, boardHello, boardSnapshot } from './fake-server.js'
 
+const board = BoardChannel.with({ boardId: 1 })
+const card = (id: string) => id as Id<'Card'>
 let server: FakeServer
 let client: Client
-const board = BoardChannel.with({ boardId: 1 })
 
 beforeEach(() => {
   vi.useFakeTimers()
@@ -18,18 +19,23 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
+/** A handle whose state is there, and the listener that will hear of changes. */
 function live() {
   const handle = client.get(board)
   const listener = vi.fn()
   const off = handle.subscribe(listener)
-  server.welcome()
+  const socket = server.welcome()
   server.open('#4', boardSnapshot)
   listener.mockClear()
-  return { handle, listener, off, socket: server.socket }
+  return { handle, listener, off, socket }
 }
 
-describe('a stream', () => {
-  it('opens with connect in one frame and becomes live with the snapshot', () => {
+function rename(v: number, name: string) {
+  return { v, upd: [[0, '1', 1, name]] }
+}
+
+describe('opening', () => {
+  it('sends connect and open in one frame and is live with the snapshot', () => {
     const handle = client.get(board)
     const listener = vi.fn()
     expect(handle.get().status).toBe('pending')
@@ -51,5 +57,228 @@ describe('a stream', () => {
       runtimeState: { viewers: 2 },
       state: { id: '1', name: 'Groceries', cards: [{ id: '7', title: 'Milk', done: false }, { id: '8' }] },
     })
+    expect(handle.get()).toBe(handle.get())
+  })
+
+  it('is shared by everyone who uses the same channel and arguments', () => {
+    const { handle } = live()
+    const other = client.get(BoardChannel.with({ boardId: '1' }))
+    other.subscribe(() => undefined)
+    expect(other.get()).toBe(handle.get())
+    expect(server.socket.of('open')).toHaveLength(1)
+  })
+
+  it('shares the scope that another stream brought, whose frames come once', () => {
+    const { handle, socket } = live()
+    const other = client.get(BoardChannel.with({ boardId: '01' }))
+    other.subscribe(() => undefined)
+    const [, open] = socket.of('open')
+    socket.reply(open, { type: 'opened', epoch: 'e1', scopes: [{ id: '#4', resumed: false }] })
+    expect(other.get().state).toBe(handle.get().state)
+    socket.say('#4', rename(11, 'Weekly'))
+    expect(other.get().state?.name).toBe('Weekly')
+    expect(handle.get().state).toBe(other.get().state)
+  })
+
+  it('closes a second after the last listener is gone, unless one comes back', () => {
+    const { handle, off, socket } = live()
+    off()
+    off()
+    vi.advanceTimersByTime(900)
+    const again = handle.subscribe(() => undefined)
+    vi.advanceTimersByTime(5_000)
+    expect(socket.of('close')).toHaveLength(0)
+    again()
+    vi.advanceTimersByTime(1_000)
+    expect(socket.of('close')).toMatchObject([{ stream: 's1' }])
+    expect(handle.get().status).toBe('pending')
+  })
+
+  it('says what is denied, drops what was held, and opens again when asked to', () => {
+    const { handle, socket, listener } = live()
+    socket.say('s1', { type: 'closed', code: 'denied', message: 'no longer a member' })
+    expect(listener).toHaveBeenCalledOnce()
+    expect(handle.get()).toMatchObject({ status: 'denied', state: undefined, error: { code: 'denied' } })
+    handle.get().retry()
+    expect(handle.get().status).toBe('pending')
+    expect(socket.of('open').at(-1)?.payload).toEqual({ type: 'open', route: 'boards/1' })
+    server.open('#4', boardSnapshot)
+    expect(handle.get().status).toBe('live')
+  })
+
+  it('tries again by itself when the server says that it may', () => {
+    const handle = client.get(board)
+    handle.subscribe(() => undefined)
+    const socket = server.welcome()
+    const failure = { type: 'error', code: 'unavailable', message: 'database is down', retry: true }
+    socket.reply(socket.of('open')[0], failure)
+    expect(handle.get()).toMatchObject({ status: 'error', error: { code: 'unavailable' } })
+    vi.advanceTimersByTime(500)
+    server.open('#4', boardSnapshot)
+    expect(handle.get().status).toBe('live')
+  })
+
+  it('asks for a reload when the server lacks a field that the page was built with', () => {
+    const handle = client.get(board)
+    handle.subscribe(() => undefined)
+    server.welcome({ ...boardHello, types: [boardHello.types[0], { name: 'Card', fields: ['id', 'title'] }] })
+    server.open('#4', boardSnapshot)
+    expect(handle.get()).toMatchObject({ status: 'error', error: { code: 'schema' } })
+    expect(String(handle.get().error)).toContain('Card.done')
+  })
+})
+
+describe('frames', () => {
+  it('notifies once per frame, after the state has changed', () => {
+    const { handle, listener, socket } = live()
+    listener.mockImplementation(() => {
+      expect(handle.get().state?.name).toBe('Weekly')
+    })
+    socket.say('#4', rename(11, 'Weekly'))
+    expect(listener).toHaveBeenCalledOnce()
+  })
+
+  it('applies what stands between begin and end together', () => {
+    const { handle, listener, socket } = live()
+    const before = handle.get()
+    socket.say('@', { type: 'begin', v: 11 })
+    socket.say('#4', rename(11, 'Weekly'))
+    socket.say('#4', { v: 11, del: [[1, '7']] })
+    expect(handle.get()).toBe(before)
+    socket.say('@', { type: 'end', v: 11 })
+    expect(listener).toHaveBeenCalledOnce()
+    expect(handle.get().state).toMatchObject({ name: 'Weekly', cards: [{ id: '8' }] })
+  })
+
+  it('keeps the other listeners and the connection when one throws', () => {
+    const { handle, listener, socket } = live()
+    const uncaught = vi.spyOn(globalThis, 'queueMicrotask').mockImplementation(() => undefined)
+    listener.mockImplementation(() => {
+      throw new Error('a bug of the page')
+    })
+    const other = vi.fn()
+    handle.subscribe(other)
+    socket.say('#4', rename(11, 'Weekly'))
+    expect(other).toHaveBeenCalledOnce()
+    expect(uncaught).toHaveBeenCalledOnce()
+    expect(socket.closedWith).toBeUndefined()
+  })
+
+  it('merges runtime state, and starts it anew with every open', () => {
+    const { handle, socket } = live()
+    socket.say('s1', { type: 'runtime', set: { viewers: 2, topic: 'milk' } })
+    socket.say('s1', { type: 'runtime', set: { viewers: 3 } })
+    const { runtimeState } = handle.get()
+    expect(runtimeState).toEqual({ viewers: 3, topic: 'milk' })
+    socket.say('s1', { type: 'runtime', set: { viewers: 3 } })
+    expect(handle.get().runtimeState).toBe(runtimeState)
+    socket.drop(1006)
+    vi.advanceTimersByTime(500)
+    server.welcome().say('s1', { type: 'runtime', set: { viewers: 1 } })
+    server.open('#9')
+    expect(handle.get().runtimeState).toEqual({ viewers: 1 })
+  })
+
+  it('starts a new connection from what was applied when a frame cannot be read', () => {
+    const { handle, socket } = live()
+    const logged = vi.spyOn(console, 'error').mockImplementation(() => undefined)
+    socket.onmessage?.({ data: '{' })
+    expect(logged).toHaveBeenCalledOnce()
+    expect(client.connection.get()).toBe('reconnecting')
+    expect(handle.get()).toMatchObject({ status: 'live', stale: true })
+  })
+})
+
+describe('one instance', () => {
+  it('is called for when it changes, and not when another does', () => {
+    const { handle, socket } = live()
+    const milk = handle.instance('Card', '7')
+    const listener = vi.fn()
+    const off = milk.subscribe(listener)
+    const before = milk.get()
+    expect(before).toBe(handle.get().state?.cards[0])
+    socket.say('#4', { v: 11, upd: [[1, '8', 1, 'Ten eggs']] })
+    expect(listener).not.toHaveBeenCalled()
+    expect(milk.get()).toBe(before)
+    socket.say('#4', { v: 12, upd: [[1, '7', 2, true]] })
+    expect(listener).toHaveBeenCalledOnce()
+    expect(milk.get()).toEqual({ id: '7', title: 'Milk', done: true })
+    socket.say('#4', { v: 13, del: [[1, '7']] })
+    expect(listener).toHaveBeenCalledTimes(2)
+    expect(milk.get()).toBeUndefined()
+    off()
+    socket.say('#4', { v: 14, set: [[1, ['7', 'Milk', false, '1', 1]]] })
+    expect(listener).toHaveBeenCalledTimes(2)
+  })
+})
+
+describe('an action', () => {
+  it('resolves once the state shows what it committed', async () => {
+    const { handle, socket } = live()
+    const done = vi.fn()
+    const call = handle.actions.moveCard(card('7'), 9007199254740993n).then(done)
+    const [request] = socket.of('action')
+    expect(request.payload).toEqual({ type: 'action', name: 'moveCard', args: ['7', '9007199254740993'] })
+    socket.reply(request, { type: 'result', value: 4, version: 11 })
+    socket.say('@', { type: 'mark', v: 10 })
+    await vi.advanceTimersByTimeAsync(0)
+    expect(done).not.toHaveBeenCalled()
+    socket.say('#4', rename(11, 'Weekly'))
+    socket.say('@', { type: 'mark', v: 11 })
+    await call
+    expect(done).toHaveBeenCalledWith(4)
+  })
+
+  it('resolves with the result when its effects cannot be told', async () => {
+    const { handle, socket } = live()
+    const call = handle.actions.rename('Weekly')
+    socket.reply(socket.of('action')[0], { type: 'result', value: null })
+    await expect(call).resolves.toBeNull()
+  })
+
+  it('rejects with the code of the server', async () => {
+    const { handle, socket } = live()
+    const call = handle.actions.rename('')
+    socket.reply(socket.of('action')[0], { type: 'error', code: 'invalid', message: 'a board needs a name' })
+    await expect(call).rejects.toMatchObject({ code: 'invalid', outcome: 'failed', retry: false })
+  })
+
+  it('fails at once while there is no connection', async () => {
+    const { handle, socket } = live()
+    socket.drop(1006)
+    const error: unknown = await handle.actions.rename('x').catch((e: unknown) => e)
+    expect(error).toBeInstanceOf(PandoError)
+    expect(error).toMatchObject({ code: 'offline', outcome: 'failed', retry: true })
+  })
+
+  it('has an unknown outcome when the connection breaks or no answer comes', async () => {
+    const { handle, socket } = live()
+    const late = expect(handle.actions.rename('x')).rejects.toMatchObject({ code: 'timeout', outcome: 'unknown' })
+    socket.say('@', { type: 'beat' })
+    await vi.advanceTimersByTimeAsync(20_000)
+    socket.say('@', { type: 'beat' })
+    await vi.advanceTimersByTimeAsync(10_000)
+    await late
+    const cut = handle.actions.rename('y')
+    socket.drop(1006)
+    await expect(cut).rejects.toMatchObject({ code: 'lost', outcome: 'unknown' })
+  })
+
+  it('resolves with a result that came, though the connection breaks before its effects', async () => {
+    const { handle, socket } = live()
+    const call = handle.actions.moveCard(card('7'), 1)
+    socket.reply(socket.of('action')[0], { type: 'result', value: 4, version: 11 })
+    socket.drop(1006)
+    await expect(call).resolves.toBe(4)
+  })
+
+  it('opens the stream for as long as it takes when nobody listens', async () => {
+    const { socket } = live()
+    const call = client.get(BoardChannel.with({ boardId: 2 })).actions.rename('x')
+    expect(socket.requests.slice(-2).map((r) => [r.stream, r.payload.type])).toEqual([['s2', 'open'], ['s2', 'action']])
+    socket.reply(socket.of('action')[0], { type: 'result', value: null })
+    await call
+    await vi.advanceTimersByTimeAsync(1_000)
+    expect(socket.of('close')).toMatchObject([{ stream: 's2' }])
   })
 })
