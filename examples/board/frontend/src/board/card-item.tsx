@@ -1,0 +1,109 @@
+import { memo, useEffect, useRef, type DragEvent, type KeyboardEvent } from 'react'
+import type { Card } from '../live/board.interfaces.js'
+import { Avatar } from '../ui/avatar.js'
+import { useBoard } from './context.js'
+import { useFlash } from './flash.js'
+import type { Move } from './mover.js'
+
+interface Props {
+  readonly card: Card
+  /** Set while this card is on its way. */
+  readonly move: Move | undefined
+  /** Where a dragged card would come to stand, seen from this one. */
+  readonly gap: 'before' | 'after' | undefined
+}
+
+const directions = { ArrowUp: 'up', ArrowDown: 'down', ArrowLeft: 'left', ArrowRight: 'right' } as const
+
+/** A card in its list: moved by dragging it, or by the keyboard. */
+export const CardItem = memo(function CardItem({ card, move, gap }: Props) {
+  const { actions, attempt, mover, seen, open } = useBoard()
+  const item = useRef<HTMLLIElement>(null)
+  const handle = useRef<HTMLDivElement>(null)
+  useFlash(item, card, seen)
+
+  // A card that is moved becomes another element, or is taken out and put in
+  // again: either way it has lost the focus.
+  const lifted = move !== undefined && move.by === 'keyboard'
+  useEffect(() => {
+    if (lifted) handle.current?.focus()
+  })
+
+  const press = (event: KeyboardEvent) => {
+    const direction = directions[event.key as keyof typeof directions]
+    if (mover.current?.card.id !== card.id) {
+      if (event.key === 'Enter') open(card.id)
+      else if (event.key === ' ') mover.lift(card, 'keyboard')
+      else return
+    } else if (direction !== undefined) mover.step(direction)
+    else if (event.key === 'Enter' || event.key === ' ') mover.drop()
+    else if (event.key === 'Escape') mover.cancel()
+    else if (event.key !== 'Tab') return // the focus stays with a lifted card
+    event.preventDefault()
+  }
+  const drag = (event: DragEvent) => {
+    event.dataTransfer.effectAllowed = 'move'
+    event.dataTransfer.setData('text/plain', card.title)
+    // The browser draws what follows the pointer first, and as it is now.
+    requestAnimationFrame(() => {
+      mover.lift(card, 'pointer')
+    })
+  }
+
+  return (
+    <li
+      ref={item}
+      className="card"
+      data-card={card.id}
+      data-done={card.done}
+      data-moving={move === undefined ? undefined : move.phase === 'lifted' ? move.by : move.phase}
+      data-gap={gap}
+      draggable
+      onDragStart={drag}
+      onDragEnd={() => {
+        mover.cancel()
+      }}
+    >
+      <input
+        type="checkbox"
+        className="done"
+        aria-label={`Done: ${card.title}`}
+        checked={card.done}
+        onChange={(event) => void attempt(() => actions.setDone(card.id, event.target.checked))}
+      />
+      <div
+        ref={handle}
+        className="card-handle"
+        role="button"
+        tabIndex={0}
+        aria-roledescription="movable card"
+        aria-describedby="move-help"
+        aria-pressed={lifted}
+        onKeyDown={press}
+        onClick={() => {
+          open(card.id)
+        }}
+      >
+        <span className="card-title">{card.title}</span>
+      </div>
+      {(card.comments.length > 0 || card.assignee !== null) && <CardFacts card={card} />}
+    </li>
+  )
+})
+
+function CardFacts({ card }: { readonly card: Card }) {
+  const n = card.comments.length
+  return (
+    <div className="card-facts">
+      {n > 0 && (
+        <span className="comment-count" aria-label={n === 1 ? '1 comment' : `${n} comments`}>
+          <svg viewBox="0 0 16 16" width="14" height="14" aria-hidden="true">
+            <path d="M2.500 3h11v8h-6l-3 2.500V11h-2z" fill="none" stroke="currentColor" strokeWidth="1.500" strokeLinejoin="round" />
+          </svg>
+          {n}
+        </span>
+      )}
+      {card.assignee !== null && <Avatar user={card.assignee} />}
+    </div>
+  )
+}

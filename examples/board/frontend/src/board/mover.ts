@@ -1,0 +1,114 @@
+import type { BoardChannelActions } from '../live/board.channels.js'
+import type { Card, List } from '../live/board.interfaces.js'
+import type { Attempt } from '../ui/toast.js'
+import { others, placeOf, positionAt, samePlace, step, type Direction, type Place } from './arrange.js'
+
+/**
+ * A card on its way:
+ *
+ *     lift ─► lifted ─drop─► saving ─answer─► over ─► (none)
+ *                └──cancel, or dropped where it was──►┘
+ */
+export interface Move {
+  readonly card: Card
+  readonly place: Place
+  /** A dragged card stays where it is until it is dropped; one moved by keys goes along. */
+  readonly by: 'keyboard' | 'pointer'
+  readonly phase: 'lifted' | 'saving' | 'over'
+}
+
+interface Host {
+  /** The lists as the server has them now. */
+  readonly lists: () => readonly List[]
+  readonly actions: Pick<BoardChannelActions, 'moveCard'>
+  readonly attempt: Attempt
+  readonly show: (move: Move | undefined) => void
+  /** Says it to those who do not see it. */
+  readonly announce: (text: string) => void
+}
+
+/** Carries one card at a time. It holds the latest move itself, as events come faster than renders. */
+export class Mover {
+  private move: Move | undefined
+  private readonly host: Host
+
+  constructor(host: Host) {
+    this.host = host
+  }
+
+  get current(): Move | undefined {
+    return this.move
+  }
+
+  lift(card: Card, by: Move['by']): void {
+    const place = placeOf(this.host.lists(), card.id)
+    if (place === undefined) return
+    this.set({ card, place, by, phase: 'lifted' })
+    this.host.announce(`${card.title}: lifted. ${this.where(card, place)}`)
+  }
+
+  /** Takes the lifted card to a place. */
+  to(place: Place): void {
+    if (this.move?.phase === 'lifted' && !samePlace(this.move.place, place)) this.set({ ...this.move, place })
+  }
+
+  /** Takes the lifted card one step further. */
+  step(direction: Direction): void {
+    if (this.move?.phase !== 'lifted') return
+    const { card, place } = this.move
+    this.to(step(this.host.lists(), card.id, place, direction))
+    this.host.announce(this.where(card, this.move.place))
+  }
+
+  drop(): void {
+    if (this.move?.phase !== 'lifted') return
+    const { card, place } = this.move
+    const from = placeOf(this.host.lists(), card.id)
+    if (from === undefined || samePlace(from, place)) this.end('left where it was')
+    else void this.save(this.move)
+  }
+
+  cancel(): void {
+    if (this.move?.phase === 'lifted') this.end('put back')
+  }
+
+  /** Puts a card at a place in one go. */
+  put(card: Card, place: Place): void {
+    void this.save({ card, place, by: 'pointer', phase: 'lifted' })
+  }
+
+  /** Ends a move that is over, unless another has begun. */
+  forget(move: Move): void {
+    if (this.move === move) this.set(undefined)
+  }
+
+  private async save(lifted: Move): Promise<void> {
+    const { card, place } = lifted
+    const saving: Move = { ...lifted, phase: 'saving' }
+    this.set(saving)
+    const list = this.list(place)
+    const position = list === undefined ? 1 : positionAt(others(list, card.id), place.index)
+    const moved = await this.host.attempt(() => this.host.actions.moveCard(card.id, place.listId, position))
+    if (this.move === saving) this.end(moved ? `dropped. ${this.where(card, place)}` : 'could not be moved')
+  }
+
+  private end(how: string): void {
+    if (this.move === undefined) return
+    this.host.announce(`${this.move.card.title}: ${how}`)
+    this.set({ ...this.move, phase: 'over' })
+  }
+
+  private where(card: Card, place: Place): string {
+    const list = this.list(place)
+    return list === undefined ? '' : `${list.name}, place ${place.index + 1} of ${others(list, card.id).length + 1}.`
+  }
+
+  private list(place: Place): List | undefined {
+    return this.host.lists().find(({ id }) => id === place.listId)
+  }
+
+  private set(move: Move | undefined): void {
+    this.move = move
+    this.host.show(move)
+  }
+}
