@@ -26,7 +26,7 @@ const comparers: Readonly<Record<Kind, Compare<Value>>> = {
   text: compareText,
   uuid: compareText,
   time: compareText,
-  bytes: (a, b) => compareText(base64Order(a), base64Order(b)),
+  bytes: (a, b) => compareText(atob(String(a)), atob(String(b))),
   json: (a, b) => compareText(JSON.stringify(a), JSON.stringify(b)),
 }
 
@@ -63,15 +63,4 @@ function compareText(a: Value, b: Value): number {
 
 function codePointRank(unit: number): number {
   return unit < 0xd800 ? unit : unit < 0xe000 ? unit + 0x10000 : unit
-}
-
-const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
-
-/** Base64 with each digit replaced by one that sorts as the bytes do. */
-function base64Order(value: Value): string {
-  let out = ''
-  for (const digit of String(value)) {
-    if (digit !== '=') out += String.fromCharCode(alphabet.indexOf(digit))
-  }
-  return out
 }

@@ -108,7 +108,7 @@ class Compiler {
 
   #table(name: string): Table {
     const table = this.#tables.get(name)
-    if (table === undefined) throw new TypeError(`the state model has no type ${name}: generate the channels anew`)
+    if (table === undefined) throw missing(name)
     return table
   }
 }
@@ -129,6 +129,10 @@ function link(parent: Shape, child: Shape, layer: LayerModel): number {
 
 function fieldOf(table: Table, name = ''): number {
   const field = table.fields.indexOf(name)
-  if (field < 0) throw new TypeError(`the state model has no field ${table.name}.${name}: generate the channels anew`)
+  if (field < 0) throw missing(`${table.name}.${name}`)
   return field
+}
+
+function missing(what: string): TypeError {
+  return new TypeError(`the state model lacks ${what}: generate the channels anew`)
 }

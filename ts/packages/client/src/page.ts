@@ -12,14 +12,13 @@ export function followPage({ wake, hide }: PageEvents): () => void {
   const shown = () => {
     if (document.visibilityState === 'visible') wake()
   }
-  document.addEventListener('visibilitychange', shown)
-  window.addEventListener('pageshow', wake)
-  window.addEventListener('online', wake)
-  window.addEventListener('pagehide', hide)
+  const controller = new AbortController()
+  const { signal } = controller
+  document.addEventListener('visibilitychange', shown, { signal })
+  window.addEventListener('pageshow', wake, { signal })
+  window.addEventListener('online', wake, { signal })
+  window.addEventListener('pagehide', hide, { signal })
   return () => {
-    document.removeEventListener('visibilitychange', shown)
-    window.removeEventListener('pageshow', wake)
-    window.removeEventListener('online', wake)
-    window.removeEventListener('pagehide', hide)
+    controller.abort()
   }
 }
