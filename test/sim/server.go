@@ -1,0 +1,127 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/pando-sync/pando"
+	"github.com/pando-sync/pando/feed"
+	"github.com/pando-sync/pando/feed/sqlitefeed"
+	"github.com/pando-sync/pando/test/internal/perturb"
+	"github.com/pando-sync/pando/test/internal/world"
+)
+
+// server is an address at which one app after another runs over one database.
+type server struct {
+	db       *sql.DB
+	plan     perturb.Plan
+	logBytes int
+	linger   time.Duration
+
+	url  string
+	http *http.Server
+	life atomic.Pointer[life]
+}
+
+// life is one app from its start to its end.
+type life struct {
+	app    *pando.App
+	source *perturb.Source
+	stop   context.CancelFunc
+	done   chan error
+}
+
+// listen opens the address; it answers 503 until an app runs.
+func (s *server) listen(ctx context.Context) error {
+	var config net.ListenConfig
+	listener, err := config.Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	s.url = "http://" + listener.Addr().String()
+	s.http = &http.Server{Handler: s, ReadHeaderTimeout: patience, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, 0)}
+	go s.http.Serve(listener)
+	return nil
+}
+
+// ServeHTTP implements http.Handler.
+func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if l := s.life.Load(); l != nil {
+		l.app.ServeHTTP(w, r)
+		return
+	}
+	http.Error(w, "between two lives", http.StatusServiceUnavailable)
+}
+
+// start runs an app.
+func (s *server) start(ctx context.Context) error {
+	source := perturb.Wrap(sqlitefeed.New(s.db, sqlitefeed.WithLogger(slog.New(slog.DiscardHandler))), s.plan)
+	app, err := pando.New(pando.Config{
+		Source: source, Logger: slog.New(slog.DiscardHandler), LogBytes: s.logBytes, Linger: s.linger,
+	})
+	if err != nil {
+		return err
+	}
+	world.Declare(app)
+	if err := app.Setup(ctx); err != nil {
+		return errors.Join(err, source.Close())
+	}
+	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
+	l := &life{app: app, source: source, stop: stop, done: make(chan error, 1)}
+	go func() { l.done <- app.Run(ctx) }()
+	s.life.Store(l)
+	return nil
+}
+
+// stop ends the app as a deployment does.
+func (s *server) stop() error {
+	l := s.life.Swap(nil)
+	if l == nil {
+		return nil
+	}
+	l.stop()
+	return errors.Join(<-l.done, l.source.Close())
+}
+
+func (s *server) close() error { return errors.Join(s.stop(), s.http.Close()) }
+
+// passed waits until the feed has delivered a position, or some time is over.
+func (s *server) passed(ctx context.Context, head uint64) {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	if l := s.life.Load(); l != nil {
+		l.source.Passed(ctx, feed.Position(head))
+	}
+}
+
+// get fetches GET /state of a route.
+func (s *server) get(ctx context.Context, route string) (string, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url+"/state/"+route, nil)
+	if err != nil {
+		return "", err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return "", err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	switch {
+	case err != nil:
+		return "", err
+	case resp.StatusCode == http.StatusNotFound:
+		return "null", nil
+	case resp.StatusCode != http.StatusOK:
+		return "", fmt.Errorf("GET /state/%s: %s: %s", route, resp.Status, body)
+	}
+	return strings.TrimSpace(string(body)), nil
+}

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/pando-sync/pando/test/internal/world"
+)
+
+// tally counts what happened. It is safe for concurrent use.
+type tally struct {
+	mu           sync.Mutex // guards what follows
+	seeds        int
+	transactions int
+	comparisons  int
+	divergences  int
+	events       map[string]int
+}
+
+// newTally returns a tally with every event that there is at zero.
+func newTally() *tally {
+	t := &tally{events: map[string]int{
+		"restart": 0, "rebuild": 0, "trim": 0, "foreign process": 0, "tx: refused by the database": 0,
+	}}
+	for _, kind := range world.Kinds() {
+		t.events["tx: "+kind] = 0
+	}
+	for _, s := range steps {
+		t.events["client: "+s.name] = 0
+	}
+	return t
+}
+
+func (t *tally) count(event string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.events[event]++
+}
+
+func (t *tally) transaction() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.transactions++
+}
+
+func (t *tally) compared(n int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.comparisons += n
+}
+
+// played counts a seed.
+func (t *tally) played(diverged bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.seeds++
+	if diverged {
+		t.divergences++
+	}
+}
+
+// String is the end line.
+func (t *tally) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return fmt.Sprintf("sim: %d seeds, %d transactions, %d comparisons, %d divergences",
+		t.seeds, t.transactions, t.comparisons, t.divergences)
+}
+
+// list writes how often each event happened.
+func (t *tally) list(w io.Writer) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, event := range slices.Sorted(maps.Keys(t.events)) {
+		fmt.Fprintf(w, "%8d  %s\n", t.events[event], event)
+	}
+}
+
+// never are the events that did not happen.
+func (t *tally) never() []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var missed []string
+	for event, n := range t.events {
+		if n == 0 {
+			missed = append(missed, event)
+		}
+	}
+	slices.Sort(missed)
+	return missed
+}
