@@ -203,9 +203,7 @@ func (s *Stream[S]) Wait(t testing.TB, what string, ok func(*S) bool) *S {
 // until waits until ok, which is called with the mutex held.
 func (s *Stream[S]) until(ctx context.Context, ok func() bool) error {
 	for {
-		s.mu.Lock()
-		done, changed, ended := ok(), s.changed, s.ended
-		s.mu.Unlock()
+		done, changed, ended := s.look(ok)
 		if done {
 			return nil
 		}
@@ -220,6 +218,13 @@ func (s *Stream[S]) until(ctx context.Context, ok func() bool) error {
 			return ctx.Err()
 		}
 	}
+}
+
+// look asks ok, which may panic, and returns what to wait for if it says no.
+func (s *Stream[S]) look(ok func() bool) (done bool, changed <-chan struct{}, ended error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return ok(), s.changed, s.ended
 }
 
 // Call calls an action and decodes its result into result unless that is nil;
