@@ -3,7 +3,7 @@ import { LinkIndex } from './links.js'
 import { ListIndex } from './lists.js'
 import type { LayerModel, Model, TypeModel } from './model.js'
 import { Shape, type Member } from './shape.js'
-import { Table, type Row } from './table.js'
+import { Table, type OnTouch, type Row } from './table.js'
 
 /** The empty tables of a model, wired to each other, and the shape of its root. */
 export interface Compiled {
@@ -12,16 +12,16 @@ export interface Compiled {
 }
 
 /** Builds the tables, shapes and indexes that a model describes. */
-export function compile(model: Model): Compiled {
+export function compile(model: Model, onTouch: OnTouch): Compiled {
   const tables = new Map<string, Table>()
-  for (const [name, type] of Object.entries(model.types)) tables.set(name, newTable(name, type))
+  for (const [name, type] of Object.entries(model.types)) tables.set(name, newTable(name, type, onTouch))
   return { tables, root: new Compiler(model, tables).shape(model.root) }
 }
 
-function newTable(name: string, type: TypeModel): Table {
+function newTable(name: string, type: TypeModel, onTouch: OnTouch): Table {
   const fields = Object.keys(type.fields)
   const key = fields.indexOf(type.key)
-  return new Table(name, fields, key, byField(key, compareKind(type.fields[type.key])))
+  return new Table(name, fields, key, byField(key, compareKind(type.fields[type.key])), onTouch)
 }
 
 function byField(field: number, compare: Compare<unknown>): Compare<Row> {

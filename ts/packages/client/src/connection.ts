@@ -94,19 +94,17 @@ export class Connection {
       return
     }
     const attempt = this.#attempt
-    fetchToken(this.#getToken, { rejected: this.#rejected }, (result) => {
-      if (attempt !== this.#attempt) return
-      if ('error' in result) this.#withoutToken(result.error)
-      else if (this.#rejected && (result.token === '' || result.token === this.#token)) this.#move('reject')
-      else this.#open(result.token)
-    })
-  }
-
-  /** The network may be what is missing: a token that was good is tried once more. */
-  #withoutToken(error: unknown): void {
-    console.error('pando: getToken failed', error)
-    if (this.#token !== '' && !this.#rejected) this.#open(this.#token)
-    else this.#move('reject')
+    void fetchToken(this.#getToken, { rejected: this.#rejected })
+      .catch((error: unknown) => {
+        console.error('pando: getToken failed', error)
+        // The network may be what is missing: a token that was good is tried once more.
+        return this.#token === '' ? undefined : this.#token
+      })
+      .then((token) => {
+        if (attempt !== this.#attempt) return
+        if (token === undefined || (this.#rejected && (token === '' || token === this.#token))) this.#move('reject')
+        else this.#open(token)
+      })
   }
 
   #open(token: string): void {

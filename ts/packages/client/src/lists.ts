@@ -58,42 +58,19 @@ export class ListIndex {
     return row === undefined ? null : this.shape.build(row)
   }
 
-  insert(row: Row): void {
-    const list = this.#listOf(row, none)
-    if (list === undefined) return
-    list.reshaped = true
-    const at = search(list.rows, row, this.#compare)
-    list.rows.splice(at, 0, row)
-    if (list.shown !== undefined) {
-      list.draft ??= list.shown.slice()
-      list.draft.splice(at, 0, undefined)
-      list.dirty.push(row)
-    }
-    this.#invalidateParent(row)
+  /** Places the row; in bulk, at the end until `sort`. */
+  insert(row: Row, bulk = false): void {
+    this.#splice(row, bulk ? undefined : none, bulk, row)
   }
 
   /** Takes the row out; its values must still be those it was placed by. */
   remove(row: Row): void {
-    const list = this.#listOf(row)
-    if (list === undefined) return
-    list.reshaped = true
-    const at = search(list.rows, row, this.#compare)
-    list.rows.splice(at, 1)
-    if (list.shown !== undefined) {
-      list.draft ??= list.shown.slice()
-      list.draft.splice(at, 1)
-    }
-    this.#invalidateParent(row)
+    this.#splice(row, none, false)
     const parent = keyOf(row.values[this.link])
-    if (list.rows.length === 0 && !this.parents.some((shape) => shape.table.rows.has(parent))) this.#lists.delete(parent)
+    if (!this.parents.some((shape) => shape.table.rows.has(parent))) this.forget(parent)
   }
 
-  /** Adds the row without placing it. */
-  append(row: Row): void {
-    this.#listOf(row)?.rows.push(row)
-  }
-
-  /** Sorts what was appended. */
+  /** Sorts what was inserted in bulk. */
   sort(): void {
     for (const list of this.#lists.values()) list.rows.sort(this.#compare)
   }
@@ -111,17 +88,24 @@ export class ListIndex {
     if (this.#lists.get(parent)?.rows.length === 0) this.#lists.delete(parent)
   }
 
-  /** The list that the row belongs to; a new one follows on `shown`. */
-  #listOf(row: Row, shown?: readonly Instance[]): List | undefined {
+  /** Puts a row, if one is given, where `row` belongs, or takes `row` out. A new list follows on `shown`. */
+  #splice(row: Row, shown: readonly Instance[] | undefined, last: boolean, added?: Row): void {
     const link = row.values[this.link]
-    if (link === null) return undefined
+    if (link === null) return
     const parent = keyOf(link)
-    let list = this.#lists.get(parent)
-    if (list === undefined) {
-      list = { rows: [], shown, draft: undefined, dirty: [], reshaped: false }
-      this.#lists.set(parent, list)
+    const list = this.#lists.get(parent) ?? { rows: [], shown, draft: undefined, dirty: [], reshaped: false }
+    this.#lists.set(parent, list)
+    const at = last ? list.rows.length : search(list.rows, row, this.#compare)
+    const gone = added === undefined ? 1 : 0
+    const rows = added === undefined ? [] : [added]
+    list.rows.splice(at, gone, ...rows)
+    list.reshaped = true
+    if (list.shown !== undefined) {
+      list.draft ??= list.shown.slice()
+      list.draft.splice(at, gone, ...rows.map(() => undefined))
+      list.dirty.push(...rows)
     }
-    return list
+    this.#invalidateParent(row)
   }
 
   #invalidateParent(row: Row): void {

@@ -3,6 +3,7 @@ import { PandoError } from './errors.js'
 import type { HelloType, StateFrame } from './frames.js'
 import type { Model } from './model.js'
 import { keyOf, type Instance, type Table } from './table.js'
+import type { Watchers } from './watchers.js'
 
 /** How a connection's frames name the fields of one type. */
 interface Wire {
@@ -27,15 +28,18 @@ export class Scope {
   complete = false
   /** Whether a snapshot has been announced and has not come to its end. */
   awaiting = false
+  /** Who hears of every instance that may have changed, come or gone. */
+  readonly watchers = new Set<Watchers>()
   readonly #anchor: string
   readonly #compiled: Compiled
-  readonly #watchers = new Set<(type: string, key: string) => void>()
   #arriving = ''
   #wires: readonly (Wire | undefined)[] = []
   #stage: Map<Table, Map<string, unknown[]>> | undefined
 
   constructor(model: Model, anchor: string) {
-    this.#compiled = compile(model)
+    this.#compiled = compile(model, (type, key) => {
+      for (const watchers of this.watchers) watchers.touch(type, key)
+    })
     this.#anchor = anchor
   }
 
@@ -53,16 +57,6 @@ export class Scope {
     return row === undefined ? undefined : table?.shapes.at(0)?.build(row)
   }
 
-  /** Calls back for every instance that may have changed, come or gone; returns what ends it. */
-  watch(watcher: (type: string, key: string) => void): () => void {
-    this.#watchers.add(watcher)
-    this.#tell()
-    return () => {
-      this.#watchers.delete(watcher)
-      this.#tell()
-    }
-  }
-
   /**
    * Goes on with a connection that numbers types and fields as given. What is
    * held counts as current when it is `resumed`; else a snapshot follows.
@@ -74,11 +68,12 @@ export class Scope {
       const table = this.#compiled.tables.get(name)
       return table && { table, places: table.fields.map((field) => fields.indexOf(field)) }
     })
-    for (const [name, table] of this.#compiled.tables) {
-      const wire = wires.find((w) => w?.table === table)
-      const missing = wire === undefined ? name : table.fields.find((_, i) => wire.places[i] < 0)
-      if (missing === undefined) continue
-      throw new PandoError('schema', `the server no longer has ${missing === name ? name : `${name}.${missing}`}: reload the page`)
+    for (const [name, { fields }] of this.#compiled.tables) {
+      const known = types.find((type) => type.name === name)?.fields ?? []
+      const missing = fields.find((field) => !known.includes(field))
+      if (missing !== undefined) {
+        throw new PandoError('schema', `the server no longer has ${name}.${missing}: reload the page`)
+      }
     }
     this.#wires = wires
     this.#stage = undefined
@@ -105,18 +100,6 @@ export class Scope {
     this.complete = true
     this.awaiting = false
     return true
-  }
-
-  /** Tables call back only while someone watches: loading many rows is not to pay for it. */
-  #tell(): void {
-    for (const [name, table] of this.#compiled.tables) {
-      table.onTouch =
-        this.#watchers.size === 0
-          ? undefined
-          : (key) => {
-              for (const watcher of this.#watchers) watcher(name, key)
-            }
-    }
   }
 
   #patch({ del = [], set = [], upd = [] }: StateFrame): void {
@@ -148,10 +131,7 @@ export class Scope {
     for (const table of tables) {
       const rows = stage.get(table) ?? new Map<string, unknown[]>()
       for (const key of table.rows.keys()) if (!rows.has(key)) table.delete(key)
-      for (const values of rows.values()) {
-        if (empty) table.load(values)
-        else table.put(values)
-      }
+      for (const values of rows.values()) table.put(values, empty)
     }
     if (empty) for (const table of tables) for (const index of table.lists) index.sort()
   }

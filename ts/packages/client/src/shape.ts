@@ -50,7 +50,7 @@ export class Shape {
   invalidate(row: Row): void {
     if (!row.fresh[this.slot]) return
     row.fresh[this.slot] = false
-    this.table.onTouch?.(row.key)
+    this.table.touch(row.key)
     for (const index of this.lists) index.changed(row)
     for (const index of this.links) index.changed(row.key, this)
   }

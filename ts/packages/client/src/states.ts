@@ -24,24 +24,21 @@ export type ConnectionEvent = 'dial' | 'ready' | 'drop' | 'reject' | 'refuse' | 
 
 type Row = Readonly<Record<ConnectionEvent, ConnectionStatus>>
 
-const over = { ready: 'closed', drop: 'closed', reject: 'closed', refuse: 'closed', close: 'closed' } as const
+/** A state in which there is no connection to get ready or to lose. */
+function apart<S extends ConnectionStatus>(status: S) {
+  return { ready: status, drop: status, reject: status, refuse: status, close: 'closed' } as const
+}
+
 const lost = { drop: 'reconnecting', reject: 'needs-auth', refuse: 'closed', close: 'closed' } as const
 
 /** The state machine drawn in `spec/states.md`, section "Client connection". */
 export const transitions: Readonly<Record<ConnectionStatus, Row>> = {
-  idle: { dial: 'connecting', ready: 'idle', drop: 'idle', reject: 'idle', refuse: 'idle', close: 'closed' },
+  idle: { dial: 'connecting', ...apart('idle') },
   connecting: { dial: 'connecting', ready: 'online', ...lost },
   online: { dial: 'online', ready: 'online', ...lost },
   reconnecting: { dial: 'reconnecting', ready: 'online', ...lost },
-  'needs-auth': {
-    dial: 'connecting',
-    ready: 'needs-auth',
-    drop: 'needs-auth',
-    reject: 'needs-auth',
-    refuse: 'needs-auth',
-    close: 'closed',
-  },
-  closed: { dial: 'connecting', ...over },
+  'needs-auth': { dial: 'connecting', ...apart('needs-auth') },
+  closed: { dial: 'connecting', ...apart('closed') },
 }
 
 /** What to do after the server closed the socket. */

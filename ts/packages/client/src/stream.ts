@@ -39,7 +39,6 @@ export class Stream {
   readonly #listeners = new Listeners()
   readonly #watchers = new Watchers()
   readonly #backoff = new Backoff()
-  #unwatch: (() => void) | undefined
   /** Counts opens, so that the reply to an older one is told apart; 0 while not asked for. */
   #turn = 0
   #asked = false
@@ -75,12 +74,7 @@ export class Stream {
 
   /** Calls back when one instance may have changed; returns what ends it. */
   watch(type: string, key: string, call: () => void): () => void {
-    const remove = this.#watchers.add(type, key, call)
-    this.#follow()
-    return () => {
-      remove()
-      this.#follow()
-    }
+    return this.#watchers.add(type, key, call)
   }
 
   /** Opens the stream unless it is open, or has failed in a way that trying again does not mend. */
@@ -100,6 +94,7 @@ export class Stream {
   /** Closes the stream on the server. */
   close(): void {
     if (this.#asked) this.#host.session()?.request(this.name, { type: 'close' }, () => undefined)
+    this.scope.watchers.delete(this.#watchers)
     this.down()
   }
 
@@ -189,25 +184,11 @@ export class Stream {
   }
 
   #show(scope: Scope): void {
-    if (scope === this.scope) return
-    this.#unwatch?.()
-    this.#unwatch = undefined
+    this.scope.watchers.delete(this.#watchers)
+    scope.watchers.add(this.#watchers)
+    if (scope !== this.scope) this.#watchers.touchAll()
     this.scope = scope
-    this.#follow()
-    this.#watchers.touchAll()
     this.touch()
-  }
-
-  /** Listens to the scope for single instances while anyone does to this. */
-  #follow(): void {
-    if (this.#watchers.size > 0) {
-      this.#unwatch ??= this.scope.watch((type, key) => {
-        this.#watchers.touch(type, key)
-      })
-    } else {
-      this.#unwatch?.()
-      this.#unwatch = undefined
-    }
   }
 
   #setRuntime(set: Runtime): void {

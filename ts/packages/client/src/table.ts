@@ -18,6 +18,9 @@ export interface Row {
   readonly fresh: boolean[]
 }
 
+/** Hears of every instance that may have changed, come or gone. */
+export type OnTouch = (type: string, key: string) => void
+
 /** Keys and links as map keys: a 32-bit integer travels as a number. */
 export function keyOf(value: Value): string {
   return typeof value === 'string' ? value : String(value)
@@ -44,21 +47,21 @@ export class Table {
   readonly fields: readonly string[]
   readonly key: number
   readonly compareKeys: Compare<Row>
-  /** Hears of every instance that may have changed, appeared or gone. */
-  onTouch: ((key: string) => void) | undefined
+  readonly #onTouch: OnTouch
 
-  constructor(name: string, fields: readonly string[], key: number, compareKeys: Compare<Row>) {
+  constructor(name: string, fields: readonly string[], key: number, compareKeys: Compare<Row>, onTouch: OnTouch) {
     this.name = name
     this.fields = fields
     this.key = key
     this.compareKeys = compareKeys
+    this.#onTouch = onTouch
   }
 
-  /** Adds a row, or gives the row of the same key these values. */
-  put(values: Value[]): void {
+  /** Adds a row, or gives the row of the same key these values. `ListIndex.sort` must follow rows put in bulk. */
+  put(values: Value[], bulk = false): void {
     const key = keyOf(values[this.key])
     const row = this.rows.get(key)
-    if (row === undefined) this.#insert(key, values)
+    if (row === undefined) this.#insert(key, values, bulk)
     else this.#change(row, values)
   }
 
@@ -82,25 +85,21 @@ export class Table {
     this.rows.delete(key)
     for (const index of this.owned) index.forget(key)
     for (const index of this.backlinks) index.changed(key)
-    this.onTouch?.(key)
+    this.touch(key)
   }
 
-  /** Adds a row to a table under construction; `ListIndex.sort` must follow. */
-  load(values: readonly Value[]): void {
-    const row = newRow(keyOf(values[this.key]), values)
-    this.rows.set(row.key, row)
-    for (const index of this.lists) index.append(row)
-    for (const index of this.links) index.add(row)
-    this.onTouch?.(row.key)
+  /** Tells that an instance may have changed, come or gone. */
+  touch(key: string): void {
+    this.#onTouch(this.name, key)
   }
 
-  #insert(key: string, values: readonly Value[]): void {
-    const row = newRow(key, values)
+  #insert(key: string, values: readonly Value[], bulk: boolean): void {
+    const row: Row = { key, values, instances: [], fresh: [] }
     this.rows.set(key, row)
-    for (const index of this.lists) index.insert(row)
+    for (const index of this.lists) index.insert(row, bulk)
     for (const index of this.links) index.add(row)
     for (const index of this.backlinks) index.changed(key)
-    this.onTouch?.(key)
+    this.touch(key)
   }
 
   #change(row: Row, values: Value[]): void {
@@ -117,10 +116,6 @@ export class Table {
       if (shape.shows(changed)) shape.invalidate(row)
     }
   }
-}
-
-function newRow(key: string, values: readonly Value[]): Row {
-  return { key, values, instances: [], fresh: [] }
 }
 
 /** Lists the fields that changed; equal JSON documents keep their reference. */

@@ -11,29 +11,15 @@ type Token = string | null | undefined
 
 const patience = 10_000
 
-/** Calls back once, with the token or with why there is none; `getToken` may throw, reject or hang. */
-export function fetchToken(
-  getToken: GetToken,
-  request: TokenRequest,
-  done: (result: { readonly token: string } | { readonly error: unknown }) => void,
-): void {
-  let answer: typeof done | undefined = done
-  const settle: typeof done = (result) => {
+/** Asks for the token, `''` if there is none; `getToken` may throw, reject or hang, and the promise rejects in time. */
+export async function fetchToken(getToken: GetToken, request: TokenRequest): Promise<string> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(reject, patience, new Error('no answer in time'))
+  })
+  try {
+    return (await Promise.race([getToken(request), late])) ?? ''
+  } finally {
     clearTimeout(timer)
-    answer?.(result)
-    answer = undefined
   }
-  const timer = setTimeout(() => {
-    settle({ error: new Error(`getToken did not answer within ${patience / 1000} s`) })
-  }, patience)
-  new Promise<Token>((resolve) => {
-    resolve(getToken(request))
-  }).then(
-    (token) => {
-      settle({ token: token ?? '' })
-    },
-    (error: unknown) => {
-      settle({ error })
-    },
-  )
 }

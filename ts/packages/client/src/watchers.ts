@@ -5,11 +5,7 @@ export class Watchers {
   readonly #types = new Map<string, Map<string, Listeners>>()
   #touched = new Set<Listeners>()
 
-  get size(): number {
-    return this.#types.size
-  }
-
-  /** Adds a callback for one instance and returns what removes it. */
+  /** Adds a callback for one instance and returns what removes it, once. */
   add(type: string, key: string, call: () => void): () => void {
     const keys = this.#types.get(type) ?? new Map<string, Listeners>()
     const listeners = keys.get(key) ?? new Listeners()
@@ -17,9 +13,7 @@ export class Watchers {
     const remove = listeners.add(call)
     return () => {
       remove()
-      if (listeners.size > 0) return
-      if (keys.get(key) === listeners) keys.delete(key)
-      if (keys.size === 0 && this.#types.get(type) === keys) this.#types.delete(type)
+      if (listeners.size === 0) keys.delete(key)
     }
   }
 
