@@ -43,13 +43,13 @@ func LoadDocs(ctx context.Context, dir string, m *schema.Manifest) (Docs, error)
 		return docs, fmt.Errorf("read comments and parameter names: %w: run makefrontend where the go command works", err)
 	}
 	for _, pkg := range pkgs {
-		name := pkg.PkgPath
-		if pkg.Name == "main" {
-			name = "main"
-			docs.Main = path.Base(pkg.PkgPath)
-		}
 		for _, file := range pkg.Syntax {
-			docs.readFile(name, file)
+			docs.readFile(pkg.PkgPath, file)
+			// A program calls itself main, its tests call it by its path.
+			if pkg.Name == "main" {
+				docs.Main = path.Base(pkg.PkgPath)
+				docs.readFile("main", file)
+			}
 		}
 	}
 	return docs, nil
