@@ -34,6 +34,13 @@ func (s *Store) Set(i Instance) {
 // Delete removes an instance; one that is not held is no error.
 func (s *Store) Delete(r Ref) { delete(s.rows[r.Type], r.Key) }
 
+// Each calls fn for every row that is held of a type, in no order.
+func (s *Store) Each(t *schema.Type, fn func(schema.Row)) {
+	for _, row := range s.rows[t] {
+		fn(row)
+	}
+}
+
 // Len is the number of instances.
 func (s *Store) Len() int {
 	n := 0

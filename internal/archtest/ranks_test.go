@@ -62,6 +62,7 @@ var ranks = map[string]place{
 	"feed/feedtest":     {kind: kit},
 	"pandotest":         {kind: kit},
 	"internal/archtest": {kind: kit},
+	"internal/memdb":    {kind: kit},
 }
 
 // placeOf finds a package's row; programs need none, their folder tells.

@@ -43,11 +43,12 @@ type touchKey struct {
 }
 
 // touched is an instance that may have changed since the scope last spoke,
-// with what it showed then.
+// with what it showed then and the version of that.
 type touched struct {
-	row  *row
-	typ  *schema.Type
-	base schema.Row
+	row     *row
+	typ     *schema.Type
+	base    schema.Row
+	version uint64
 }
 
 type tombstone struct {
@@ -112,11 +113,11 @@ func (t *Router) touch(r *row, s *Scope, typ *schema.Type) {
 		return
 	}
 	s.seen[k] = struct{}{}
-	var base schema.Row
+	d := touched{row: r, typ: typ}
 	if r.visible(s, typ) {
-		base = r.vals
+		d.base, d.version = r.vals, s.versionOf(r, typ)
 	}
-	s.delta = append(s.delta, touched{r, typ, base})
+	s.delta = append(s.delta, d)
 	if !s.dirty {
 		s.dirty = true
 		t.dirty = append(t.dirty, s)
@@ -144,6 +145,8 @@ func (s *Scope) flush(p *state.Patch) {
 		case state.Differs(d.typ, d.base, now):
 			p.Update = append(p.Update, state.Update{Ref: ref, Old: d.base, New: now})
 		default:
+			// It may have left and come back, or come by another layer.
+			s.stamp(d.row, d.typ, d.version)
 			continue
 		}
 		s.stamp(d.row, d.typ, p.N)
@@ -159,6 +162,17 @@ func (s *Scope) stamp(r *row, t *schema.Type, version uint64) {
 			m.version = version
 		}
 	}
+}
+
+// versionOf is the version of the last patch that told of an instance.
+func (s *Scope) versionOf(r *row, t *schema.Type) uint64 {
+	var version uint64
+	for _, l := range s.layersOf(t) {
+		if m := r.members.get(s, l); m != nil {
+			version = max(version, m.version)
+		}
+	}
+	return version
 }
 
 func (s *Scope) bury(ref state.Ref, version uint64) {

@@ -35,7 +35,7 @@ func (t *Router) leave(r *row, s *Scope, l *schema.Layer) {
 	case !r.known:
 		s.waits--
 	case r.vals != nil:
-		t.collapse(r, s, l)
+		t.collapse(r, r.vals, s, l)
 	}
 	if r.members.len() == 0 && !r.orphan {
 		r.orphan = true
@@ -56,11 +56,12 @@ func (t *Router) expand(r *row, s *Scope, l *schema.Layer) {
 	}
 }
 
-// collapse undoes expand for a row that has left a layer.
-func (t *Router) collapse(r *row, s *Scope, l *schema.Layer) {
+// collapse undoes expand for a row with the given values that has left a
+// layer.
+func (t *Router) collapse(r *row, vals schema.Row, s *Scope, l *schema.Layer) {
 	for _, c := range l.Children {
 		if c.Relation.Forward() {
-			if v := r.vals[c.Link]; !v.IsNull() {
+			if v := vals[c.Link]; !v.IsNull() {
 				t.leave(t.tables[c.Type.Table.ID].row(v), s, c)
 			}
 			continue
@@ -104,7 +105,9 @@ func (t *Router) unbind(b *bucket, s *Scope, l *schema.Layer) {
 		s.waits--
 	}
 	if b.bound.len() == 0 {
-		b.complete = false
+		// A read that is under way is not waited for: its answer may come while
+		// nobody shows the bucket.
+		b.complete, b.asked = false, false
 		b.link.release(b)
 	}
 }
@@ -171,25 +174,31 @@ func (t *Router) remove(r *row) {
 	for _, l := range r.table.links {
 		t.unindex(r, l, r.vals[l.column])
 	}
-	// What is left are links to the row, which outlive it.
+	// What is left are links to the row, which outlive it. The row may stand
+	// below itself: without values, no layer of it is collapsed twice.
+	old := r.vals
+	r.vals = nil
 	var few [4]member
 	for _, m := range append(few[:0], r.members.list...) {
-		if r.members.get(m.scope, m.layer) != nil {
-			t.collapse(r, m.scope, m.layer)
-		}
+		t.collapse(r, old, m.scope, m.layer)
 	}
-	r.vals = nil
 }
 
 func (t *Router) update(r *row, vals schema.Row) {
 	old := r.vals
 	r.vals = vals
-	var few [4]member
-	for _, m := range append(few[:0], r.members.list...) {
-		t.relink(m, old, vals)
-	}
 	// The new place is taken before the old one is left, so that what stands
-	// below a row that moves within a scope stays known.
+	// below a row that moves within a scope stays known; and in all layers, as
+	// the row may stand below itself: whatever collapses it then finds the links
+	// that its values name.
+	var few [4]member
+	members := append(few[:0], r.members.list...)
+	for _, m := range members {
+		t.link(m, old, vals)
+	}
+	for _, m := range members {
+		t.unlink(m, old, vals)
+	}
 	for _, l := range r.table.links {
 		o, n := old[l.column], vals[l.column]
 		if o == n {
@@ -202,22 +211,20 @@ func (t *Router) update(r *row, vals schema.Row) {
 	}
 }
 
-// relink follows the belongs-to links of a row that have another target.
-func (t *Router) relink(m member, old, vals schema.Row) {
+// link joins the new targets of a row's belongs-to links.
+func (t *Router) link(m member, old, vals schema.Row) {
 	for _, c := range m.layer.Children {
-		o := schema.Value{}
-		if c.Relation.Forward() {
-			o = old[c.Link]
+		if c.Relation.Forward() && old[c.Link] != vals[c.Link] && !vals[c.Link].IsNull() {
+			t.join(t.tables[c.Type.Table.ID].row(vals[c.Link]), m.scope, c)
 		}
-		if !c.Relation.Forward() || o == vals[c.Link] {
-			continue
-		}
-		targets := t.tables[c.Type.Table.ID]
-		if n := vals[c.Link]; !n.IsNull() {
-			t.join(targets.row(n), m.scope, c)
-		}
-		if !o.IsNull() {
-			t.leave(targets.row(o), m.scope, c)
+	}
+}
+
+// unlink leaves their old targets.
+func (t *Router) unlink(m member, old, vals schema.Row) {
+	for _, c := range m.layer.Children {
+		if c.Relation.Forward() && old[c.Link] != vals[c.Link] && !old[c.Link].IsNull() {
+			t.leave(t.tables[c.Type.Table.ID].row(old[c.Link]), m.scope, c)
 		}
 	}
 }

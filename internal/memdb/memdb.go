@@ -1,0 +1,236 @@
+package memdb
+
+import (
+	"context"
+	"maps"
+	"strconv"
+	"sync"
+
+	"github.com/pando-sync/pando/feed"
+	"github.com/pando-sync/pando/schema"
+)
+
+// DB is the tables of a registry.
+type DB struct {
+	reg     *schema.Registry
+	started chan struct{} // closed when Run has called Start
+
+	mu      sync.Mutex // guards what follows
+	rows    []map[schema.Value]schema.Row
+	pos     feed.Position
+	epoch   int
+	pending []*feed.Commit
+	sink    feed.Sink
+	queries int
+	refuse  error
+	opened  func()
+}
+
+var _ feed.Source = (*DB)(nil)
+
+// New returns an empty database. All trees must be in the registry.
+func New(reg *schema.Registry) *DB {
+	d := &DB{reg: reg, epoch: 1, started: make(chan struct{})}
+	for range reg.Tables {
+		d.rows = append(d.rows, map[schema.Value]schema.Row{})
+	}
+	return d
+}
+
+// Put is the change that leaves a row as it is given.
+func Put(t *schema.Table, row schema.Row) feed.Change {
+	return feed.Change{Table: t, Key: row[t.Key], New: row}
+}
+
+// Remove is the change that deletes a row.
+func Remove(t *schema.Table, key schema.Value) feed.Change {
+	return feed.Change{Table: t, Key: key}
+}
+
+// Commit commits changes made by Put and Remove. The feed delivers them by
+// Deliver.
+func (d *DB) Commit(changes ...feed.Change) *feed.Commit {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.pos++
+	c := &feed.Commit{Position: d.pos, Changes: changes}
+	for i := range changes {
+		ch := &changes[i]
+		rows := d.rows[ch.Table.ID]
+		ch.Old = rows[ch.Key]
+		if ch.New == nil {
+			delete(rows, ch.Key)
+		} else {
+			rows[ch.Key] = ch.New
+		}
+	}
+	d.pending = append(d.pending, c)
+	return c
+}
+
+// Skip moves the position on, as a commit to undeclared tables does.
+func (d *DB) Skip() feed.Position {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.pos++
+	return d.pos
+}
+
+// Row is a row's present state, or nil.
+func (d *DB) Row(t *schema.Table, key schema.Value) schema.Row {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.rows[t.ID][key]
+}
+
+// Each calls fn for every row of a table, in no order.
+func (d *DB) Each(t *schema.Table, fn func(schema.Row)) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, r := range d.rows[t.ID] {
+		fn(r)
+	}
+}
+
+// Pending takes the commits that were not delivered, for tests that are the
+// feed themselves.
+func (d *DB) Pending() []*feed.Commit {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	pending := d.pending
+	d.pending = nil
+	return pending
+}
+
+// Deliver hands all commits to the sink, which Run has started.
+func (d *DB) Deliver() {
+	for _, c := range d.Pending() {
+		d.target().Commit(c)
+	}
+}
+
+// Advance tells the sink of the present position.
+func (d *DB) Advance() {
+	d.mu.Lock()
+	pos := d.pos
+	d.mu.Unlock()
+	d.target().Advance(pos)
+}
+
+// Restart loses continuity: a new epoch begins at the present position.
+func (d *DB) Restart(reason string) {
+	d.mu.Lock()
+	d.epoch++
+	d.pending = nil
+	epoch, pos := d.name(), d.pos
+	d.mu.Unlock()
+	d.target().Start(epoch, pos, reason)
+}
+
+// Queries is the number of queries that snapshots have made.
+func (d *DB) Queries() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.queries
+}
+
+// Refuse lets all reads fail from now on; nil ends it.
+func (d *DB) Refuse(err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.refuse = err
+}
+
+// OnSnapshot has fn called after each snapshot has seen its state, before it
+// reads; nil ends it.
+func (d *DB) OnSnapshot(fn func()) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.opened = fn
+}
+
+// Started waits until Run has called Start.
+func (d *DB) Started() { <-d.started }
+
+func (d *DB) target() feed.Sink {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.sink
+}
+
+func (d *DB) name() string { return "memory." + strconv.Itoa(d.epoch) }
+
+// Setup implements feed.Source.
+func (*DB) Setup(context.Context, []*schema.Table) error { return nil }
+
+// Run implements feed.Source. What is delivered comes from Deliver.
+func (d *DB) Run(ctx context.Context, sink feed.Sink) error {
+	d.mu.Lock()
+	d.sink, d.pending = sink, nil
+	epoch, pos := d.name(), d.pos
+	d.mu.Unlock()
+	sink.Start(epoch, pos, "")
+	close(d.started)
+	<-ctx.Done()
+	return nil
+}
+
+// Head implements feed.Source.
+func (d *DB) Head(context.Context) (feed.Position, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.pos, d.refuse
+}
+
+// Close implements feed.Source.
+func (*DB) Close() error { return nil }
+
+// Snapshot implements feed.Source.
+func (d *DB) Snapshot(context.Context) (feed.Snapshot, error) {
+	d.mu.Lock()
+	if d.refuse != nil {
+		defer d.mu.Unlock()
+		return nil, d.refuse
+	}
+	s := &snapshot{db: d, epoch: d.name(), pos: d.pos}
+	for _, rows := range d.rows {
+		s.rows = append(s.rows, maps.Clone(rows))
+	}
+	opened := d.opened
+	d.mu.Unlock()
+	if opened != nil {
+		opened()
+	}
+	return s, nil
+}
+
+// snapshot is a copy of all tables.
+type snapshot struct {
+	db    *DB
+	epoch string
+	pos   feed.Position
+	rows  []map[schema.Value]schema.Row
+}
+
+func (s *snapshot) Epoch() string           { return s.epoch }
+func (s *snapshot) Position() feed.Position { return s.pos }
+func (s *snapshot) Saw(c *feed.Commit) bool { return c.Position <= s.pos }
+func (*snapshot) Close() error              { return nil }
+func (s *snapshot) Rows(ctx context.Context, q feed.Query, fn func(schema.Row) error) error {
+	s.db.mu.Lock()
+	s.db.queries++
+	s.db.mu.Unlock()
+	wanted := make(map[schema.Value]bool, len(q.Values))
+	for _, v := range q.Values {
+		wanted[v] = true
+	}
+	for _, row := range s.rows[q.Table.ID] {
+		if !wanted[row[q.Column]] {
+			continue
+		}
+		if err := fn(row); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
