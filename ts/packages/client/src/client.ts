@@ -41,7 +41,7 @@ export class Client {
   readonly #streams = new Map<string, Stream>()
   readonly #names = new Map<string, Stream>()
   readonly #changed = new Set<Stream>()
-  #scopes = new Scopes()
+  readonly #scopes = new Scopes()
   #nextName = 1
   /** Why no stream can be opened any more. */
   #refusal: PandoError | undefined
@@ -54,11 +54,8 @@ export class Client {
       get: () => this.#link.status,
     }
     this.#host = {
+      scopes: this.#scopes,
       session: () => this.#session(),
-      join: (stream, session, opened) => this.#scopes.join(stream, session, opened),
-      leave: (stream) => {
-        this.#scopes.leave(stream)
-      },
       changed: (stream) => {
         this.#changed.add(stream)
       },
@@ -100,7 +97,6 @@ export class Client {
       open: (session) => {
         for (const stream of this.#streams.values()) stream.open(session)
       },
-      ready: () => undefined,
       state: (id, frame) => {
         this.#scopes.receive(id, frame)
       },
@@ -110,7 +106,7 @@ export class Client {
       },
       down: () => {
         for (const stream of this.#streams.values()) stream.down()
-        this.#scopes = new Scopes()
+        this.#scopes.clear()
       },
       refused: (code, reason) => {
         this.#refuse(refusalOf(code, reason))

@@ -6,7 +6,7 @@ import { afterClose, transitions, type ConnectionEvent, type ConnectionStatus } 
 import { fetchToken, type GetToken } from './token.js'
 
 /** What the connection needs of the client, beside what sessions tell it. */
-export interface ConnectionEvents extends Omit<SessionEvents, 'lost'> {
+export interface ConnectionEvents extends Omit<SessionEvents, 'lost' | 'ready'> {
   /** The session is over; what was asked on it has been told so. */
   down(): void
   /** The server refused for good. */
@@ -124,7 +124,6 @@ export class Connection {
     this.#backoff.connected()
     this.#rejected = false
     this.#move('ready')
-    this.#events.ready()
   }
 
   #lost(code: number, reason: string): void {

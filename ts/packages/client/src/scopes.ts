@@ -33,6 +33,11 @@ export class Scopes {
     }
   }
 
+  /** Forgets all: the connection is over. */
+  clear(): void {
+    this.#entries.clear()
+  }
+
   /** Applies a frame; one of a scope that is not shown is ignored. */
   receive(id: string, frame: StateFrame): void {
     const entry = this.#entries.get(id)

@@ -201,9 +201,9 @@ export class Session {
 
   #mark(version: number): void {
     this.#reached = Math.max(this.#reached, version)
-    const ready = this.#waiting.filter((w) => w.version <= this.#reached)
-    this.#waiting = this.#waiting.filter((w) => w.version > this.#reached)
-    for (const { resolve } of ready) resolve()
+    const waiting = this.#waiting
+    this.#waiting = []
+    for (const { version: wanted, resolve } of waiting) this.reach(wanted, resolve)
   }
 
   #silence(): number {

@@ -5,18 +5,17 @@ import { PandoError } from './errors.js'
 import type { Failure, Opened, Reply, StreamFrame } from './frames.js'
 import { Listeners } from './listeners.js'
 import { Scope } from './scope.js'
+import type { Scopes } from './scopes.js'
 import type { Session } from './session.js'
 import { pending, type Snapshot } from './snapshot.js'
 import { Watchers } from './watchers.js'
 
 /** What a stream needs of its client. */
 export interface StreamHost {
+  /** The scopes of the present connection. */
+  readonly scopes: Scopes
   /** The session, while it is open. */
   session(): Session | undefined
-  /** Makes the stream hear of a scope's frames; gives the scope to show, which another stream may have brought. */
-  join(stream: Stream, session: Session, opened: Opened): Scope
-  /** Ends that. */
-  leave(stream: Stream): void
   /** Asks for `notify` once everything that came together has been applied. */
   changed(stream: Stream): void
 }
@@ -102,7 +101,7 @@ export class Stream {
   down(): void {
     clearTimeout(this.#timer)
     this.#asked = this.#opened = false
-    this.#host.leave(this)
+    this.#host.scopes.leave(this)
     this.touch()
   }
 
@@ -157,7 +156,7 @@ export class Stream {
 
   #accepted(session: Session, opened: Opened): void {
     try {
-      this.#show(this.#host.join(this, session, opened))
+      this.#show(this.#host.scopes.join(this, session, opened))
     } catch (error) {
       if (!(error instanceof PandoError)) throw error
       this.close()
