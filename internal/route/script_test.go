@@ -151,26 +151,26 @@ func (s *script) command(words, below []string) {
 		s.turn()
 	case "tree":
 		c := w.open[words[1]]
-		s.show("%s", c.store.AppendJSON(nil, c.scope.Tree, c.scope.Anchor))
+		s.showf("%s", c.store.AppendJSON(nil, c.scope.Tree, c.scope.Anchor))
 	case "since":
 		s.since(w.open[words[1]], words[2])
 	case "stats":
-		s.show("%+v", w.router.Stats())
+		s.showf("%+v", w.router.Stats())
 	default:
 		s.t.Fatalf("unknown command %q", words[0])
 	}
 }
 
-func (s *script) show(format string, args ...any) {
+func (s *script) showf(format string, args ...any) {
 	s.out = append(s.out, fmt.Sprintf(format, args...))
 }
 
 func (s *script) merge() {
 	if n := s.world.merge(); n > 0 {
-		s.show("%d answer(s) too old", n)
+		s.showf("%d answer(s) too old", n)
 	}
 	if n := len(s.world.reads); n > 0 {
-		s.show("%d answer(s) ahead of the feed", n)
+		s.showf("%d answer(s) ahead of the feed", n)
 	}
 	s.turn()
 }
@@ -196,7 +196,7 @@ func (s *script) wants(wants []route.Want) {
 		if path == "" {
 			path = "the anchor"
 		}
-		s.show("want %s by %s %v", path, want.Layer.Type.Table.Columns[want.Column()].Name, values)
+		s.showf("want %s by %s %v", path, want.Layer.Type.Table.Columns[want.Column()].Name, values)
 	}
 }
 
@@ -207,7 +207,7 @@ func (s *script) since(c *client, version string) {
 	}
 	var p state.Patch
 	if !s.world.router.Since(c.scope, n, &p) {
-		s.show("%s: not known", c.name)
+		s.showf("%s: not known", c.name)
 		return
 	}
 	s.out = append(s.out, showPatch(c.name, &p)...)
