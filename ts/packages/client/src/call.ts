@@ -22,7 +22,6 @@ export interface Call {
 export function callAction(session: Session, { stream, name, args, timeout }: Call): Promise<unknown> {
   return new Promise((resolve, reject) => {
     let late = () => {
-      session.forget(answer)
       reject(new PandoError('timeout', `${name}: no answer within ${timeout} ms`, { outcome: 'unknown' }))
     }
     const timer = setTimeout(() => {

@@ -200,7 +200,6 @@ export class Client {
 }
 
 function refusalOf(code: number, reason: string): PandoError {
-  if (code === 4403) return new PandoError('denied', reason || 'the server refused the connection')
-  if (code === 4400) return new PandoError('protocol', 'the server speaks another version of the protocol: reload the page')
-  return new PandoError('closed', reason || 'the server closed the connection')
+  if (code === 4400) return new PandoError('protocol', 'protocol version not supported: reload the page')
+  return new PandoError(code === 4403 ? 'denied' : 'closed', reason || `the server closed the connection with ${code}`)
 }

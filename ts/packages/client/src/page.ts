@@ -15,8 +15,7 @@ export function followPage({ wake, hide }: PageEvents): () => void {
   const controller = new AbortController()
   const { signal } = controller
   document.addEventListener('visibilitychange', shown, { signal })
-  window.addEventListener('pageshow', wake, { signal })
-  window.addEventListener('online', wake, { signal })
+  for (const event of ['pageshow', 'online']) window.addEventListener(event, wake, { signal })
   window.addEventListener('pagehide', hide, { signal })
   return () => {
     controller.abort()

@@ -69,8 +69,8 @@ export class Scope {
       return table && { table, places: table.fields.map((field) => fields.indexOf(field)) }
     })
     for (const [name, { fields }] of this.#compiled.tables) {
-      const known = types.find((type) => type.name === name)?.fields ?? []
-      const missing = fields.find((field) => !known.includes(field))
+      const known = types.find((type) => type.name === name)?.fields
+      const missing = fields.find((field) => !known?.includes(field))
       if (missing !== undefined) {
         throw new PandoError('schema', `the server no longer has ${name}.${missing}: reload the page`)
       }

@@ -1,4 +1,4 @@
-import type { Failure, Hello, Reply, Request, SessionFrame, StateFrame, StreamFrame } from './frames.js'
+import type { Hello, Reply, Request, SessionFrame, StateFrame, StreamFrame } from './frames.js'
 
 /** As much of the browser's WebSocket as is used; `ws` and Node's own fit too. */
 export interface SocketLike {
@@ -35,6 +35,11 @@ interface Envelope {
 const dialTimeout = 10_000
 /** A server that is alive answers a ping well within this time. */
 const probeTimeout = 3_000
+/** What follows the refusal of connect; any other is the server's failure. */
+const closeCodes: ReadonlyMap<string, number> = new Map([
+  ['unauthenticated', 4401],
+  ['denied', 4403],
+])
 /** Frames of a client are at most 64 KiB; many opens are sent in several. */
 const frameSize = 32_768
 
@@ -91,11 +96,6 @@ export class Session {
     else this.#outbox.push(text)
   }
 
-  /** Gives up on a reply. */
-  forget(answer: Answer): void {
-    for (const [id, known] of this.#answers) if (known === answer) this.#answers.delete(id)
-  }
-
   /** Calls back once every frame up to the version has been applied, or the connection ends. */
   reach(version: number, resolve: () => void): void {
     if (version <= this.#reached) resolve()
@@ -135,7 +135,8 @@ export class Session {
   #connected(reply: Reply | undefined): void {
     if (reply === undefined) return
     if (reply.type === 'error') {
-      this.end(connectCloseCode(reply), reply.message)
+      // The code with which the server is about to close.
+      this.end(closeCodes.get(reply.code) ?? 1011, reply.message)
       return
     }
     this.#identified = true
@@ -224,12 +225,6 @@ export class Session {
 
 function isEnd({ stream, payload }: Envelope): boolean {
   return stream === '@' && (payload as SessionFrame).type === 'end'
-}
-
-/** The close code that would follow the refusal of connect. */
-function connectCloseCode({ code }: Failure): number {
-  if (code === 'unauthenticated') return 4401
-  return code === 'denied' ? 4403 : 1011
 }
 
 /** Packs requests into as few frames as the server's limit allows. */
