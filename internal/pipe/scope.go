@@ -169,9 +169,27 @@ func (p *Pipe) attach(s *Scope, sub hub.Subscriber, held *state.Version) *Attach
 		}
 	}
 	p.refresh(s)
-	a.Frames = s.snapshot
 	a.Cursor, _ = s.log.Subscribe(sub, s.at)
+	a.Frames = p.present(s, a.Cursor)
 	return a
+}
+
+// present is the frames of the scope's present state: the encoded one with what
+// was said since, which is shown at once. The subscriber may have seen the
+// present by another stream or an action's result, and must not see the past
+// again. The cursor is moved to the log's end.
+func (p *Pipe) present(s *Scope, c *hub.Cursor) []*wire.Frame {
+	version := p.router.Position()
+	frame, _ := c.Peek(version)
+	if frame == nil {
+		return s.snapshot
+	}
+	frames := append([]*wire.Frame{wire.Mark("begin", version)}, s.snapshot...)
+	for ; frame != nil; frame, _ = c.Peek(version) {
+		frames = append(frames, frame)
+		c.Take()
+	}
+	return append(frames, wire.Mark("end", version))
 }
 
 func (p *Pipe) atEnd(s *Scope, sub hub.Subscriber) *hub.Cursor {

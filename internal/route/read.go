@@ -162,15 +162,8 @@ func (t *Router) Merge(read *Read) bool {
 				if r := tab.rows[v]; r != nil && !r.known {
 					t.answerRow(r)
 				}
-				continue
-			}
-			switch b := t.linkOf(w.Layer).buckets[v]; {
-			case b == nil || b.complete:
-			case b.bound.len() > 0:
+			} else if b := t.linkOf(w.Layer).buckets[v]; b != nil && !b.complete && b.bound.len() > 0 {
 				t.answerBucket(b)
-			default:
-				// Nobody shows it any more; who does next has to ask again.
-				b.asked = false
 			}
 		}
 	}
