@@ -48,7 +48,7 @@ func TestOpenShowsThePresent(t *testing.T) {
 		db.Commit(memdb.Put(notes, schema.Row{schema.IntValue(1), schema.TextValue(text)}))
 		db.Deliver()
 	}
-	open := func() (all string) {
+	open := func() string {
 		a, err := p.Open(ctx, route.Key{Tree: tree, Anchor: schema.IntValue(1)}, silent{}, nil)
 		if err != nil {
 			t.Fatal(err)
@@ -56,12 +56,13 @@ func TestOpenShowsThePresent(t *testing.T) {
 		if f, _ := a.Cursor.Peek(a.Hub.Watermark()); f != nil {
 			t.Errorf("%s comes after what the open brought", f.Bytes)
 		}
+		var all strings.Builder
 		for _, f := range a.Frames {
 			_, text, _ := strings.Cut(string(f.Bytes), `"payload":`)
 			text = strings.Replace(text, `"only" ,`, `"only",`, 1) // room for a longer word
-			all += strings.TrimSuffix(text, "}") + "\n"
+			all.WriteString(strings.TrimSuffix(text, "}") + "\n")
 		}
-		return all
+		return all.String()
 	}
 
 	write("a first text, longer than what changes it")
