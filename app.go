@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -149,8 +150,8 @@ func (a *App) seal() error {
 		c.schema.Hash = c.schema.ComputeHash()
 	}
 	a.handler = a.handle
-	for i := len(a.wrappers) - 1; i >= 0; i-- {
-		a.handler = a.wrappers[i](a.handler)
+	for _, wrap := range slices.Backward(a.wrappers) {
+		a.handler = wrap(a.handler)
 	}
 	a.pipe = pipe.New(pipe.Config{
 		Source: a.cfg.Source, Registry: a.registry, Logger: a.cfg.Logger,

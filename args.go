@@ -61,7 +61,7 @@ func (a Args) named(f reflect.StructField) string {
 			return p.Name
 		}
 	}
-	panic(fmt.Sprintf("pando: the route has no parameter for field %s", f.Name))
+	panic("pando: the route has no parameter for field " + f.Name)
 }
 
 func setArg(v reflect.Value, text string) error {

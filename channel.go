@@ -63,12 +63,15 @@ func (c *Channel[S, R]) Runtime() R {
 	return *new(R)
 }
 
+//nolint:unused // AnyChannel asks for it
 func (c *Channel[S, R]) core() *base { return &c.base }
 
+//nolint:unused // AnyChannel asks for it
 func (c *Channel[S, R]) types() (state, runtime reflect.Type) {
 	return reflect.TypeFor[S](), reflect.TypeFor[R]()
 }
 
+//nolint:unused // AnyChannel asks for it
 func (c *Channel[S, R]) start() error { return c.SetRuntime(func(*R) {}) }
 
 // base is what the stages know of a channel's value.

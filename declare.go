@@ -22,10 +22,10 @@ type Declaration struct {
 // Option is a property of a declared channel.
 type Option func(*Declaration)
 
-// For declares a channel. make returns a new value for each stream, with the
+// For declares a channel. create returns a new value for each stream, with the
 // app's own dependencies in it.
-func For[C AnyChannel](make func() C, options ...Option) *Declaration {
-	d := &Declaration{value: func() AnyChannel { return make() }, typ: reflect.TypeFor[C]()}
+func For[C AnyChannel](create func() C, options ...Option) *Declaration {
+	d := &Declaration{value: func() AnyChannel { return create() }, typ: reflect.TypeFor[C]()}
 	for _, o := range options {
 		o(d)
 	}
@@ -151,8 +151,7 @@ var hooks = []struct {
 // checkHooks finds hooks that would silently never be called: a slip in the
 // name, or another signature.
 func checkHooks(t reflect.Type) error {
-	for i := range t.NumMethod() {
-		m := t.Method(i)
+	for m := range t.Methods() {
 		for _, h := range hooks {
 			switch {
 			case m.Name == h.name && h.typ != nil && !t.Implements(h.typ):

@@ -31,7 +31,7 @@ type shape struct{ allowed }
 
 func (*shape) OnDisconnect(context.Context) error { return nil }
 
-type account struct {
+type account struct { //nolint:unused // as a type argument
 	ID    int64
 	Token string
 }

@@ -35,7 +35,7 @@ func TestOneCommitOnTwoStreamsIsEnclosed(t *testing.T) {
 			t.Fatalf("unexpected %s", m)
 		}
 	}
-	if got := strings.Join(kinds, " "); got != "begin state state end" {
+	if got := strings.Join(kinds, " "); got != strings.Join([]string{"begin", "state", "state", "end"}, " ") {
 		t.Errorf("the frames are %s", got)
 	}
 	exec(t, db, "UPDATE boards SET name = 'One' WHERE id = 1")

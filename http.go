@@ -1,6 +1,7 @@
 package pando
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -106,7 +107,7 @@ func (a *App) serveState(w http.ResponseWriter, r *http.Request) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("Pando-Epoch", tree.Version.Epoch)
 	h.Set("Pando-Version", strconv.FormatUint(tree.Version.N, 10))
-	w.Write(append(body, '\n')) //nolint:errcheck // the caller has gone
+	w.Write(append(body, '\n')) //nolint:errcheck,gosec // it is JSON; the caller may have gone
 }
 
 // state reads the nested state of a route for a user.
@@ -191,8 +192,8 @@ func (a *App) serveStatic(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusMethodNotAllowed)
 		return
 	}
-	name := strings.TrimPrefix(path.Clean(r.URL.Path), "/")
-	info, err := fs.Stat(a.cfg.Static, max(name, "."))
+	name := cmp.Or(strings.TrimPrefix(path.Clean("/"+r.URL.Path), "/"), ".")
+	info, err := fs.Stat(a.cfg.Static, name)
 	page := err != nil && path.Ext(name) == ""
 	switch {
 	case page, err == nil && info.IsDir():
@@ -202,5 +203,5 @@ func (a *App) serveStatic(w http.ResponseWriter, r *http.Request) {
 	case strings.HasPrefix(name, "assets/"):
 		w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
 	}
-	http.ServeFileFS(w, r, a.cfg.Static, name)
+	http.ServeFileFS(w, r, a.cfg.Static, name) //nolint:gosec // the path is clean and an fs.FS has no other root
 }

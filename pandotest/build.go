@@ -2,6 +2,7 @@ package pandotest
 
 import (
 	"database/sql"
+	"encoding"
 	"encoding/json"
 	"fmt"
 	"net/url"
@@ -64,7 +65,7 @@ func target(v reflect.Value) reflect.Value {
 
 // assign sets a field to a value, as database/sql would.
 func assign(v reflect.Value, val schema.Value) error {
-	if scanner, ok := v.Addr().Interface().(sql.Scanner); ok {
+	if scanner, ok := reflect.TypeAssert[sql.Scanner](v.Addr()); ok {
 		if t, err := time.Parse(schema.TimeFormat, val.Str()); err == nil && val.Kind() == schema.Time {
 			return scanner.Scan(t)
 		}
@@ -103,7 +104,7 @@ func assignText(v reflect.Value, text string) error {
 		v.SetString(text)
 		return nil
 	}
-	if u, ok := v.Addr().Interface().(interface{ UnmarshalText([]byte) error }); ok {
+	if u, ok := reflect.TypeAssert[encoding.TextUnmarshaler](v.Addr()); ok {
 		return u.UnmarshalText([]byte(text))
 	}
 	return fmt.Errorf("cannot hold %q", text)

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -251,15 +252,15 @@ func (c *Client) read(conn net.Conn, r *bufio.Reader, closed chan struct{}) {
 	for {
 		c.stalled.Lock()
 		c.stalled.Unlock() //nolint:staticcheck // a gate: passing it is all
-		f, err := ws.ReadFrame(r)
+		op, payload, err := readFrame(r)
 		if err != nil {
 			return
 		}
-		switch f.Header.OpCode {
+		switch op {
 		case ws.OpText:
-			c.handle(f.Payload)
+			c.handle(payload)
 		case ws.OpClose:
-			code, _ := ws.ParseCloseFrameData(f.Payload)
+			code, _ := ws.ParseCloseFrameData(payload)
 			c.mu.Lock()
 			c.closeCode = int(code)
 			c.mu.Unlock()
@@ -267,6 +268,22 @@ func (c *Client) read(conn net.Conn, r *bufio.Reader, closed chan struct{}) {
 		default: // pings are not sent by this server
 		}
 	}
+}
+
+// maxFrame is more than any server's frame.
+const maxFrame = 256 << 20
+
+func readFrame(r io.Reader) (op ws.OpCode, payload []byte, err error) {
+	h, err := ws.ReadHeader(r)
+	if err != nil {
+		return 0, nil, err
+	}
+	if h.Length > maxFrame {
+		return 0, nil, fmt.Errorf("a frame of %d bytes", h.Length)
+	}
+	payload = make([]byte, h.Length)
+	_, err = io.ReadFull(r, payload)
+	return h.OpCode, payload, err
 }
 
 func (c *Client) handle(text []byte) {

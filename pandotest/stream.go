@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -284,9 +285,7 @@ func (s *Stream[S]) notify() {
 
 func (s *Stream[S]) runtime(members map[string]json.RawMessage) {
 	s.mu.Lock()
-	for name, value := range members {
-		s.members[name] = value
-	}
+	maps.Copy(s.members, members)
 	s.mu.Unlock()
 	s.notify()
 }

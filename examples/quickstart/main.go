@@ -7,6 +7,7 @@ import (
 	"database/sql"
 	"log"
 	"net/http"
+	"time"
 
 	_ "modernc.org/sqlite"
 
@@ -88,5 +89,6 @@ func main() {
 	}
 	go func() { log.Fatal(app.Run(ctx)) }()
 	http.Handle("/live/", http.StripPrefix("/live", app))
-	log.Fatal(http.ListenAndServe("127.0.0.1:8080", nil))
+	server := &http.Server{Addr: "127.0.0.1:8080", ReadHeaderTimeout: 5 * time.Second}
+	log.Fatal(server.ListenAndServe())
 }

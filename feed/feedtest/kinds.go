@@ -3,9 +3,9 @@ package feedtest
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -168,7 +168,7 @@ func testQueries(t *testing.T, f *fixture) {
 	}
 	defer tx.Rollback()
 	for i := range rows {
-		if _, err := tx.Exec(f.bind("INSERT INTO items VALUES (?, 1, ?, 'h')"), math.MaxInt64-int64(i), fmt.Sprint(i)); err != nil {
+		if _, err := tx.Exec(f.bind("INSERT INTO items VALUES (?, 1, ?, 'h')"), math.MaxInt64-int64(i), strconv.Itoa(i)); err != nil {
 			t.Fatal(err)
 		}
 	}

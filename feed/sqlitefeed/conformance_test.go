@@ -56,6 +56,7 @@ func TestConformance(t *testing.T) {
 // package does not know and has no commit hook on.
 type foreignDriver struct{ sqlite.Driver }
 
+//nolint:gochecknoinits // a driver is registered once in a process
 func init() { sql.Register("foreign", &foreignDriver{}) }
 
 // TestOtherDriver runs the suite on a driver that is not modernc's.

@@ -18,11 +18,25 @@ import (
 // thousands of rows pay for every layer in between. Used by one goroutine at
 // a time.
 type conn struct {
-	raw   driver.Conn
-	stmts map[string]driver.Stmt
+	raw   connection
+	stmts map[string]statement
 	// turn is that of the file when it was opened.
 	turn int
 }
+
+// connection and statement are what a driver must have: calls with contexts.
+type (
+	connection interface {
+		driver.Conn
+		driver.ConnPrepareContext
+		driver.ExecerContext
+	}
+	statement interface {
+		driver.Stmt
+		driver.StmtQueryContext
+		driver.StmtExecContext
+	}
+)
 
 // retryAfter is the pause after an error that passes.
 const retryAfter = 20 * time.Millisecond
@@ -34,13 +48,12 @@ var settings = []string{"PRAGMA busy_timeout=100", "PRAGMA recursive_triggers=1"
 // newConn makes a conn of a driver's connection, which it closes if that
 // fails.
 func newConn(ctx context.Context, raw driver.Conn, readOnly bool) (*conn, error) {
-	_, prepares := raw.(driver.ConnPrepareContext)
-	_, executes := raw.(driver.ExecerContext)
-	if !prepares || !executes {
+	able, ok := raw.(connection)
+	if !ok {
 		raw.Close()
 		return nil, fmt.Errorf("the driver's %T takes no contexts: use a newer driver", raw)
 	}
-	c := &conn{raw: raw, stmts: make(map[string]driver.Stmt)}
+	c := &conn{raw: able, stmts: make(map[string]statement)}
 	all := settings
 	if readOnly {
 		all = append(slices.Clip(all), "PRAGMA query_only=1")
@@ -61,7 +74,7 @@ func (c *conn) query(ctx context.Context, sql string, args []driver.NamedValue, 
 	if err != nil {
 		return err
 	}
-	rows, err := stmt.(driver.StmtQueryContext).QueryContext(ctx, args)
+	rows, err := stmt.QueryContext(ctx, args)
 	if err != nil {
 		return err
 	}
@@ -74,7 +87,7 @@ func (c *conn) query(ctx context.Context, sql string, args []driver.NamedValue, 
 	row := make([]driver.Value, len(rows.Columns()))
 	for n := 1; ; n++ {
 		switch err := rows.Next(row); {
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			return nil
 		case err != nil:
 			return err
@@ -106,7 +119,7 @@ func (c *conn) queryRow(ctx context.Context, sql string, dest []driver.Value, ar
 
 // exec runs a statement once, without keeping it prepared.
 func (c *conn) exec(ctx context.Context, sql string, args ...driver.Value) error {
-	_, err := c.raw.(driver.ExecerContext).ExecContext(ctx, sql, bind(args...))
+	_, err := c.raw.ExecContext(ctx, sql, bind(args...))
 	return err
 }
 
@@ -122,7 +135,7 @@ func (c *conn) run(sql string) error {
 	if err != nil {
 		return err
 	}
-	_, err = stmt.(driver.StmtExecContext).ExecContext(context.Background(), nil)
+	_, err = stmt.ExecContext(context.Background(), nil)
 	return err
 }
 
@@ -136,13 +149,18 @@ func (c *conn) number(sql string) (int64, error) {
 	return n, nil
 }
 
-func (c *conn) prepare(ctx context.Context, sql string) (driver.Stmt, error) {
+func (c *conn) prepare(ctx context.Context, sql string) (statement, error) {
 	if stmt, ok := c.stmts[sql]; ok {
 		return stmt, nil
 	}
-	stmt, err := c.raw.(driver.ConnPrepareContext).PrepareContext(ctx, sql)
+	raw, err := c.raw.PrepareContext(ctx, sql)
 	if err != nil {
 		return nil, err
+	}
+	stmt, ok := raw.(statement)
+	if !ok {
+		raw.Close()
+		return nil, fmt.Errorf("the driver's %T takes no contexts: use a newer driver", raw)
 	}
 	c.stmts[sql] = stmt
 	return stmt, nil

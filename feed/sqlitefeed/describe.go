@@ -53,7 +53,7 @@ func (c *conn) describe(ctx context.Context, table *schema.Table) (*description,
 	row := make([]driver.Value, 2)
 	err := c.queryRow(ctx, "SELECT type, name FROM sqlite_schema WHERE type IN ('table', 'view') AND name = ? COLLATE NOCASE", row, table.Name)
 	switch {
-	case err == io.EOF:
+	case errors.Is(err, io.EOF):
 		return nil, mismatchf("table %q does not exist: create it, or give its Go struct a TableName method that returns the right name", table.Name)
 	case err != nil:
 		return nil, fmt.Errorf("describe table %q: %w", table.Name, err)
@@ -113,7 +113,7 @@ func (d *description) checkKey(ctx context.Context, c *conn) error {
 		AND (SELECT count(*) FROM pragma_index_info(i.name)) = 1
 		AND (SELECT name FROM pragma_index_info(i.name)) = ?2 COLLATE NOCASE`
 	err := c.queryRow(ctx, sql, nil, d.name, key)
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return mismatchf("key column %q of table %q is neither the primary key nor unique: declare another key, or CREATE UNIQUE INDEX on it", key, d.name)
 	}
 	if err != nil {

@@ -76,7 +76,7 @@ func (r *follower) loop(ctx context.Context) error {
 	for {
 		moved, err := r.look(ctx)
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // an end that was asked for is no error
 		}
 		if err != nil {
 			if err := r.endure(ctx, err); err != nil {

@@ -3,6 +3,7 @@ package sqlitefeed
 import (
 	"context"
 	"database/sql/driver"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -27,6 +28,8 @@ var hooked sync.Map
 // connections that open afterwards and authors open theirs before they call
 // New. A connection to a file that nobody follows pays one look into an empty
 // map per commit.
+//
+//nolint:gochecknoinits // see above
 func init() { sqlite.RegisterConnectionHook(hookConnection) }
 
 // hookConnection makes the commits of an author's connection wake the sources
@@ -38,7 +41,7 @@ func hookConnection(c sqlite.ExecQuerierContext, dsn string) error {
 	}
 	path, err := connectedPath(c)
 	if err != nil || path == "" {
-		return nil // only a hint is lost, which is no reason to refuse the connection
+		return nil //nolint:nilerr // only a hint is lost, which is no reason to refuse the connection
 	}
 	hooked.Store(path, true)
 	hooks.RegisterCommitHook(func() int32 {
@@ -91,9 +94,7 @@ func changeWatched(change func(map[string][]*Source)) {
 	defer watched.mu.Unlock()
 	next := make(map[string][]*Source)
 	if byPath := watched.byPath.Load(); byPath != nil {
-		for path, sources := range *byPath {
-			next[path] = sources
-		}
+		maps.Copy(next, *byPath)
 	}
 	change(next)
 	watched.byPath.Store(&next)

@@ -93,7 +93,7 @@ func inPlace(ctx context.Context, c *conn, tables []*schema.Table) (bool, error)
 	}
 	for _, d := range descriptions {
 		shape, err := findShape(ctx, c, d)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return false, nil
 		}
 		if err != nil {
@@ -116,7 +116,7 @@ func hasLog(ctx context.Context, c *conn) (bool, error) {
 		return false, err
 	}
 	err := c.queryRow(ctx, "SELECT format FROM pando_meta", row)
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return false, nil
 	}
 	if err == nil && row[0] != int64(format) {
@@ -202,7 +202,7 @@ func widenLog(ctx context.Context, c *conn, n int) error {
 func hasTrigger(ctx context.Context, c *conn, t trigger) (bool, error) {
 	row := make([]driver.Value, 1)
 	err := c.queryRow(ctx, "SELECT sql FROM sqlite_schema WHERE type = 'trigger' AND name = ? COLLATE NOCASE", row, t.name)
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return t.sql == "", nil
 	}
 	return err == nil && row[0] == t.sql, err
@@ -220,6 +220,6 @@ func findShape(ctx context.Context, c *conn, d *description) (int64, error) {
 
 // columnList is how a shape stores the names of d's columns.
 func columnList(d *description) string {
-	list, _ := json.Marshal(d.columns) // strings always marshal
+	list, _ := json.Marshal(d.columns) //nolint:errchkjson // strings always marshal
 	return string(list)
 }

@@ -192,14 +192,14 @@ func TestSetupWaits(t *testing.T) {
 // TestOddTables follows tables that need care.
 func TestOddTables(t *testing.T) {
 	db, _ := create(t,
-		`CREATE TABLE "we ""ird' näme" ("sel""ect" INTEGER PRIMARY KEY, "a b" TEXT)`,
+		`CREATE TABLE "we ""ird' näme" ("gro""up" INTEGER PRIMARY KEY, "a b" TEXT)`,
 		`CREATE TABLE pairs (a TEXT, id INTEGER, PRIMARY KEY (id)) WITHOUT ROWID`,
 		`CREATE TABLE strict (id INTEGER PRIMARY KEY, n TEXT, d ANY) STRICT`,
 		`CREATE TABLE generated (id INTEGER PRIMARY KEY, n TEXT, up TEXT AS (upper(n)), low TEXT AS (lower(n)) STORED)`,
 		`CREATE TABLE tree (id INTEGER PRIMARY KEY, parent_id INTEGER REFERENCES tree ON DELETE CASCADE)`,
 		`CREATE TABLE nokey (id INTEGER UNIQUE, n TEXT)`,
 	)
-	odd := &schema.Table{Name: `we "ird' näme`, Columns: []schema.Column{{Name: `sel"ect`, Kind: schema.Int}, {Name: "a b", Kind: schema.Text}}}
+	odd := &schema.Table{Name: `we "ird' näme`, Columns: []schema.Column{{Name: `gro"up`, Kind: schema.Int}, {Name: "a b", Kind: schema.Text}}}
 	pairs := declare("pairs", "a", "id")
 	pairs.Key = 1
 	source, recorder := follow(t, db, odd, pairs, declare("strict", "id", "d"), declare("generated", "id", "up", "low"),

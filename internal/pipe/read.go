@@ -47,7 +47,7 @@ func (p *Pipe) serve(ctx context.Context, j job) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(wait + rand.N(wait)):
+		case <-time.After(wait + rand.N(wait)): //nolint:gosec // spreads retries, hides nothing
 		}
 		wait = min(2*wait, 2*time.Second)
 	}

@@ -126,7 +126,7 @@ func (m *Method) Call(ctx context.Context, recv any, args []json.RawMessage) (re
 		}
 	}()
 	out := m.fn.Call(in)
-	if e, ok := out[len(out)-1].Interface().(error); ok && e != nil {
+	if e, ok := reflect.TypeAssert[error](out[len(out)-1]); ok && e != nil {
 		return nil, fmt.Errorf("action %s: %w", m.Name, e)
 	}
 	if m.Result == nil {

@@ -18,10 +18,10 @@ func (v *vector) write(fd int, bufs [][]byte) (int, error) {
 	}
 	n := 0
 	for ; n < len(bufs) && n < len(v.parts); n++ {
-		v.parts[n].Base = unsafe.SliceData(bufs[n])
+		v.parts[n].Base = unsafe.SliceData(bufs[n]) //nolint:gosec // the kernel reads it during the call below
 		v.parts[n].SetLen(len(bufs[n]))
 	}
-	written, _, errno := unix.Syscall(unix.SYS_WRITEV, uintptr(fd), uintptr(unsafe.Pointer(&v.parts[0])), uintptr(n))
+	written, _, errno := unix.Syscall(unix.SYS_WRITEV, uintptr(fd), uintptr(unsafe.Pointer(&v.parts[0])), uintptr(n)) //nolint:gosec // as unsafe.Pointer allows for Syscall
 	clear(v.parts[:n])
 	if errno != 0 {
 		return 0, errno

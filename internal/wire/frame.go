@@ -5,6 +5,7 @@ package wire
 
 import (
 	"encoding/binary"
+	"slices"
 	"strconv"
 
 	"github.com/pando-sync/pando/state"
@@ -43,7 +44,7 @@ func seal(b []byte) []byte {
 		binary.BigEndian.PutUint64(b[2:], uint64(n))
 	}
 	b[0] = textFrame
-	return b[:len(b):len(b)]
+	return slices.Clip(b)
 }
 
 // Payload returns the message inside a frame made by this package.
