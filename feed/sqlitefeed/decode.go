@@ -37,16 +37,21 @@ func newDecoder(ctx context.Context, c *conn, s *Source, tables []*schema.Table)
 	d := &decoder{source: s, shapes: make(map[int64]shape)}
 	places := make(map[int64][]int)
 	err := c.query(ctx, "SELECT id, name, columns FROM pando_shape", nil, func(row []driver.Value) error {
-		i := slices.IndexFunc(tables, func(t *schema.Table) bool { return strings.EqualFold(t.Name, row[1].(string)) })
+		id, isID := row[0].(int64)
+		name, isName := row[1].(string)
+		text, isText := row[2].(string)
+		if !isID || !isName || !isText {
+			return fmt.Errorf("read pando_shape: %v is no row of ours: drop table pando_meta and run migrate", row)
+		}
+		i := slices.IndexFunc(tables, func(t *schema.Table) bool { return strings.EqualFold(t.Name, name) })
 		if i < 0 {
 			return nil
 		}
 		var columns []string
-		if err := json.Unmarshal([]byte(row[2].(string)), &columns); err != nil {
-			return fmt.Errorf("read pando_shape %v: %w", row[0], err)
+		if err := json.Unmarshal([]byte(text), &columns); err != nil {
+			return fmt.Errorf("read pando_shape %d: %w", id, err)
 		}
 		if place := placeOf(tables[i], columns); place != nil {
-			id := row[0].(int64)
 			d.shapes[id], places[id] = shape{table: tables[i]}, place
 		}
 		return nil

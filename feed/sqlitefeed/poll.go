@@ -34,10 +34,10 @@ func (r *follower) poll(ctx context.Context) (moved bool, err error) {
 	}
 	seen, err := r.readLog(ctx)
 	switch {
-	case err == errRepair:
+	case errors.Is(err, errRepair):
 		r.reason = "a followed table was rebuilt, or the triggers on it were removed or replaced"
 		return true, r.repair(ctx, false)
-	case err == errRestored:
+	case errors.Is(err, errRestored):
 		r.reason = err.Error()
 		return true, r.repair(ctx, true)
 	case err != nil:
