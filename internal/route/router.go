@@ -13,6 +13,7 @@ import (
 type Router struct {
 	tables []*table
 	scopes map[Key]*Scope
+	trees  map[*schema.Tree]layersByType
 	pos    uint64
 
 	// What the current turn has touched.
@@ -46,6 +47,7 @@ type netKey struct {
 func New(reg *schema.Registry, keep int) *Router {
 	t := &Router{
 		scopes: map[Key]*Scope{},
+		trees:  map[*schema.Tree]layersByType{},
 		net:    map[netKey]int{},
 		kept:   history{limit: keep},
 	}

@@ -11,6 +11,9 @@ type Key struct {
 	Anchor schema.Value
 }
 
+// keptDelta is how many notes a scope keeps the memory for between turns.
+const keptDelta = 64
+
 // maxTombstones bounds what a scope remembers of rows that left it.
 const maxTombstones = 4096
 
@@ -27,9 +30,10 @@ type Scope struct {
 	closed  bool
 	dirty   bool
 
-	layers map[*schema.Type][]*schema.Layer
+	layers layersByType
 	delta  []touched
-	seen   map[touchKey]struct{}
+	// seen indexes delta once it is long.
+	seen map[touchKey]struct{}
 
 	// changed is the version of the last patch, since the position from which
 	// row versions and tombstones are complete.
@@ -62,7 +66,27 @@ func (s *Scope) Ready() bool { return s.waits == 0 }
 // Changed is the version of the scope's last patch, or of its first state.
 func (s *Scope) Changed() uint64 { return s.changed }
 
-func (s *Scope) layersOf(t *schema.Type) []*schema.Layer { return s.layers[t] }
+// layersByType are the layers of a tree that show each type, by the type's ID.
+// The scopes of a tree share them.
+type layersByType [][]*schema.Layer
+
+func (s *Scope) layersOf(t *schema.Type) []*schema.Layer { return s.layers[t.ID] }
+
+// layersOf groups a tree's layers by type.
+func (t *Router) layersOf(tree *schema.Tree) layersByType {
+	by := t.trees[tree]
+	if by != nil {
+		return by
+	}
+	for _, l := range tree.Layers {
+		for len(by) <= l.Type.ID {
+			by = append(by, nil)
+		}
+		by[l.Type.ID] = append(by[l.Type.ID], l)
+	}
+	t.trees[tree] = by
+	return by
+}
 
 // Open returns the scope of a key, and whether it is new. A new scope is
 // loading: it becomes ready by reads.
@@ -70,10 +94,7 @@ func (t *Router) Open(k Key) (*Scope, bool) {
 	if s := t.scopes[k]; s != nil {
 		return s, false
 	}
-	s := &Scope{Key: k, loading: true, layers: map[*schema.Type][]*schema.Layer{}, seen: map[touchKey]struct{}{}}
-	for _, l := range k.Tree.Layers {
-		s.layers[l.Type] = append(s.layers[l.Type], l)
-	}
+	s := &Scope{Key: k, loading: true, layers: t.layersOf(k.Tree)}
 	t.scopes[k] = s
 	t.join(t.tables[k.Tree.Root.Type.Table.ID].row(k.Anchor), s, k.Tree.Root)
 	return s, true
@@ -98,8 +119,7 @@ func (t *Router) Close(s *Scope) {
 	s.closed = true
 	delete(t.scopes, s.Key)
 	t.leave(t.tables[s.Tree.Root.Type.Table.ID].row(s.Anchor), s, s.Tree.Root)
-	s.delta, s.tombs = nil, nil
-	clear(s.seen)
+	s.delta, s.seen, s.tombs = nil, nil, nil
 }
 
 // touch notes what an instance shows before it changes. A scope without a
@@ -108,11 +128,9 @@ func (t *Router) touch(r *row, s *Scope, typ *schema.Type) {
 	if s.loading || s.closed {
 		return
 	}
-	k := touchKey{r, typ.ID}
-	if _, ok := s.seen[k]; ok {
+	if s.touched(r, typ) {
 		return
 	}
-	s.seen[k] = struct{}{}
 	d := touched{row: r, typ: typ}
 	if r.visible(s, typ) {
 		d.base, d.version = r.vals, s.versionOf(r, typ)
@@ -122,6 +140,26 @@ func (t *Router) touch(r *row, s *Scope, typ *schema.Type) {
 		s.dirty = true
 		t.dirty = append(t.dirty, s)
 	}
+}
+
+// touched tells whether an instance has been noted; the caller notes it if not.
+// Most turns touch a few rows of a scope: those are looked through.
+func (s *Scope) touched(r *row, typ *schema.Type) bool {
+	if len(s.delta) < indexAbove {
+		for i := range s.delta {
+			if s.delta[i].row == r && s.delta[i].typ == typ {
+				return true
+			}
+		}
+		return false
+	}
+	if s.seen == nil {
+		s.seen = make(map[touchKey]struct{}, 2*len(s.delta))
+		for i := range s.delta {
+			s.seen[touchKey{s.delta[i].row, s.delta[i].typ.ID}] = struct{}{}
+		}
+	}
+	return !first(&s.seen, touchKey{r, typ.ID})
 }
 
 // flush turns what was touched into a patch.
@@ -152,8 +190,10 @@ func (s *Scope) flush(p *state.Patch) {
 		s.stamp(d.row, d.typ, p.N)
 	}
 	clear(s.delta)
-	s.delta = s.delta[:0]
-	clear(s.seen)
+	s.delta, s.seen = s.delta[:0], nil
+	if cap(s.delta) > keptDelta {
+		s.delta = nil
+	}
 }
 
 func (s *Scope) stamp(r *row, t *schema.Type, version uint64) {
