@@ -145,8 +145,7 @@ func (c *conn) number(sql string) (int64, error) {
 	if err := c.queryRow(context.Background(), sql, row[:]); err != nil {
 		return 0, err
 	}
-	n, _ := row[0].(int64)
-	return n, nil
+	return integerIn(row[0]), nil
 }
 
 func (c *conn) prepare(ctx context.Context, sql string) (statement, error) {
@@ -249,4 +248,21 @@ func passing(err error) bool {
 		return true
 	}
 	return false
+}
+
+// integerIn and textIn read values whose type SQLite guarantees.
+func integerIn(v driver.Value) int64 {
+	n, _ := v.(int64)
+	return n
+}
+
+func textIn(v driver.Value) string {
+	switch s := v.(type) {
+	case string:
+		return s
+	case []byte: // some drivers' text
+		return string(s)
+	default:
+		return ""
+	}
 }

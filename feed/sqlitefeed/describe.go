@@ -60,7 +60,7 @@ func (c *conn) describe(ctx context.Context, table *schema.Table) (*description,
 	case row[0] != "table":
 		return nil, mismatchf("%q is a view, which cannot be followed: declare the tables that it reads", table.Name)
 	}
-	d := &description{table: table, name: row[1].(string)}
+	d := &description{table: table, name: textIn(row[1])}
 	if err := d.readColumns(ctx, c); err != nil {
 		return nil, err
 	}
@@ -77,12 +77,12 @@ func (c *conn) describe(ctx context.Context, table *schema.Table) (*description,
 func (d *description) readColumns(ctx context.Context, c *conn) error {
 	const sql = "SELECT name, pk, hidden FROM pragma_table_xinfo(?) ORDER BY cid"
 	err := c.query(ctx, sql, bind(d.name), func(row []driver.Value) error {
-		if row[2].(int64) == 1 {
+		if integerIn(row[2]) == 1 {
 			return mismatchf("table %q is virtual and takes no triggers: declare the table that holds its rows", d.name)
 		}
-		d.columns = append(d.columns, row[0].(string))
-		if row[1].(int64) > 0 {
-			d.primary = append(d.primary, row[0].(string))
+		d.columns = append(d.columns, textIn(row[0]))
+		if integerIn(row[1]) > 0 {
+			d.primary = append(d.primary, textIn(row[0]))
 		}
 		return nil
 	})
@@ -132,11 +132,11 @@ func (d *description) readUnique(ctx context.Context, c *conn) error {
 	primaryIndex, others := false, false
 	err := c.query(ctx, sql, bind(d.name), func(row []driver.Value) error {
 		if row[0] != index {
-			index = row[0].(int64)
+			index = integerIn(row[0])
 			d.unique = append(d.unique, nil)
 		}
 		last := &d.unique[len(d.unique)-1]
-		*last = append(*last, uniqueColumn{row[2].(string), row[3].(string)})
+		*last = append(*last, uniqueColumn{textIn(row[2]), textIn(row[3])})
 		primaryIndex = primaryIndex || row[1] == "pk"
 		others = others || row[1] != "pk"
 		return nil

@@ -115,7 +115,7 @@ func useWAL(ctx context.Context, c *conn) error {
 	for {
 		err := c.queryRow(ctx, "PRAGMA journal_mode=WAL", row)
 		switch {
-		case err == nil && strings.EqualFold(row[0].(string), "wal"):
+		case err == nil && strings.EqualFold(textIn(row[0]), "wal"):
 			return nil
 		case err == nil:
 			return fmt.Errorf("switch the database to WAL mode: it stays in mode %v; is it on a network file system?", row[0])

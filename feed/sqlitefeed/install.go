@@ -188,7 +188,7 @@ func widenLog(ctx context.Context, c *conn, n int) error {
 	if err := c.queryRow(ctx, sql, row); err != nil {
 		return err
 	}
-	for i := int(row[0].(int64)); i < n; i++ {
+	for i := int(integerIn(row[0])); i < n; i++ {
 		for _, side := range [...]string{"old_", "new_"} {
 			if err := c.exec(ctx, "ALTER TABLE pando_log ADD COLUMN "+side+strconv.Itoa(i)); err != nil {
 				return err
@@ -216,7 +216,7 @@ func findShape(ctx context.Context, c *conn, d *description) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	return row[0].(int64), nil
+	return integerIn(row[0]), nil
 }
 
 // columnList is how a shape stores the names of d's columns.

@@ -184,8 +184,8 @@ func readMeta(c *conn) (meta, error) {
 		return meta{}, fmt.Errorf("read the state of the change log: %w", err)
 	}
 	return meta{
-		epoch:   row[0].(string) + "." + strconv.FormatInt(row[1].(int64), 10),
-		trimmed: feed.Position(row[2].(int64)),
-		head:    feed.Position(row[3].(int64)),
+		epoch:   textIn(row[0]) + "." + strconv.FormatInt(integerIn(row[1]), 10),
+		trimmed: feed.Position(integerIn(row[2])),
+		head:    feed.Position(integerIn(row[3])),
 	}, nil
 }
