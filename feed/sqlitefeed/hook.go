@@ -66,7 +66,7 @@ func connectedPath(c driver.QueryerContext) (string, error) {
 	if err := rows.Next(row); err != nil { // main comes first
 		return "", err
 	}
-	path, _ := textIn(row[2])
+	path := textIn(row[2])
 	return path, nil
 }
 

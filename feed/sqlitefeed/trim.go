@@ -90,6 +90,6 @@ func (s *Source) trimBound(ctx context.Context, c *conn, read feed.Position, now
 	if err != nil {
 		return 0, fmt.Errorf("trim the change log: %w", err)
 	}
-	bound, _ := integerIn(row[0])
+	bound := integerIn(row[0])
 	return bound, nil
 }
