@@ -181,7 +181,7 @@ func (f *file) replaced() (bool, error) {
 		f.turn++
 	}
 	f.mu.Unlock()
-	closeAll(stale) // of a file that is gone: nothing to mend
+	closeAll(stale) //nolint:errcheck // of a file that is gone: nothing to mend
 	return !same, nil
 }
 
