@@ -127,7 +127,7 @@ func (s *Stream[S]) Resume(ctx context.Context) error {
 	if whole && o.Scopes[0].Resumed {
 		return nil
 	}
-	return s.until(ctx, func() bool { return s.whole && s.loading == nil })
+	return s.until(ctx, s.complete)
 }
 
 // Close closes the stream.
@@ -192,7 +192,7 @@ func (s *Stream[S]) Wait(t testing.TB, what string, ok func(*S) bool) *S {
 	defer cancel()
 	var got *S
 	err := s.until(ctx, func() bool {
-		got = s.build()
+		got = s.State()
 		return got != nil && ok(got)
 	})
 	if err != nil {
@@ -201,11 +201,18 @@ func (s *Stream[S]) Wait(t testing.TB, what string, ok func(*S) bool) *S {
 	return got
 }
 
-// until waits until ok, which is called with the mutex held.
+// complete tells whether the state is there as a whole.
+func (s *Stream[S]) complete() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.whole && s.loading == nil
+}
+
+// until waits until ok.
 func (s *Stream[S]) until(ctx context.Context, ok func() bool) error {
 	for {
-		done, changed, ended := s.look(ok)
-		if done {
+		changed, ended := s.news() // before ok, which may miss what comes after
+		if ok() {
 			return nil
 		}
 		if ended != nil {
@@ -221,11 +228,11 @@ func (s *Stream[S]) until(ctx context.Context, ok func() bool) error {
 	}
 }
 
-// look asks ok, which may panic, and returns what to wait for if it says no.
-func (s *Stream[S]) look(ok func() bool) (done bool, changed <-chan struct{}, ended error) {
+// news is closed by the next change; ended is why there will be none.
+func (s *Stream[S]) news() (changed <-chan struct{}, ended error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return ok(), s.changed, s.ended
+	return s.changed, s.ended
 }
 
 // Call calls an action and decodes its result into result unless that is nil;
