@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"net/http"
 
 	"github.com/pando-sync/pando/token"
@@ -25,6 +26,7 @@ func (a accounts) serveMe(w http.ResponseWriter, r *http.Request) {
 	case errors.Is(err, token.ErrNone), errors.Is(err, token.ErrInvalid):
 		refuse(w, http.StatusUnauthorized, "unauthenticated", "log in first")
 	case err != nil:
+		slog.ErrorContext(r.Context(), "cannot tell who calls", "error", err)
 		refuse(w, http.StatusInternalServerError, "internal", "internal error")
 	default:
 		answer(w, http.StatusOK, map[string]string{"id": identity.ID})
@@ -35,11 +37,11 @@ func refuse(w http.ResponseWriter, status int, code, message string) {
 	answer(w, status, map[string]map[string]string{"error": {"code": code, "message": message}})
 }
 
-func answer[T any](w http.ResponseWriter, status int, value T) {
+func answer(w http.ResponseWriter, status int, value any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	json.NewEncoder(w).Encode(value) // a client that has gone needs no answer
+	json.NewEncoder(w).Encode(value) //nolint:errchkjson // maps of strings; a client that has gone needs no answer
 }
 
 // userOf is the id of the user that an identity of the store stands for.

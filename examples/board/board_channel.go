@@ -3,37 +3,13 @@ package main
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/pando-sync/pando"
 )
-
-// declare gives the app its channels.
-func declare(app *pando.App, db *sql.DB) {
-	watching := newAudience()
-	app.Handle("boards/{board_id}", pando.For(
-		func() *BoardChannel { return &BoardChannel{db: db, watching: watching} },
-		pando.Actions(
-			(*BoardChannel).RenameBoard,
-			(*BoardChannel).AddMember,
-			(*BoardChannel).AddList,
-			(*BoardChannel).RenameList,
-			(*BoardChannel).AddCard,
-			(*BoardChannel).MoveCard,
-			(*BoardChannel).RenameCard,
-			(*BoardChannel).SetDone,
-			(*BoardChannel).Assign,
-			(*BoardChannel).DeleteCard,
-			(*BoardChannel).AddComment,
-		),
-	))
-	app.Handle("users/{user_id}", pando.For(
-		func() *UserChannel { return &UserChannel{db: db} },
-		pando.Actions((*UserChannel).AddBoard),
-	))
-}
 
 // BoardChannel shows a board to its members, who may all change it.
 type BoardChannel struct {
@@ -78,7 +54,7 @@ func (c *BoardChannel) RenameBoard(ctx context.Context, name string) error {
 func (c *BoardChannel) AddMember(ctx context.Context, username string) error {
 	return c.change(ctx, func(tx *sql.Tx) error {
 		user, err := userID(ctx, tx, strings.TrimSpace(username))
-		if err == sql.ErrNoRows {
+		if errors.Is(err, sql.ErrNoRows) {
 			return pando.Errorf("invalid", "nobody here is called %q", username)
 		}
 		if err != nil {

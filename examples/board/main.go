@@ -9,7 +9,10 @@ package main
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
+	"io/fs"
+	"log/slog"
 
 	"github.com/pando-sync/pando"
 	"github.com/pando-sync/pando/feed/sqlitefeed"
@@ -32,17 +35,11 @@ func open(_ context.Context, s manage.Settings) (*manage.Project, error) {
 		return nil, err
 	}
 	users := token.New(db, token.WithLogger(s.Log))
-	app, err := pando.New(pando.Config{
-		Source: sqlitefeed.New(db, sqlitefeed.WithLogger(s.Log)),
-		Auth:   accounts{users},
-		Logger: s.Log,
-		Static: static,
-	})
+	app, err := newApp(db, users, static, s.Log)
 	if err != nil {
 		db.Close()
 		return nil, err
 	}
-	declare(app, db)
 	return &manage.Project{
 		App:      app,
 		Users:    users,
@@ -52,6 +49,41 @@ func open(_ context.Context, s manage.Settings) (*manage.Project, error) {
 		Ready:    func(url string) string { return welcome(url, s.DB) },
 		Close:    db.Close,
 	}, nil
+}
+
+// newApp declares the channels over a database.
+func newApp(db *sql.DB, users *token.Store, static fs.FS, log *slog.Logger) (*pando.App, error) {
+	watching := newAudience()
+	app, err := pando.New(pando.Config{
+		Source: sqlitefeed.New(db, sqlitefeed.WithLogger(log)),
+		Auth:   accounts{users},
+		Logger: log,
+		Static: static,
+	})
+	if err != nil {
+		return nil, err
+	}
+	app.Handle("boards/{board_id}", pando.For(
+		func() *BoardChannel { return &BoardChannel{db: db, watching: watching} },
+		pando.Actions(
+			(*BoardChannel).RenameBoard,
+			(*BoardChannel).AddMember,
+			(*BoardChannel).AddList,
+			(*BoardChannel).RenameList,
+			(*BoardChannel).AddCard,
+			(*BoardChannel).MoveCard,
+			(*BoardChannel).RenameCard,
+			(*BoardChannel).SetDone,
+			(*BoardChannel).Assign,
+			(*BoardChannel).DeleteCard,
+			(*BoardChannel).AddComment,
+		),
+	))
+	app.Handle("users/{user_id}", pando.For(
+		func() *UserChannel { return &UserChannel{db: db} },
+		pando.Actions((*UserChannel).AddBoard),
+	))
+	return app, nil
 }
 
 func welcome(url, db string) string {

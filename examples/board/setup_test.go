@@ -1,0 +1,99 @@
+package main
+
+import (
+	"database/sql"
+	"errors"
+	"log/slog"
+	"strconv"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/pando-sync/pando"
+	"github.com/pando-sync/pando/pandotest"
+	"github.com/pando-sync/pando/token"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// demo is the seeded app, running.
+type demo struct {
+	db     *sql.DB
+	users  *token.Store
+	server *pandotest.Server
+}
+
+func newDemo(t *testing.T) *demo {
+	t.Helper()
+	db := pandotest.Database(t)
+	users := token.New(db)
+	if err := migrate(t.Context(), db, users); err != nil {
+		t.Fatal(err)
+	}
+	if err := seed(t.Context(), db, users); err != nil {
+		t.Fatal(err)
+	}
+	static, err := page(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	app, err := newApp(db, users, static, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &demo{db, users, pandotest.Serve(t, app)}
+}
+
+// token logs a user in without the work that a password takes.
+func (d *demo) token(t *testing.T, username string) string {
+	t.Helper()
+	id, err := userID(t.Context(), d.db, username)
+	if err != nil {
+		t.Fatal(err)
+	}
+	issued, err := d.users.Issue(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return issued
+}
+
+func (d *demo) connect(t *testing.T, username string) *pandotest.Client {
+	t.Helper()
+	return d.server.Connect(t, d.token(t, username))
+}
+
+// board opens a board as a user.
+func (d *demo) board(t *testing.T, username string, id int64) *pandotest.Stream[Board] {
+	t.Helper()
+	return pandotest.Open[Board](t, d.connect(t, username), "boards/"+strconv.FormatInt(id, 10))
+}
+
+func (d *demo) exec(t *testing.T, query string, args ...any) {
+	t.Helper()
+	if _, err := d.db.ExecContext(t.Context(), query, args...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// find returns the list and the card with a title; the card is nil when there
+// is none.
+func find(b *Board, title string) (*List, *Card) {
+	for i := range b.Lists {
+		for j := range b.Lists[i].Cards {
+			if b.Lists[i].Cards[j].Title == title {
+				return &b.Lists[i], &b.Lists[i].Cards[j]
+			}
+		}
+	}
+	return nil, nil
+}
+
+// wantCode checks the code of a refusal.
+func wantCode(t *testing.T, err error, code string) {
+	t.Helper()
+	coded := (*pando.Error)(nil)
+	if !errors.As(err, &coded) || coded.Code != code {
+		t.Errorf("got %v, want an error %s", err, code)
+	}
+}
