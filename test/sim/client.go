@@ -22,7 +22,7 @@ type client struct {
 	id    int
 	rng   *rand.Rand
 	clock *clock
-	count func(event string)
+	event func(step string)
 
 	conn *pandotest.Client
 	// dials counts connections.
@@ -30,8 +30,8 @@ type client struct {
 	views []*view
 }
 
-func newClient(id int, url string, rng *rand.Rand, clock *clock, count func(string)) *client {
-	return &client{id: id, rng: rng, clock: clock, count: count, conn: pandotest.NewClient(url, "")}
+func newClient(id int, url string, rng *rand.Rand, clock *clock, event func(string)) *client {
+	return &client{id: id, rng: rng, clock: clock, event: event, conn: pandotest.NewClient(url, "")}
 }
 
 // step is something that a client does.
@@ -71,7 +71,7 @@ func (c *client) drawn() step {
 	n := c.rng.IntN(total)
 	for _, s := range steps {
 		if n -= s.weight; n < 0 {
-			c.count("client: " + s.name)
+			c.event(s.name)
 			return s
 		}
 	}
@@ -298,9 +298,13 @@ func (c *client) verify(h *history) (compared int, err error) {
 		for _, s := range v.take() {
 			at, wrong, want := h.find(v.route, s.version, s.text, v.shown)
 			if wrong != "" {
+				if s.first {
+					wrong += ", as it opened the route anew"
+				}
+				wrong += fmt.Sprintf("; it had shown version %d", v.version)
 				return compared, &Divergence{Client: c.id, Route: v.route, What: wrong, Shows: s.text, Want: want}
 			}
-			v.shown = at
+			v.shown, v.version = at, s.version
 			compared++
 		}
 	}

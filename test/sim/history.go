@@ -31,6 +31,13 @@ func (h *history) add(d *oracle.Data) {
 	h.heads = append(h.heads, d.Head)
 }
 
+// len is how many states there were.
+func (h *history) len() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.heads)
+}
+
 // now is the newest state of a route.
 func (h *history) now(route string) string {
 	h.mu.Lock()
@@ -38,29 +45,32 @@ func (h *history) now(route string) string {
 	return h.states[route][len(h.heads)-1]
 }
 
-// find returns the earliest committed state, not before the index from, which
-// is what a client showed at a version. The second result is empty, or what is
-// wrong; then the third is the state that should have been shown.
+// find looks up what a client showed at a version, which must be what the
+// database held at it, and returns the earliest index, not before from, of that
+// state: a newly opened route may have an older version of the same state. The
+// second result is empty, or what is wrong; then the third is what should have
+// been shown.
 func (h *history) find(route string, version uint64, text string, from int) (index int, wrong, want string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	states := h.states[route]
-	for i := from; i < len(states); i++ {
-		if states[i] == text && h.heads[i] == version {
-			return i, "", ""
-		}
-	}
-	at := slices.Index(h.heads, version)
-	switch {
-	case at < 0:
+	first := slices.Index(h.heads, version)
+	if first < 0 {
 		return from, fmt.Sprintf("shows a version between commits, %d", version), h.nearest(route, text)
-	case states[at] != text && slices.Contains(states, text):
-		return from, fmt.Sprintf("shows the state of another version than %d", version), states[at]
-	case states[at] != text:
-		return from, fmt.Sprintf("shows a state that was never committed, at version %d", version), states[at]
-	default:
+	}
+	for i := first; i < len(states) && h.heads[i] == version; i++ {
+		if states[i] != text {
+			continue
+		}
+		if later := slices.Index(states[from:], text); later >= 0 {
+			return from + later, "", ""
+		}
 		return from, fmt.Sprintf("went back in time, to version %d", version), states[from]
 	}
+	if slices.Contains(states, text) {
+		return from, fmt.Sprintf("shows the state of another version than %d", version), states[first]
+	}
+	return from, fmt.Sprintf("shows a state that was never committed, at version %d", version), states[first]
 }
 
 // nearest is the newest state, or the one that the text is.

@@ -9,7 +9,7 @@
 // What the writers write and what the clients do depend on the seed alone; how
 // the goroutines interleave does not, so that a race may need several replays.
 //
-// Three times a seed all rest and are compared strictly: every open tree must
+// Four times a seed all rest and are compared strictly: every open tree must
 // equal the oracle's. Every tree that was shown on the way must be the one that
 // the database held at the frame's version, and no client may go back in time.
 //
@@ -111,12 +111,13 @@ func play(ctx context.Context, o options, t *tally, log, out io.Writer) error {
 	group.SetLimit(o.parallel)
 	for n := o.from; n < o.from+o.seeds && ctx.Err() == nil && !diverged.Load(); n++ {
 		group.Go(func() error {
-			s := &seed{number: n, tally: t, log: log}
+			s := &seed{number: n, tally: t, journal: &journal{live: log}}
 			err := s.run(context.WithoutCancel(ctx), o.fault)
 			t.played(err != nil)
 			if err != nil {
 				diverged.Store(true)
-				fmt.Fprintf(out, "\nseed %d: %v\nreplay it by: %s\n\n", n, err, replayCommand(n))
+				fmt.Fprintf(out, "\nseed %d ended with\n%s\n\nseed %d: %v\nreplay it by: %s\n\n",
+					n, s.journal.tail(30), n, err, replayCommand(n))
 			}
 			return nil
 		})

@@ -4,8 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
-	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -20,9 +18,9 @@ import (
 
 // seed is the simulation of one seed.
 type seed struct {
-	number uint64
-	log    io.Writer // nil for silence
-	tally  *tally
+	number  uint64
+	tally   *tally
+	journal *journal
 
 	shape   world.Shape
 	gen     *world.Generator
@@ -61,7 +59,7 @@ func (s *seed) run(ctx context.Context, fault string) (err error) {
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
 	rng := s.random(streamShape)
-	for range 3 {
+	for range 4 {
 		if err := s.segment(ctx, 10+rng.IntN(16)); err != nil {
 			return err
 		}
@@ -94,10 +92,10 @@ func (s *seed) build(ctx context.Context, file, fault string) error {
 	if err := world.Perform(ctx, db, world.Tx{SQL: s.shape.Create()}); err != nil {
 		return err
 	}
-	s.server = &server{db: db, plan: perturb.Plan{
+	s.server = &server{db: db, log: s.journal.logger(), plan: perturb.Plan{
 		Fault: fault, SlowFeed: rng.IntN(3) == 0, SlowRead: rng.IntN(3) == 0, Seed: s.number,
 	}}
-	s.logf("shape %+v plan %+v", s.shape, s.server.plan)
+	s.journal.logf("shape %+v plan %+v", s.shape, s.server.plan)
 	if rng.IntN(2) == 0 {
 		s.server.logBytes = 1 + rng.IntN(2000)
 	}
@@ -139,10 +137,18 @@ func (s *seed) begin(ctx context.Context, rng *rand.Rand) error {
 	if err := s.record(ctx); err != nil {
 		return err
 	}
-	for i := range 2 + rng.IntN(3) {
-		s.clients = append(s.clients, newClient(i, s.server.url, s.random(streamClients+uint64(i)), s.clock, s.tally.count))
+	for i := range 2 + rng.IntN(4) {
+		s.clients = append(s.clients, newClient(i, s.server.url, s.random(streamClients+uint64(i)), s.clock, s.event(i)))
 	}
 	return nil
+}
+
+// event returns what notes the steps of a client.
+func (s *seed) event(client int) func(string) {
+	return func(step string) {
+		s.tally.count("client: " + step)
+		s.journal.logf("     client %d: %s", client, step)
+	}
 }
 
 // close stops everything.
@@ -185,7 +191,7 @@ func (s *seed) segment(ctx context.Context, transactions int) error {
 		return s.write(playing, transactions)
 	})
 	for _, c := range s.clients {
-		group.Go(func() error { return c.play(playing, 3+c.rng.IntN(4)) })
+		group.Go(func() error { return c.play(playing, 3+c.rng.IntN(5)) })
 	}
 	if err := group.Wait(); err != nil {
 		return err
@@ -218,10 +224,4 @@ func (s *seed) compareState(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-func (s *seed) logf(format string, args ...any) {
-	if s.log != nil {
-		fmt.Fprintf(s.log, format+"\n", args...)
-	}
 }

@@ -23,6 +23,7 @@ import (
 // server is an address at which one app after another runs over one database.
 type server struct {
 	db       *sql.DB
+	log      *slog.Logger
 	plan     perturb.Plan
 	logBytes int
 	linger   time.Duration
@@ -64,9 +65,9 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // start runs an app.
 func (s *server) start(ctx context.Context) error {
-	source := perturb.Wrap(sqlitefeed.New(s.db, sqlitefeed.WithLogger(slog.New(slog.DiscardHandler))), s.plan)
+	source := perturb.Wrap(sqlitefeed.New(s.db, sqlitefeed.WithLogger(s.log)), s.plan)
 	app, err := pando.New(pando.Config{
-		Source: source, Logger: slog.New(slog.DiscardHandler), LogBytes: s.logBytes, Linger: s.linger,
+		Source: source, Logger: s.log, LogBytes: s.logBytes, Linger: s.linger,
 	})
 	if err != nil {
 		return err

@@ -28,8 +28,10 @@ type view struct {
 	// it does.
 	open bool
 	conn int
-	// shown is the place in history that the newest checked state has.
-	shown int
+	// shown is the place in history that the newest checked state has, version
+	// what it came with.
+	shown   int
+	version uint64
 	// frames is how many had come when the view was closed, -1 while it is open.
 	frames int
 	// changed has room for one hint that the state is another.
@@ -37,6 +39,7 @@ type view struct {
 
 	mu     sync.Mutex // guards what follows
 	states []shownState
+	fresh  bool // no state has come since the view was renewed
 }
 
 // shownState is a state that a client showed, to be looked up in history once
@@ -44,6 +47,8 @@ type view struct {
 type shownState struct {
 	version uint64
 	text    string
+	// first tells that the stream held nothing before.
+	first bool
 }
 
 func newView(c *pandotest.Client, route string) (*view, error) {
@@ -66,6 +71,9 @@ func (v *view) renew(c *pandotest.Client) error {
 	if err != nil {
 		return fmt.Errorf("stream of %s: %w", v.route, err)
 	}
+	v.mu.Lock()
+	v.fresh = true
+	v.mu.Unlock()
 	st.Observe(v.observe)
 	v.stream, v.frames = st, -1
 	return nil
@@ -74,7 +82,8 @@ func (v *view) renew(c *pandotest.Client) error {
 // observe notes a state. It runs on the client's reader.
 func (v *view) observe(version uint64, state []byte) {
 	v.mu.Lock()
-	v.states = append(v.states, shownState{version, string(state)})
+	v.states = append(v.states, shownState{version, string(state), v.fresh})
+	v.fresh = false
 	v.mu.Unlock()
 	select {
 	case v.changed <- struct{}{}:

@@ -42,11 +42,11 @@ func (s *seed) transaction(ctx context.Context) error {
 	}
 	tx := s.gen.Next(before)
 	by := s.rng.IntN(len(s.writers))
+	s.journal.logf("%3d  after version %d, writer %d: %s: %s", s.history.len(), before.Head, by, tx.Kind, strings.Join(tx.SQL, "; "))
 	err = s.writers[by].perform(ctx, tx)
-	s.logf("%3d  writer %d  %s: %s", len(s.history.heads), by, tx.Kind, strings.Join(tx.SQL, "; "))
 	switch {
 	case errors.Is(err, world.ErrRefused):
-		s.logf("     %v", err)
+		s.journal.logf("     %v", err)
 		s.tally.count("tx: refused by the database")
 	case err != nil:
 		return err
@@ -68,7 +68,7 @@ func (s *seed) transaction(ctx context.Context) error {
 
 // restart stops the app and starts another one.
 func (s *seed) restart(ctx context.Context) error {
-	s.logf("     restart")
+	s.journal.logf("     restart")
 	s.tally.count("restart")
 	// Who does not read would hold the old app's end up.
 	s.clock.hurry(true)
@@ -85,14 +85,14 @@ func (s *seed) rebuild(ctx context.Context) error {
 	if table == "cards" && s.shape.Trigger {
 		table = "lists" // SQLite lets no table go that a trigger names
 	}
-	s.logf("     rebuild %s", table)
+	s.journal.logf("     rebuild %s", table)
 	s.tally.count("rebuild")
 	return s.plain.perform(ctx, world.Tx{SQL: s.shape.Rebuild(table)})
 }
 
 // trim removes the log as another process does that has read it all.
 func (s *seed) trim(ctx context.Context) error {
-	s.logf("     trim")
+	s.journal.logf("     trim")
 	s.tally.count("trim")
 	return s.plain.perform(ctx, world.Tx{SQL: []string{
 		"UPDATE pando_meta SET trimmed = max(trimmed, (SELECT coalesce(max(seq), 0) FROM pando_log))",

@@ -120,13 +120,17 @@ func (s *Source) pass(position feed.Position) {
 type tap struct {
 	source *Source
 	sink   feed.Sink
-	last   feed.Position
+
+	mu   sync.Mutex // one call at a time; guards what follows
+	last feed.Position
 	// held is a commit that lets another go first.
 	held *feed.Commit
 }
 
 // Start implements feed.Sink.
 func (t *tap) Start(epoch string, head feed.Position, reason string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	t.held, t.last = nil, head
 	t.sink.Start(epoch, head, reason)
 	t.source.pass(head)
@@ -134,6 +138,8 @@ func (t *tap) Start(epoch string, head feed.Position, reason string) {
 
 // Commit implements feed.Sink.
 func (t *tap) Commit(c *feed.Commit) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	t.source.pause(t.source.plan.SlowFeed)
 	switch t.source.plan.Fault {
 	case "drop-change":
@@ -151,11 +157,10 @@ func (t *tap) Commit(c *feed.Commit) {
 
 // Advance implements feed.Sink.
 func (t *tap) Advance(p feed.Position) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	t.source.pause(t.source.plan.SlowFeed)
-	if t.held != nil {
-		t.sink.Commit(t.held)
-		t.held = nil
-	}
+	t.release()
 	t.sink.Advance(p)
 	t.last = p
 	t.source.pass(p)
@@ -182,8 +187,25 @@ func (t *tap) reorder(c *feed.Commit) {
 		t.sink.Commit(&feed.Commit{Position: c.Position, Changes: held.Changes})
 	case t.source.draw(3) == 0:
 		t.held = c
+		time.AfterFunc(holdTime, func() {
+			t.mu.Lock()
+			defer t.mu.Unlock()
+			if t.held == c {
+				t.release()
+			}
+		})
 	default:
 		t.sink.Commit(c)
+	}
+}
+
+// holdTime is how long a commit waits for another to go first.
+const holdTime = 50 * time.Millisecond
+
+func (t *tap) release() {
+	if t.held != nil {
+		t.sink.Commit(t.held)
+		t.held = nil
 	}
 }
 
