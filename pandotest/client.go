@@ -17,6 +17,7 @@ import (
 	"github.com/gobwas/ws/wsutil"
 
 	"github.com/pando-sync/pando"
+	"github.com/pando-sync/pando/internal/wire"
 )
 
 // Client is one user's connection. It is safe for concurrent use.
@@ -27,7 +28,7 @@ type Client struct {
 	mu      sync.Mutex // guards what follows
 	url     string
 	conn    net.Conn
-	types   []wireType
+	types   []wire.Type
 	epoch   string
 	nextID  uint64
 	replies map[uint64]chan reply
@@ -43,11 +44,6 @@ type Client struct {
 	stalled   sync.Mutex // held while the client does not read
 }
 
-type wireType struct {
-	Name   string   `json:"name"`
-	Fields []string `json:"fields"`
-}
-
 // message is any frame from the server.
 type message struct {
 	Stream  string          `json:"stream"`
@@ -57,13 +53,13 @@ type message struct {
 
 // head is what all payloads of messages may have.
 type head struct {
-	Type    string     `json:"type"`
-	Code    string     `json:"code"`
-	Message string     `json:"message"`
-	Retry   bool       `json:"retry"`
-	Epoch   string     `json:"epoch"`
-	Types   []wireType `json:"types"`
-	V       uint64     `json:"v"`
+	Type    string      `json:"type"`
+	Code    string      `json:"code"`
+	Message string      `json:"message"`
+	Retry   bool        `json:"retry"`
+	Epoch   string      `json:"epoch"`
+	Types   []wire.Type `json:"types"`
+	V       uint64      `json:"v"`
 }
 
 type reply struct {
@@ -74,12 +70,14 @@ type reply struct {
 // update is a state frame on its way to its stream.
 type update struct {
 	to    feeder
-	frame stateFrame
+	frame *wire.StateFrame
 }
 
 // feeder is a Stream of any type of state.
 type feeder interface {
-	feed(frame stateFrame)
+	// announce gives the types by which the frames that follow are read.
+	announce(types []wire.Type)
+	feed(frame *wire.StateFrame)
 	notify()
 	runtime(members map[string]json.RawMessage)
 	shut(err error)
@@ -353,13 +351,12 @@ func apply(updates []update) {
 }
 
 func (c *Client) state(m *message) {
-	var f stateFrame
+	var f wire.StateFrame
 	if err := json.Unmarshal(m.Payload, &f); err != nil {
 		panic(fmt.Sprintf("pandotest: bad state frame: %v: %s", err, m.Payload))
 	}
 	c.mu.Lock()
-	f.types = c.types
-	u := update{c.scopes[m.Stream], f}
+	u := update{c.scopes[m.Stream], &f}
 	grouped := c.grouped && u.to != nil
 	if grouped {
 		c.group = append(c.group, u)
@@ -387,7 +384,9 @@ func (c *Client) stream(m *message, h *head) {
 		for _, sc := range o.Scopes {
 			c.scopes[sc.ID] = st
 		}
+		types := c.types
 		c.mu.Unlock()
+		st.announce(types)
 	case "runtime":
 		var r struct{ Set map[string]json.RawMessage }
 		if err := json.Unmarshal(m.Payload, &r); err != nil {

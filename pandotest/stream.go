@@ -1,7 +1,6 @@
 package pandotest
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -12,6 +11,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/pando-sync/pando/internal/wire"
 	"github.com/pando-sync/pando/schema"
 	"github.com/pando-sync/pando/state"
 )
@@ -23,10 +23,10 @@ type Stream[S any] struct {
 	name   string
 	route  string
 	tree   *schema.Tree
-	names  map[string]*schema.Type
 
 	mu      sync.Mutex // guards what follows
 	store   *state.Store
+	decoder *wire.Decoder
 	loading *state.Store // the snapshot that is coming in, nil if none is
 	anchor  schema.Value
 	epoch   string
@@ -37,17 +37,6 @@ type Stream[S any] struct {
 	observe func(version uint64, state []byte)
 	frames  int
 	ended   error
-}
-
-// stateFrame is the payload of a state frame.
-type stateFrame struct {
-	V        uint64               `json:"v"`
-	Snapshot string               `json:"snapshot"`
-	Set      [][2]json.RawMessage `json:"set"`
-	Upd      [][]json.RawMessage  `json:"upd"`
-	Del      [][2]json.RawMessage `json:"del"`
-
-	types []wireType
 }
 
 // Open opens a route and waits for its first state.
@@ -87,11 +76,8 @@ func NewStream[S any](c *Client, route string, include ...string) (*Stream[S], e
 		return nil, err
 	}
 	st := &Stream[S]{
-		client: c, route: route, tree: tree, names: map[string]*schema.Type{},
+		client: c, route: route, tree: tree,
 		store: state.NewStore(), members: map[string]json.RawMessage{}, changed: make(chan struct{}),
-	}
-	for _, l := range tree.Layers {
-		st.names[l.Type.Name] = l.Type
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -304,8 +290,14 @@ func (s *Stream[S]) shut(err error) {
 	s.notify()
 }
 
+func (s *Stream[S]) announce(types []wire.Type) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.decoder = wire.NewDecoder(types, s.tree)
+}
+
 // feed applies a state frame.
-func (s *Stream[S]) feed(f stateFrame) {
+func (s *Stream[S]) feed(f *wire.StateFrame) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if f.V < s.version && f.Snapshot == "" {
@@ -321,16 +313,8 @@ func (s *Stream[S]) feed(f stateFrame) {
 	case "more", "last":
 		into = s.loading
 	}
-	for _, d := range f.Del {
-		if t := f.typeAt(s.names, d[0]); t != nil {
-			into.Delete(state.Ref{Type: t.local, Key: value(t.local.Fields[t.local.Key].Kind, d[1])})
-		}
-	}
-	for _, in := range f.Set {
-		s.set(into, &f, in)
-	}
-	for _, u := range f.Upd {
-		s.update(into, &f, u)
+	if err := s.decoder.Apply(f, into); err != nil {
+		panic(fmt.Sprintf("pandotest: stream %s: bad frame: %v", s.route, err))
 	}
 	s.version = f.V
 	if f.Snapshot == "only" || f.Snapshot == "last" {
@@ -350,82 +334,4 @@ func (s *Stream[S]) findAnchor() {
 			return
 		}
 	}
-}
-
-// remoteType is a type of hello with what it is here.
-type remoteType struct {
-	local  *schema.Type
-	fields []*schema.Field // nil for those that are unknown here
-}
-
-func (f *stateFrame) typeAt(names map[string]*schema.Type, id json.RawMessage) *remoteType {
-	var i int
-	if json.Unmarshal(id, &i) != nil || i >= len(f.types) {
-		panic(fmt.Sprintf("pandotest: type %s is not in hello", id))
-	}
-	w := f.types[i]
-	local := names[w.Name]
-	if local == nil {
-		local = names[w.Name[strings.LastIndexByte(w.Name, '.')+1:]]
-	}
-	if local == nil {
-		return nil
-	}
-	t := &remoteType{local: local, fields: make([]*schema.Field, len(w.Fields))}
-	for j, name := range w.Fields {
-		for k := range local.Fields {
-			if local.Fields[k].Name == name {
-				t.fields[j] = &local.Fields[k]
-			}
-		}
-	}
-	return t
-}
-
-func (s *Stream[S]) set(into *state.Store, f *stateFrame, in [2]json.RawMessage) {
-	t := f.typeAt(s.names, in[0])
-	if t == nil {
-		return
-	}
-	var values []json.RawMessage
-	if err := json.Unmarshal(in[1], &values); err != nil {
-		panic(fmt.Sprintf("pandotest: bad row %s", in[1]))
-	}
-	row := make(schema.Row, len(t.local.Table.Columns))
-	for i, raw := range values {
-		if local := t.fields[i]; local != nil {
-			row[local.Column] = value(local.Kind, raw)
-		}
-	}
-	into.Set(state.Instance{Ref: state.Ref{Type: t.local, Key: row[t.local.Table.Key]}, Row: row})
-}
-
-func (s *Stream[S]) update(into *state.Store, f *stateFrame, u []json.RawMessage) {
-	t := f.typeAt(s.names, u[0])
-	if t == nil {
-		return
-	}
-	ref := state.Ref{Type: t.local, Key: value(t.local.Fields[t.local.Key].Kind, u[1])}
-	row := slices.Clone(into.Get(ref))
-	if row == nil {
-		return
-	}
-	for i := 2; i+1 < len(u); i += 2 {
-		var at int
-		if json.Unmarshal(u[i], &at) != nil || at >= len(t.fields) {
-			panic(fmt.Sprintf("pandotest: field %s is not in hello", u[i]))
-		}
-		if local := t.fields[at]; local != nil {
-			row[local.Column] = value(local.Kind, u[i+1])
-		}
-	}
-	into.Set(state.Instance{Ref: ref, Row: row})
-}
-
-func value(k schema.Kind, raw json.RawMessage) schema.Value {
-	v, err := k.ParseWire(bytes.TrimSpace(raw))
-	if err != nil {
-		panic(fmt.Sprintf("pandotest: the server sent %s for a %s: %v", raw, k, err))
-	}
-	return v
 }
