@@ -7,6 +7,7 @@ replace github.com/pando-sync/pando => ..
 require (
 	github.com/google/go-cmp v0.7.0
 	github.com/pando-sync/pando v0.0.0
+	go.uber.org/goleak v1.3.0
 	golang.org/x/sync v0.24.0
 	modernc.org/sqlite v1.60.1
 )

@@ -13,9 +13,6 @@ import (
 	"github.com/pando-sync/pando/test/internal/world"
 )
 
-// patience is how long anything may take that should take milliseconds.
-const patience = 10 * time.Second
-
 // client is one browser: a connection with several open routes, which follows
 // a script of its own random numbers. It is used by one goroutine.
 type client struct {
@@ -23,15 +20,13 @@ type client struct {
 	rng   *rand.Rand
 	clock *clock
 	event func(step string)
+	// patience is how long anything may take that should take milliseconds.
+	patience time.Duration
 
 	conn *pandotest.Client
 	// dials counts connections.
 	dials int
 	views []*view
-}
-
-func newClient(id int, url string, rng *rand.Rand, clock *clock, event func(string)) *client {
-	return &client{id: id, rng: rng, clock: clock, event: event, conn: pandotest.NewClient(url, "")}
 }
 
 // step is something that a client does.
@@ -157,7 +152,7 @@ func (c *client) shut(ctx context.Context, v *view) error {
 	if !live {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, c.patience)
 	defer cancel()
 	err := v.stream.Close(ctx)
 	if errors.Is(err, pandotest.ErrDropped) {
@@ -212,7 +207,7 @@ func (c *client) stall(ctx context.Context) error {
 // connect makes sure that the client is connected and shows what it wants to,
 // however often the connection goes.
 func (c *client) connect(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, c.patience)
 	defer cancel()
 	for {
 		err := c.attempt(ctx)
@@ -220,7 +215,7 @@ func (c *client) connect(ctx context.Context) error {
 		case err == nil:
 			return nil
 		case ctx.Err() != nil:
-			return fmt.Errorf("not connected within %v: %w", patience, err)
+			return fmt.Errorf("not connected within %v: %w", c.patience, err)
 		case !again(err):
 			return err
 		}
@@ -266,7 +261,7 @@ func (c *client) attempt(ctx context.Context) error {
 // settle waits until every open view shows what the oracle says, and returns
 // how many there are.
 func (c *client) settle(ctx context.Context, h *history) (compared int, err error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, c.patience)
 	defer cancel()
 	for ctx.Err() == nil {
 		if err := c.connect(ctx); err != nil {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/google/go-cmp/cmp"
@@ -39,9 +38,9 @@ func lines(text string) []string {
 }
 
 // replayCommand is how a user runs a seed again.
-func replayCommand(seed uint64) string {
+func replayCommand(seed uint64, fault string) string {
 	command := fmt.Sprintf("make sim-replay SEED=%d", seed)
-	if fault := os.Getenv(faultVariable); fault != "" {
+	if fault != "" {
 		command = faultVariable + "=" + fault + " " + command
 	}
 	return command

@@ -44,6 +44,8 @@ type options struct {
 	minutes             float64
 	parallel            int
 	fault               string
+	// patience is how long anything may take that should take milliseconds.
+	patience time.Duration
 }
 
 func main() {
@@ -55,7 +57,7 @@ func main() {
 		return
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	o := options{fault: os.Getenv(faultVariable)}
+	o := options{fault: os.Getenv(faultVariable), patience: 10 * time.Second}
 	flag.Uint64Var(&o.seeds, "seeds", 200, "how many seeds to play")
 	flag.Uint64Var(&o.from, "from", 1, "the first seed")
 	flag.Float64Var(&o.minutes, "minutes", 0, "begin no seed after so many minutes (0: no limit)")
@@ -111,13 +113,13 @@ func play(ctx context.Context, o options, t *tally, log, out io.Writer) error {
 	group.SetLimit(o.parallel)
 	for n := o.from; n < o.from+o.seeds && ctx.Err() == nil && !diverged.Load(); n++ {
 		group.Go(func() error {
-			s := &seed{number: n, tally: t, journal: &journal{live: log}}
+			s := &seed{number: n, patience: o.patience, tally: t, journal: &journal{live: log}}
 			err := s.run(context.WithoutCancel(ctx), o.fault)
 			t.played(err != nil)
 			if err != nil {
 				diverged.Store(true)
 				fmt.Fprintf(out, "\nseed %d ended with\n%s\n\nseed %d: %v\nreplay it by: %s\n\n",
-					n, s.journal.tail(30), n, err, replayCommand(n))
+					n, s.journal.tail(30), n, err, replayCommand(n, o.fault))
 			}
 			return nil
 		})

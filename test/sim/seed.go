@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/pando-sync/pando/pandotest"
 	"github.com/pando-sync/pando/test/internal/oracle"
 	"github.com/pando-sync/pando/test/internal/perturb"
 	"github.com/pando-sync/pando/test/internal/world"
@@ -18,9 +19,10 @@ import (
 
 // seed is the simulation of one seed.
 type seed struct {
-	number  uint64
-	tally   *tally
-	journal *journal
+	number   uint64
+	patience time.Duration
+	tally    *tally
+	journal  *journal
 
 	shape   world.Shape
 	gen     *world.Generator
@@ -138,7 +140,10 @@ func (s *seed) begin(ctx context.Context, rng *rand.Rand) error {
 		return err
 	}
 	for i := range 2 + rng.IntN(4) {
-		s.clients = append(s.clients, newClient(i, s.server.url, s.random(streamClients+uint64(i)), s.clock, s.event(i)))
+		s.clients = append(s.clients, &client{
+			id: i, rng: s.random(streamClients + uint64(i)), clock: s.clock, event: s.event(i),
+			patience: s.patience, conn: pandotest.NewClient(s.server.url, ""),
+		})
 	}
 	return nil
 }

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/pando-sync/pando/test/internal/perturb"
+)
+
+// TestMain lets the test's program be the foreign writer too.
+func TestMain(m *testing.M) {
+	if dsn := os.Getenv(writerVariable); dsn != "" {
+		if err := runWriter(dsn, os.Stdin, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
+
+func run(t *testing.T, o options) (out string, err error) {
+	t.Helper()
+	t.Cleanup(http.DefaultClient.CloseIdleConnections)
+	o.parallel = 4
+	var b strings.Builder
+	err = simulate(t.Context(), o, &b, io.Discard)
+	return b.String(), err
+}
+
+func TestClientsShowWhatTheDatabaseHolds(t *testing.T) {
+	out, err := run(t, options{seeds: 8, from: 1, patience: 20 * time.Second})
+	if err != nil || !strings.Contains(out, "sim: 8 seeds, ") || !strings.HasSuffix(out, " comparisons, 0 divergences\n") {
+		t.Errorf("error %v after\n%s", err, out)
+	}
+}
+
+func TestReplayPrintsTheHistory(t *testing.T) {
+	out, err := run(t, options{replay: 3, patience: 20 * time.Second})
+	if err != nil {
+		t.Fatalf("%v after\n%s", err, out)
+	}
+	for _, want := range []string{"shape {", " writer 0: ", "client 1: ", "sim: 1 seeds, "} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in\n%s", want, out)
+		}
+	}
+}
+
+// TestFaultsAreFound breaks the feed's promises one by one: a simulation that
+// notices nothing would prove nothing.
+func TestFaultsAreFound(t *testing.T) {
+	for _, fault := range perturb.Faults {
+		t.Run(fault, func(t *testing.T) {
+			out, err := run(t, options{seeds: 40, from: 1, fault: fault, patience: 2 * time.Second})
+			if !errors.Is(err, errDiverged) {
+				t.Fatalf("error %v after\n%s", err, out)
+			}
+			for _, want := range []string{
+				"\nreplay it by: SIM_FAULT=" + fault + " make sim-replay SEED=", " divergences\n", "client ",
+			} {
+				if !strings.Contains(out, want) {
+					t.Errorf("no %q in\n%s", want, out)
+				}
+			}
+		})
+	}
+}
+
+func TestUnknownFault(t *testing.T) {
+	_, err := run(t, options{seeds: 1, from: 1, fault: "bad-luck"})
+	if err == nil || !strings.Contains(err.Error(), "drop-change") {
+		t.Errorf("the error is %v", err)
+	}
+}
