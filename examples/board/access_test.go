@@ -162,7 +162,7 @@ func TestLoginByPassword(t *testing.T) {
 	d := newDemo(t)
 	ada := d.server.Login(t, "ada", "lovelace")
 	pandotest.Open[Board](t, d.server.Connect(t, ada), "boards/2")
-	resp, err := http.Post(d.server.URL+"/api/token", "application/json", strings.NewReader(`{"username":"alan","password":""}`)) //nolint:noctx // a test
+	resp, err := http.Post(d.server.URL+"/api/token", "application/json", strings.NewReader(`{"username":"alan","password":""}`))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,7 +8,7 @@ const passwords: Readonly<Record<Username, string>> = { ada: 'lovelace', grace: 
 
 /** Starts the system's Chromium. */
 export function launch(): Promise<Browser> {
-  const path = process.env['PATH'] ?? ''
+  const path = process.env.PATH ?? ''
   const executablePath = path
     .split(delimiter)
     .flatMap((folder) => ['chromium', 'chromium-browser', 'google-chrome'].map((name) => join(folder, name)))
@@ -109,6 +109,5 @@ export class Visitor {
 }
 
 function frames(payload: string | Buffer): readonly Frame[] {
-  const parsed = JSON.parse(payload.toString()) as Frame | readonly Frame[]
-  return Array.isArray(parsed) ? parsed : [parsed as Frame]
+  return [JSON.parse(payload.toString()) as Frame | readonly Frame[]].flat()
 }

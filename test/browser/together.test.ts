@@ -93,13 +93,15 @@ describe('two people on one board', () => {
     await ada.page.getByRole('list', { name: 'Members' }).getByRole('img', { name: 'Grace Hopper', exact: true }).waitFor()
   })
 
-  test('an invitation puts the board into the other list', async () => {
+  test('an invitation opens the board that was refused, and puts it into the list', async () => {
+    await grace.page.goto(`${server.url}/boards/2`)
+    await grace.page.getByRole('heading', { name: 'not shared with you' }).waitFor()
     await ada.page.getByRole('link', { name: 'Ada’s notebook' }).click()
     await ada.page.getByRole('button', { name: 'Invite' }).click()
     await ada.page.getByLabel('Invite').fill('grace')
     await ada.page.keyboard.press('Enter')
-    await grace.page.getByRole('link', { name: 'Ada’s notebook' }).click()
     await grace.card('Answer Mr. Babbage').waitFor()
+    await grace.page.getByRole('link', { name: 'Ada’s notebook' }).waitFor()
   })
 
   test('each channel is opened once, with StrictMode mounting everything twice', () => {

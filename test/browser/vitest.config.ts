@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config'
 
 // "npm run screenshots" takes the pictures for docs/ instead of testing.
-const include = process.env['SCREENSHOTS'] === undefined ? ['*.test.ts'] : ['screenshots.ts']
+const include = process.env.SCREENSHOTS === undefined ? ['*.test.ts'] : ['screenshots.ts']
 
 export default defineConfig({
   test: {

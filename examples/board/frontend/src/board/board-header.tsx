@@ -9,7 +9,7 @@ interface Props {
   readonly viewers: readonly Viewer[]
 }
 
-/** The name of a board, and its people: those with a ring look at it now. */
+/** The name of a board, its people (those with a ring look at it now), and what can be added. */
 export function BoardHeader({ board, viewers }: Props) {
   const { actions, attempt } = useBoard()
   const here = new Set(viewers.map(({ id }) => String(id)))
@@ -39,6 +39,13 @@ export function BoardHeader({ board, viewers }: Props) {
           submit="Invite"
           maxLength={150}
           onAdd={(username) => attempt(() => actions.addMember(username))}
+        />
+        <Composer
+          label="Add a list"
+          placeholder="Name of the list"
+          submit="Add"
+          maxLength={80}
+          onAdd={(name) => attempt(() => actions.addList(name))}
         />
       </div>
     </header>

@@ -1,14 +1,28 @@
 import { useChannelState } from '@pando-sync/react'
+import { useEffect, useEffectEvent } from 'react'
 import { BoardChannel } from '../live/board.channels.js'
 import { Notice } from '../ui/notice.js'
 import { follow } from '../page/address.js'
 import { Board } from './board.js'
 import { Skeleton } from './skeleton.js'
 
+interface Props {
+  readonly boardId: string
+  /** The board is among the user's own. */
+  readonly member: boolean
+}
+
 /** A board in whatever state its channel is. */
-export function BoardView({ boardId }: { readonly boardId: string }) {
+export function BoardView({ boardId, member }: Props) {
   const channel = BoardChannel.with({ boardId })
   const board = useChannelState(channel)
+  const retry = useEffectEvent(() => {
+    board.retry()
+  })
+  // Who was refused and is invited now has not to ask again.
+  useEffect(() => {
+    if (member) retry()
+  }, [member])
   const home = (
     <a className="button" href="/" onClick={follow}>
       Go to your boards
@@ -20,7 +34,7 @@ export function BoardView({ boardId }: { readonly boardId: string }) {
     case 'denied':
       return (
         <Notice title="This board is not shared with you" action={home}>
-          Ask its owner to invite you; it will open by itself in the list above.
+          Ask its owner to invite you. It opens here as soon as you are a member.
         </Notice>
       )
     case 'error':

@@ -2,7 +2,6 @@ import { useChannel } from '@pando-sync/react'
 import { useEffect, useMemo, useState } from 'react'
 import type { BoardChannel } from '../live/board.channels.js'
 import type { Board as BoardState, List, Viewer } from '../live/board.interfaces.js'
-import { Composer } from '../ui/composer.js'
 import { useAttempt } from '../ui/toast.js'
 import { BoardHeader } from './board-header.js'
 import { CardDialog } from './card-dialog.js'
@@ -44,15 +43,7 @@ export function Board({ channel, board, viewers, stale }: Props) {
           {shown.map((list) => (
             <Column key={list.id} list={list} move={concerns(move, list) ? move : undefined} />
           ))}
-          <div className="column-add">
-            <Composer
-              label="Add a list"
-              placeholder="Name of the list"
-              submit="Add"
-              maxLength={80}
-              onAdd={(name) => attempt(() => actions.addList(name))}
-            />
-          </div>
+          {shown.length === 0 && <p className="quiet-text">A board begins with a list. Add the first one above.</p>}
         </div>
         <p id="move-help" hidden>
           Press space to lift the card, the arrow keys to move it, space to drop it, escape to put it back. Enter opens it.

@@ -1,6 +1,7 @@
 import { memo, useEffect, useRef, type DragEvent, type KeyboardEvent } from 'react'
 import type { Card } from '../live/board.interfaces.js'
 import { Avatar } from '../ui/avatar.js'
+import type { Direction } from './arrange.js'
 import { useBoard } from './context.js'
 import { useFlash } from './flash.js'
 import type { Move } from './mover.js'
@@ -13,7 +14,7 @@ interface Props {
   readonly gap: 'before' | 'after' | undefined
 }
 
-const directions = { ArrowUp: 'up', ArrowDown: 'down', ArrowLeft: 'left', ArrowRight: 'right' } as const
+const directions: Readonly<Record<string, Direction>> = { ArrowUp: 'up', ArrowDown: 'down', ArrowLeft: 'left', ArrowRight: 'right' }
 
 /** A card in its list: moved by dragging it, or by the keyboard. */
 export const CardItem = memo(function CardItem({ card, move, gap }: Props) {
@@ -24,13 +25,13 @@ export const CardItem = memo(function CardItem({ card, move, gap }: Props) {
 
   // A card that is moved becomes another element, or is taken out and put in
   // again: either way it has lost the focus.
-  const lifted = move !== undefined && move.by === 'keyboard'
+  const lifted = move?.by === 'keyboard'
   useEffect(() => {
     if (lifted) handle.current?.focus()
   })
 
   const press = (event: KeyboardEvent) => {
-    const direction = directions[event.key as keyof typeof directions]
+    const direction = directions[event.key]
     if (mover.current?.card.id !== card.id) {
       if (event.key === 'Enter') open(card.id)
       else if (event.key === ' ') mover.lift(card, 'keyboard')

@@ -18,8 +18,6 @@ export interface Move {
 }
 
 interface Host {
-  /** The lists as the server has them now. */
-  readonly lists: () => readonly List[]
   readonly actions: Pick<BoardChannelActions, 'moveCard'>
   readonly attempt: Attempt
   readonly show: (move: Move | undefined) => void
@@ -30,6 +28,7 @@ interface Host {
 /** Carries one card at a time. It holds the latest move itself, as events come faster than renders. */
 export class Mover {
   private move: Move | undefined
+  private lists: readonly List[] = []
   private readonly host: Host
 
   constructor(host: Host) {
@@ -40,8 +39,13 @@ export class Mover {
     return this.move
   }
 
+  /** Tells the lists as the server has them now. */
+  see(lists: readonly List[]): void {
+    this.lists = lists
+  }
+
   lift(card: Card, by: Move['by']): void {
-    const place = placeOf(this.host.lists(), card.id)
+    const place = placeOf(this.lists, card.id)
     if (place === undefined) return
     this.set({ card, place, by, phase: 'lifted' })
     this.host.announce(`${card.title}: lifted. ${this.where(card, place)}`)
@@ -56,14 +60,14 @@ export class Mover {
   step(direction: Direction): void {
     if (this.move?.phase !== 'lifted') return
     const { card, place } = this.move
-    this.to(step(this.host.lists(), card.id, place, direction))
+    this.to(step(this.lists, card.id, place, direction))
     this.host.announce(this.where(card, this.move.place))
   }
 
   drop(): void {
     if (this.move?.phase !== 'lifted') return
     const { card, place } = this.move
-    const from = placeOf(this.host.lists(), card.id)
+    const from = placeOf(this.lists, card.id)
     if (from === undefined || samePlace(from, place)) this.end('left where it was')
     else void this.save(this.move)
   }
@@ -104,7 +108,7 @@ export class Mover {
   }
 
   private list(place: Place): List | undefined {
-    return this.host.lists().find(({ id }) => id === place.listId)
+    return this.lists.find(({ id }) => id === place.listId)
   }
 
   private set(move: Move | undefined): void {

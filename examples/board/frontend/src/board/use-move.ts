@@ -1,4 +1,4 @@
-import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react'
+import { useEffect, useLayoutEffect, useMemo, useState } from 'react'
 import type { BoardChannelActions } from '../live/board.channels.js'
 import type { List } from '../live/board.interfaces.js'
 import type { Attempt } from '../ui/toast.js'
@@ -12,14 +12,10 @@ import { Mover, type Move } from './mover.js'
 export function useMove(lists: readonly List[], actions: BoardChannelActions, attempt: Attempt) {
   const [move, setMove] = useState<Move>()
   const [announcement, announce] = useState('')
-  const latest = useRef(lists)
+  const mover = useMemo(() => new Mover({ actions, attempt, show: setMove, announce }), [actions, attempt])
   useLayoutEffect(() => {
-    latest.current = lists
-  }, [lists])
-  const mover = useMemo(
-    () => new Mover({ lists: () => latest.current, actions, attempt, show: setMove, announce }),
-    [actions, attempt],
-  )
+    mover.see(lists)
+  }, [mover, lists])
   // After the effects of the cards below, which have kept the focus once more.
   useEffect(() => {
     if (move?.phase === 'over') mover.forget(move)

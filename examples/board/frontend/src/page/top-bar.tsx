@@ -1,6 +1,6 @@
 import { useChannel } from '@pando-sync/react'
 import { UserChannel } from '../live/board.channels.js'
-import type { BoardTitle, Me } from '../live/board.interfaces.js'
+import type { BoardTitle } from '../live/board.interfaces.js'
 import { Composer } from '../ui/composer.js'
 import { ConnectionBadge } from '../ui/connection-badge.js'
 import { Leaf } from '../ui/leaf.js'
@@ -10,16 +10,17 @@ import { boardPath, follow, navigate } from './address.js'
 
 interface Props {
   readonly userId: string
-  readonly me: Me | undefined
+  /** Of the user, once it is known. */
+  readonly name: string | undefined
+  readonly boards: readonly BoardTitle[]
   readonly boardId: string | undefined
   readonly onLeave: () => void
 }
 
 /** The boards of the user, the connection, and the way out. */
-export function TopBar({ userId, me, boardId, onLeave }: Props) {
+export function TopBar({ userId, name, boards, boardId, onLeave }: Props) {
   const { actions } = useChannel(UserChannel.with({ userId }))
   const attempt = useAttempt()
-  const boards = me?.memberships.flatMap(({ board }) => board ?? []) ?? []
   const add = (name: string) =>
     attempt(async () => {
       navigate(boardPath(String(await actions.addBoard(name))))
@@ -38,7 +39,7 @@ export function TopBar({ userId, me, boardId, onLeave }: Props) {
       <div className="top-end">
         <ConnectionBadge />
         <ThemeToggle />
-        <button type="button" className="button quiet small" onClick={onLeave} title={me === undefined ? undefined : `Logged in as ${me.name}`}>
+        <button type="button" className="button quiet small" onClick={onLeave} title={name === undefined ? undefined : `Logged in as ${name}`}>
           Log out
         </button>
       </div>

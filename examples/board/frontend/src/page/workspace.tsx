@@ -17,7 +17,8 @@ export function Workspace({ userId, onLeave }: Props) {
   const me = useChannelState(UserChannel.with({ userId }))
   const connection = useConnection()
   const boardId = useBoardId()
-  const first = me.state?.memberships[0]?.board?.id
+  const boards = me.state?.memberships.flatMap(({ board }) => board ?? []) ?? []
+  const first = boards[0]?.id
 
   useEffect(() => {
     if (boardId === undefined && first !== undefined) navigate(boardPath(first), 'replace')
@@ -26,9 +27,13 @@ export function Workspace({ userId, onLeave }: Props) {
   if (connection === 'needs-auth') return <Expired onLeave={onLeave} />
   return (
     <div className="workspace">
-      <TopBar userId={userId} me={me.state ?? undefined} boardId={boardId} onLeave={onLeave} />
+      <TopBar userId={userId} name={me.state?.name} boards={boards} boardId={boardId} onLeave={onLeave} />
       <main>
-        {boardId !== undefined ? <BoardView key={boardId} boardId={boardId} /> : <NoBoard waiting={me.status === 'pending'} />}
+        {boardId === undefined ? (
+          <NoBoard waiting={me.status === 'pending'} />
+        ) : (
+          <BoardView key={boardId} boardId={boardId} member={boards.some(({ id }) => id === boardId)} />
+        )}
       </main>
     </div>
   )

@@ -26,7 +26,7 @@ export function Login({ onSession }: { readonly onSession: (session: Session) =>
   const submit = (event: SubmitEvent<HTMLFormElement>) => {
     event.preventDefault()
     const form = new FormData(event.currentTarget)
-    void enter(String(form.get('username')), String(form.get('password')))
+    void enter(form.get('username') as string, form.get('password') as string)
   }
 
   return (
