@@ -97,7 +97,7 @@ func (c *client) openOne(ctx context.Context) error {
 }
 
 func (c *client) openSeveral(ctx context.Context) error {
-	for range 2 + c.rng.IntN(3) {
+	for range 2 + c.rng.IntN(5) {
 		v, err := c.view(world.Routes[c.rng.IntN(len(world.Routes))])
 		if err != nil {
 			return err
@@ -247,7 +247,7 @@ func (c *client) attempt(ctx context.Context) error {
 			continue
 		}
 		if v.frames >= 0 && v.frames != v.stream.Frames() {
-			return &Divergence{Route: v.route, What: "got frames although it was closed"}
+			return &divergenceError{route: v.route, what: "got frames although it was closed"}
 		}
 		v.frames = -1
 		if err := v.stream.Resume(ctx); err != nil {
@@ -278,9 +278,9 @@ func (c *client) settle(ctx context.Context, h *history) (compared int, err erro
 		}
 		compared++
 		if shows, want := string(v.stream.JSON()), h.now(v.route); shows != want {
-			return compared, &Divergence{
-				Client: c.id, Route: v.route, What: fmt.Sprintf("does not come to show what the database holds, at version %d", v.stream.Version()),
-				Shows: shows, Want: want,
+			return compared, &divergenceError{
+				client: c.id, route: v.route, what: fmt.Sprintf("does not come to show what the database holds, at version %d", v.stream.Version()),
+				shows: shows, want: want,
 			}
 		}
 	}
@@ -297,7 +297,7 @@ func (c *client) verify(h *history) (compared int, err error) {
 					wrong += ", as it opened the route anew"
 				}
 				wrong += fmt.Sprintf("; it had shown version %d", v.version)
-				return compared, &Divergence{Client: c.id, Route: v.route, What: wrong, Shows: s.text, Want: want}
+				return compared, &divergenceError{client: c.id, route: v.route, what: wrong, shows: s.text, want: want}
 			}
 			v.shown, v.version = at, s.version
 			compared++

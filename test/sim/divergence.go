@@ -9,21 +9,21 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// Divergence is a client that shows what it must not.
-type Divergence struct {
-	Client int
-	Route  string
-	What   string
-	// Shows is what the client shows, Want what the oracle says, as JSON.
-	Shows, Want string
+// divergenceError is a client that shows what it must not.
+type divergenceError struct {
+	client int
+	route  string
+	what   string
+	// shows is what the client shows, want what the oracle says, as JSON.
+	shows, want string
 }
 
 // Error implements error: who shows what, and a diff.
-func (d *Divergence) Error() string {
+func (d *divergenceError) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "client %d, %s: %s", d.Client, d.Route, d.What)
-	if d.Shows != d.Want {
-		fmt.Fprintf(&b, "\n  - the database   + the client\n%s", cmp.Diff(lines(d.Want), lines(d.Shows)))
+	fmt.Fprintf(&b, "client %d, %s: %s", d.client, d.route, d.what)
+	if d.shows != d.want {
+		fmt.Fprintf(&b, "\n  - the database   + the client\n%s", cmp.Diff(lines(d.want), lines(d.shows)))
 	}
 	return b.String()
 }

@@ -46,9 +46,11 @@ const (
 	streamClients
 )
 
-func (s *seed) random(stream uint64) *rand.Rand { return rand.New(rand.NewPCG(s.number, stream)) }
+func (s *seed) random(stream uint64) *rand.Rand {
+	return rand.New(rand.NewPCG(s.number, stream)) //nolint:gosec // the same every time
+}
 
-// run plays a seed. The error is a Divergence, or something that went wrong
+// run plays a seed. The error is a divergenceError, or something that went wrong
 // with the simulation itself.
 func (s *seed) run(ctx context.Context, fault string) (err error) {
 	folder, err := os.MkdirTemp("", "pando-sim-")
@@ -225,7 +227,7 @@ func (s *seed) compareState(ctx context.Context) error {
 		}
 		s.tally.compared(1)
 		if want := s.history.now(route); got != want {
-			return &Divergence{Client: -1, Route: route, What: "GET /state differs", Shows: got, Want: want}
+			return &divergenceError{client: -1, route: route, what: "GET /state differs", shows: got, want: want}
 		}
 	}
 	return nil

@@ -14,7 +14,7 @@ import (
 func (s *seed) write(ctx context.Context, n int) error {
 	for range n {
 		if ctx.Err() != nil {
-			return nil // a client has failed, which is what counts
+			return ctx.Err() // a client has failed
 		}
 		var err error
 		switch s.rng.IntN(90) {

@@ -44,7 +44,7 @@ func startForeign(dsn string) (*foreign, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &foreign{cmd: exec.CommandContext(context.Background(), program)}
+	f := &foreign{cmd: exec.CommandContext(context.Background(), program)} //nolint:gosec // itself
 	f.cmd.Env = append(os.Environ(), writerVariable+"="+dsn)
 	f.cmd.Stderr = os.Stderr
 	if f.in, err = f.cmd.StdinPipe(); err != nil {

@@ -23,7 +23,7 @@ func TestState(t *testing.T) {
 		"CREATE TABLE pando_log (seq INTEGER PRIMARY KEY AUTOINCREMENT)",
 		"INSERT INTO pando_log VALUES (17)",
 		"DELETE FROM comments", "DELETE FROM cards",
-		"INSERT INTO cards VALUES (2, 4, 'second', 1.5, 1, 2.5, 99, 'bug'), (1, 4, 'first', 1.5, 0, NULL, NULL, 'none'), (3, 4, '<\"é', NULL, 0, 4, 3, NULL)",
+		"INSERT INTO cards VALUES (2, 4, 'second', 1.5, 1, 2.5, 99, 'bug'), (1, 4, 'first', 1.5, 0, NULL, 98, 'none'), (3, 4, '<\"é', NULL, 0, 4, 3, NULL)",
 		"INSERT INTO covers VALUES ('00000000-0000-4000-8000-000000000002', 2, 'light', 1), ('00000000-0000-4000-8000-000000000003', 2, 'heavy', 2)",
 		"INSERT INTO comments VALUES (8, 3, 1, 'x'), (7, 3, NULL, 'y')",
 	)}

@@ -60,7 +60,8 @@ type Source struct {
 func Wrap(source feed.Source, plan Plan) *Source {
 	plan.SlowFeed = plan.SlowFeed || plan.Fault == "late-read"
 	plan.SlowRead = plan.SlowRead || plan.Fault == "blind-read"
-	return &Source{Source: source, plan: plan, rng: rand.New(rand.NewPCG(plan.Seed, 1)), moved: make(chan struct{})}
+	rng := rand.New(rand.NewPCG(plan.Seed, 1)) //nolint:gosec // the same every time
+	return &Source{Source: source, plan: plan, rng: rng, moved: make(chan struct{})}
 }
 
 // draw returns a number below n.

@@ -122,9 +122,9 @@ func Declare(app *pando.App) {
 	app.Handle("people/{id}", pando.For(func() *personChannel { return &personChannel{} }, pando.Public()))
 }
 
-// Routes are the routes that exist in a world, most of the time: of board 4
-// and person 6 only the numbers do, until a transaction makes them.
+// Routes are what clients open. Of boards 4 and 5 and of person 6 only the
+// numbers exist, until a transaction makes them.
 var Routes = []string{
-	"boards/1", "boards/2", "boards/3", "boards/4",
+	"boards/1", "boards/2", "boards/3", "boards/4", "boards/5",
 	"people/1", "people/2", "people/6",
 }

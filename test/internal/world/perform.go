@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // ErrRefused is what a transaction ends with that the database does not
@@ -25,7 +26,7 @@ func Perform(ctx context.Context, db *sql.DB, tx Tx) error {
 	if tx.Rollback {
 		end = "ROLLBACK"
 	}
-	for _, statement := range append(tx.SQL[:len(tx.SQL):len(tx.SQL)], end) {
+	for _, statement := range append(slices.Clip(tx.SQL), end) {
 		if _, err = conn.ExecContext(ctx, statement); err != nil {
 			break
 		}

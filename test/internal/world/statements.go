@@ -2,6 +2,7 @@ package world
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 )
 
@@ -57,12 +58,12 @@ var nested = []string{"lists", "cards", "cards", "covers", "comments"}
 
 var anyTable = []string{"users", "labels", "boards", "lists", "cards", "cards", "cards", "covers", "comments", "comments"}
 
-// changes are assignments to columns that are no links.
+// update changes a column that is no link.
 func (g *Generator) update(table, key string) string {
 	if key == "" {
 		return ""
 	}
-	set := ""
+	var set string
 	switch table {
 	case "users", "boards":
 		set = "name = " + g.text()
@@ -134,7 +135,7 @@ func (g *Generator) any() string {
 	}
 }
 
-// several draws statements, at least least of them.
+// several draws between least and most statements.
 func (g *Generator) several(least, most int) []string {
 	var all []string
 	for n := least + g.rng.IntN(most-least+1); len(all) < n; {
@@ -147,10 +148,8 @@ func (g *Generator) several(least, most int) []string {
 
 // together is the statements, or nothing when one of them is empty.
 func together(statements ...string) []string {
-	for _, s := range statements {
-		if s == "" {
-			return nil
-		}
+	if slices.Contains(statements, "") {
+		return nil
 	}
 	return statements
 }

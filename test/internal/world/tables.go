@@ -108,7 +108,7 @@ func (s Shape) Rebuild(table string) []string {
 		}
 		all := []string{
 			s.create("rebuilt", t.columns),
-			"INSERT INTO rebuilt SELECT * FROM " + table,
+			"INSERT INTO rebuilt SELECT * FROM " + table, //nolint:unqueryvet // all columns are meant
 			"DROP TABLE " + table,
 			"ALTER TABLE rebuilt RENAME TO " + table,
 		}
