@@ -271,7 +271,8 @@ func (p *Pipe) passed(w *waiter) bool {
 		return false
 	}
 	for _, s := range w.scopes {
-		if !s.route.Ready() {
+		// One that was given up says nothing more: nobody may wait for it.
+		if s.life == p.life && !s.route.Ready() {
 			return false
 		}
 	}
