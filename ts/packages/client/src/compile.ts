@@ -1,9 +1,9 @@
 import { compareKind, type Compare } from './compare.js'
 import { LinkIndex } from './links.js'
 import { ListIndex } from './lists.js'
-import type { LayerModel, Model, TypeModel } from './model.js'
+import type { LayerModel, Model } from './model.js'
 import { Shape, type Member } from './shape.js'
-import { Table, type OnTouch, type Row } from './table.js'
+import { keyOf, Table, type OnTouch, type Row } from './table.js'
 
 /** The empty tables of a model, wired to each other, and the shape of its root. */
 export interface Compiled {
@@ -12,119 +12,66 @@ export interface Compiled {
 }
 
 /** Builds the tables, shapes and indexes that a model describes. */
-export function compile(model: Model, onTouch: OnTouch): Compiled {
-  const tables = new Map<string, Table>()
-  for (const [name, type] of Object.entries(model.types)) tables.set(name, newTable(name, type, onTouch))
-  return { tables, root: new Compiler(model, tables).shape(model.root) }
-}
+export function compile({ layers, root, types }: Model, onTouch: OnTouch): Compiled {
+  const tables = new Map(Object.entries(types).map(([name, type]) => [name, new Table(name, type, onTouch)]))
+  /** By what the objects consist of, whatever stands above them: equal layers share one shape. */
+  const shapes = new Map<string, Shape>()
 
-function newTable(name: string, type: TypeModel, onTouch: OnTouch): Table {
-  const fields = Object.keys(type.fields)
-  const key = fields.indexOf(type.key)
-  return new Table(name, fields, key, byField(key, compareKind(type.fields[type.key])), onTouch)
-}
-
-function byField(field: number, compare: Compare<unknown>): Compare<Row> {
-  return (a, b) => compare(a.values[field], b.values[field])
-}
-
-class Compiler {
-  readonly #model: Model
-  readonly #tables: ReadonlyMap<string, Table>
-  /** By signature: equal layers share one shape. */
-  readonly #shapes = new Map<string, Shape>()
-
-  constructor(model: Model, tables: ReadonlyMap<string, Table>) {
-    this.#model = model
-    this.#tables = tables
-  }
-
-  shape(index: number): Shape {
-    const signature = this.#signature(index)
-    const known = this.#shapes.get(signature)
+  const shapeOf = ({ type, members }: LayerModel): Shape => {
+    const whole = JSON.stringify([type, members], (name, v: unknown) => (name === 'layer' ? layers[v as number] : v))
+    const known = shapes.get(whole)
     if (known !== undefined) return known
-    const layer = this.#model.layers[index]
-    const shape = new Shape(this.#table(layer.type))
-    this.#shapes.set(signature, shape)
-    shape.define(layer.members.map((m) => this.#member(shape, m)))
+    const table = tables.get(type)
+    if (table === undefined) throw missing(type)
+    const shape = new Shape(table)
+    shapes.set(whole, shape)
+    shape.define(
+      members.map((m) =>
+        typeof m === 'string' ? column(table, m) : { name: m.name, ...relation(shape, layers[m.layer], shapeOf(layers[m.layer])) },
+      ),
+    )
     return shape
   }
-
-  /** What the objects of a layer consist of, whatever stands above it. */
-  #signature(index: number): string {
-    const { type, members } = this.#model.layers[index]
-    return JSON.stringify([
-      type,
-      members.map((m) => {
-        if (typeof m === 'string') return m
-        const { relation, link, order } = this.#model.layers[m.layer]
-        return [m.name, relation, link, order, this.#signature(m.layer)]
-      }),
-    ])
-  }
-
-  #member(parent: Shape, member: LayerModel['members'][number]): Member {
-    if (typeof member === 'string') return { from: 'field', name: member, field: fieldOf(parent.table, member) }
-    const { name } = member
-    const layer = this.#model.layers[member.layer]
-    const child = this.shape(member.layer)
-    if (layer.relation === 'belongsTo') return { from: 'link', name, link: link(parent, child, layer), shape: child }
-    return { from: layer.relation === 'hasOne' ? 'first' : 'list', name, index: this.#list(parent, child, layer) }
-  }
-
-  /** The list index of the child shape; parents that show equal lists share it. */
-  #list(parent: Shape, child: Shape, layer: LayerModel): ListIndex {
-    const field = fieldOf(child.table, layer.link)
-    const order = JSON.stringify(layer.order ?? [])
-    let index = child.lists.find((known) => known.link === field && known.order === order)
-    if (index === undefined) {
-      index = new ListIndex(child, field, order, ...this.#order(child.table, layer))
-      child.lists.push(index)
-      child.table.lists.push(index)
-    }
-    if (!index.parents.includes(parent)) index.parents.push(parent)
-    if (!parent.table.owned.includes(index)) parent.table.owned.push(index)
-    return index
-  }
-
-  /** The fields that a layer is ordered by, and the comparison itself. */
-  #order(table: Table, layer: LayerModel): [number[], Compare<Row>] {
-    const { fields } = this.#model.types[layer.type]
-    const criteria = (layer.order ?? []).map((term) => {
-      const descending = term.startsWith('-')
-      const name = descending ? term.slice(1) : term
-      const field = fieldOf(table, name)
-      return { field, sign: descending ? -1 : 1, compare: byField(field, compareKind(fields[name])) }
-    })
-    const compare: Compare<Row> = (a, b) => {
-      for (const criterion of criteria) {
-        const result = criterion.compare(a, b)
-        if (result !== 0) return result * criterion.sign
-      }
-      return table.compareKeys(a, b)
-    }
-    return [criteria.map((c) => c.field), compare]
-  }
-
-  #table(name: string): Table {
-    const table = this.#tables.get(name)
-    if (table === undefined) throw missing(name)
-    return table
-  }
+  return { tables, root: shapeOf(layers[root]) }
 }
 
-/** The parent's link field, indexed backwards towards the child's table. */
-function link(parent: Shape, child: Shape, layer: LayerModel): number {
-  const field = fieldOf(parent.table, layer.link)
-  let index = parent.table.links.find((known) => known.link === field && known.target === child.table)
-  if (index === undefined) {
-    index = new LinkIndex(field, child.table)
-    parent.table.links.push(index)
-    child.table.backlinks.push(index)
+function column(table: Table, name: string): Member {
+  const field = fieldOf(table, name)
+  return { name, field, read: ({ values }) => values[field] }
+}
+
+function relation(parent: Shape, layer: LayerModel, child: Shape): Omit<Member, 'name'> {
+  if (layer.relation === 'belongsTo') {
+    const field = fieldOf(parent.table, layer.link)
+    new LinkIndex(parent, child, field)
+    return { field, read: ({ values }) => child.find(keyOf(values[field])) ?? null }
   }
-  index.edges.push({ parent, child })
-  if (!child.links.includes(index)) child.links.push(index)
-  return field
+  const { table } = child
+  const order = (layer.order ?? []).map((term) => criterion(table, term))
+  const places = [fieldOf(table, layer.link), ...order.map(({ field }) => field)] as const
+  const index = new ListIndex(parent, child, places, byAll([...order, criterion(table, table.type.key)]))
+  return { read: layer.relation === 'hasOne' ? (row) => index.first(row) : (row) => index.read(row) }
+}
+
+interface Criterion {
+  readonly field: number
+  readonly sign: number
+  readonly compare: Compare<unknown>
+}
+
+function criterion(table: Table, term: string): Criterion {
+  const name = term.replace(/^-/, '')
+  return { field: fieldOf(table, name), sign: term === name ? 1 : -1, compare: compareKind(table.type.fields[name]) }
+}
+
+function byAll(criteria: readonly Criterion[]): Compare<Row> {
+  return (a, b) => {
+    for (const { field, sign, compare } of criteria) {
+      const result = compare(a.values[field], b.values[field])
+      if (result !== 0) return result * sign
+    }
+    return 0
+  }
 }
 
 function fieldOf(table: Table, name = ''): number {

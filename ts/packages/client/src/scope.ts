@@ -34,7 +34,8 @@ export class Scope {
   readonly #compiled: Compiled
   #arriving = ''
   #wires: readonly (Wire | undefined)[] = []
-  #stage: Map<Table, Map<string, unknown[]>> | undefined
+  /** Whether a snapshot is being collected. */
+  #staging = false
 
   constructor(model: Model, anchor: string) {
     this.#compiled = compile(model, (type, key) => {
@@ -45,16 +46,12 @@ export class Scope {
 
   /** The nested state, or null without the anchor's row. Equal until a frame changes it. */
   state(): Instance | null {
-    const { root } = this.#compiled
-    const row = root.table.rows.get(this.#anchor)
-    return row === undefined ? null : root.build(row)
+    return this.#compiled.root.find(this.#anchor) ?? null
   }
 
   /** The object of one row, in the shape nearest to the root, if it is held. */
   instance(type: string, key: string): Instance | undefined {
-    const table = this.#compiled.tables.get(type)
-    const row = table?.rows.get(key)
-    return row === undefined ? undefined : table?.shapes.at(0)?.build(row)
+    return this.#compiled.tables.get(type)?.shapes.at(0)?.find(key)
   }
 
   /**
@@ -76,79 +73,72 @@ export class Scope {
       }
     }
     this.#wires = wires
-    this.#stage = undefined
+    this.#stage(false)
     this.#arriving = epoch
     this.awaiting = !resumed
   }
 
   /** Applies a frame whole. Tells whether the state may have changed. */
   receive(frame: StateFrame): boolean {
-    if (frame.snapshot === undefined) {
-      if (!this.complete || this.#stage !== undefined) return false
+    const { snapshot, v } = frame
+    if (snapshot === undefined) {
+      if (!this.complete || this.#staging) return false
       this.#patch(frame)
-      this.version = frame.v
-      return true
+    } else {
+      if (snapshot === 'only' || snapshot === 'first') this.#stage(true)
+      if (!this.#staging) return false
+      for (const [type, values] of frame.set ?? []) {
+        const wire = this.#wires.at(type)
+        wire?.table.stage(decode(wire, values))
+      }
+      if (snapshot === 'first' || snapshot === 'more') return false
+      this.#replace()
+      this.epoch = this.#arriving
+      this.complete = true
+      this.awaiting = false
     }
-    if (frame.snapshot === 'only' || frame.snapshot === 'first') this.#stage = new Map()
-    if (this.#stage === undefined) return false
-    this.#collect(frame, this.#stage)
-    if (frame.snapshot === 'first' || frame.snapshot === 'more') return false
-    this.#replace(this.#stage)
-    this.#stage = undefined
-    this.epoch = this.#arriving
-    this.version = frame.v
-    this.complete = true
-    this.awaiting = false
+    this.version = v
     return true
+  }
+
+  /** Begins or gives up a snapshot. */
+  #stage(begins: boolean): void {
+    this.#staging = begins
+    for (const table of this.#compiled.tables.values()) table.staged.clear()
   }
 
   #patch({ del = [], set = [], upd = [] }: StateFrame): void {
     for (const [type, key] of del) this.#wires.at(type)?.table.delete(keyOf(key))
     for (const [type, values] of set) {
       const wire = this.#wires.at(type)
-      if (wire !== undefined) wire.table.put(decode(wire, values))
+      wire?.table.put(decode(wire, values))
     }
     for (const [type, key, ...pairs] of upd) {
       const wire = this.#wires.at(type)
-      if (wire !== undefined) update(wire, keyOf(key), pairs)
+      const values = wire?.table.rows.get(keyOf(key))?.values.slice()
+      if (values !== undefined) wire?.table.put(update(wire, values, pairs))
     }
   }
 
-  #collect(frame: StateFrame, stage: Map<Table, Map<string, unknown[]>>): void {
-    for (const [type, wireValues] of frame.set ?? []) {
-      const wire = this.#wires.at(type)
-      if (wire === undefined) continue
-      const values = decode(wire, wireValues)
-      const rows = stage.get(wire.table) ?? new Map<string, unknown[]>()
-      stage.set(wire.table, rows.set(keyOf(values[wire.table.key]), values))
-    }
-  }
-
-  /** Swaps in the staged rows; rows that are equal keep their objects. */
-  #replace(stage: ReadonlyMap<Table, ReadonlyMap<string, unknown[]>>): void {
+  /** Swaps in the rows of a complete snapshot. */
+  #replace(): void {
     const tables = [...this.#compiled.tables.values()]
-    const empty = tables.every((table) => table.rows.size === 0)
-    for (const table of tables) {
-      const rows = stage.get(table) ?? new Map<string, unknown[]>()
-      for (const key of table.rows.keys()) if (!rows.has(key)) table.delete(key)
-      for (const values of rows.values()) table.put(values, empty)
-    }
-    if (empty) for (const table of tables) for (const index of table.lists) index.sort()
+    const empty = tables.every(({ rows }) => rows.size === 0)
+    for (const table of tables) table.swap(empty)
+    if (empty) for (const { owned } of tables) for (const list of owned) list.sort()
+    this.#stage(false)
   }
 }
 
-function decode(wire: Wire, values: readonly unknown[]): unknown[] {
-  return wire.places.map((place) => values[place] ?? null)
+function decode({ places }: Wire, values: readonly unknown[]): unknown[] {
+  return places.map((place) => values[place] ?? null)
 }
 
-function update(wire: Wire, key: string, pairs: readonly unknown[]): void {
-  const fields: number[] = []
-  const values: unknown[] = []
+/** Sets single values, given as index on the wire and value in turn. */
+function update({ places }: Wire, values: unknown[], pairs: readonly unknown[]): unknown[] {
   for (let i = 0; i < pairs.length; i += 2) {
-    const field = wire.places.indexOf(pairs[i] as number)
-    if (field < 0) continue
-    fields.push(field)
-    values.push(pairs[i + 1])
+    const field = places.indexOf(pairs[i] as number)
+    if (field >= 0) values[field] = pairs[i + 1]
   }
-  if (fields.length > 0) wire.table.update(key, fields, values)
+  return values
 }
