@@ -5,8 +5,9 @@ package main
 import (
 	"context"
 	"database/sql"
-	"log"
+	"log/slog"
 	"net/http"
+	"os"
 	"time"
 
 	_ "modernc.org/sqlite"
@@ -75,20 +76,28 @@ func newApp(db *sql.DB) (*pando.App, error) {
 }
 
 func main() {
-	ctx := context.Background()
+	if err := run(context.Background()); err != nil {
+		slog.Error("quickstart ended", "error", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context) error {
 	db, err := sql.Open("sqlite", "file:quickstart.db?_pragma=journal_mode(WAL)&_pragma=busy_timeout(5000)")
 	if err != nil {
-		log.Fatal(err)
+		return err
 	}
 	if err := prepare(ctx, db); err != nil {
-		log.Fatal(err)
+		return err
 	}
 	app, err := newApp(db)
 	if err != nil {
-		log.Fatal(err)
+		return err
 	}
-	go func() { log.Fatal(app.Run(ctx)) }()
 	http.Handle("/live/", http.StripPrefix("/live", app))
 	server := &http.Server{Addr: "127.0.0.1:8080", ReadHeaderTimeout: 5 * time.Second}
-	log.Fatal(server.ListenAndServe())
+	failed := make(chan error, 2)
+	go func() { failed <- app.Run(ctx) }()
+	go func() { failed <- server.ListenAndServe() }()
+	return <-failed
 }
