@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"runtime"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 )
@@ -182,6 +183,8 @@ func isInteger(k reflect.Kind) bool { return k >= reflect.Int && k <= reflect.Ui
 
 func describe(t reflect.Type) string {
 	switch {
+	case t == reflect.TypeFor[time.Time]():
+		return "a time like 2006-01-02T15:04:05Z"
 	case isInteger(t.Kind()):
 		return "an integer"
 	case t.Kind() == reflect.String:
