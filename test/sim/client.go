@@ -296,7 +296,9 @@ func (c *client) verify(h *history) (compared int, err error) {
 				if s.first {
 					wrong += ", as it opened the route anew"
 				}
-				wrong += fmt.Sprintf("; it had shown version %d", v.version)
+				if v.version > 0 {
+					wrong += fmt.Sprintf("; it had shown version %d", v.version)
+				}
 				return compared, &divergenceError{client: c.id, route: v.route, what: wrong, shows: s.text, want: want}
 			}
 			v.shown, v.version = at, s.version

@@ -133,7 +133,7 @@ func play(ctx context.Context, o options, t *tally, log, out io.Writer) error {
 	return nil
 }
 
-// report prints the end line as far as it is, every ten seconds, until the
+// report prints every ten seconds how far the tally is, until the
 // returned function is called.
 func report(t *tally, progress io.Writer) (stop func()) {
 	ticker := time.NewTicker(10 * time.Second)
@@ -142,7 +142,7 @@ func report(t *tally, progress io.Writer) (stop func()) {
 		for {
 			select {
 			case <-ticker.C:
-				fmt.Fprintln(progress, t)
+				fmt.Fprintln(progress, strings.Replace(t.String(), "sim:", "so far:", 1))
 			case <-done:
 				return
 			}
