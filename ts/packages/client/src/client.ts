@@ -39,7 +39,6 @@ export class Client {
   readonly #host: StreamHost
   /** By `Channel.key`. */
   readonly #streams = new Map<string, Stream>()
-  readonly #names = new Map<string, Stream>()
   readonly #changed = new Set<Stream>()
   readonly #scopes = new Scopes()
   #nextName = 1
@@ -100,7 +99,9 @@ export class Client {
       state: (id, frame) => {
         this.#scopes.receive(id, frame)
       },
-      stream: (name, frame) => this.#names.get(name)?.receive(frame),
+      stream: (name, frame) => {
+        for (const stream of this.#streams.values()) if (stream.name === name) stream.receive(frame)
+      },
       flush: () => {
         this.#flush()
       },
@@ -151,7 +152,6 @@ export class Client {
     if (known !== undefined) return known
     const stream = new Stream(`s${this.#nextName++}`, channel, this.#host)
     this.#streams.set(channel.key, stream)
-    this.#names.set(stream.name, stream)
     if (this.#refusal !== undefined) stream.fail(this.#refusal)
     this.#link.start()
     const session = this.#session()
@@ -162,7 +162,6 @@ export class Client {
   #drop(stream: Stream): void {
     if (stream.users > 0 || this.#streams.get(stream.channel.key) !== stream) return
     this.#streams.delete(stream.channel.key)
-    this.#names.delete(stream.name)
     stream.close()
   }
 

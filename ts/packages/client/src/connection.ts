@@ -40,10 +40,13 @@ export class Connection {
     this.#events = events
     this.#unfollow = followPage({
       wake: () => {
-        this.#wake()
+        if (this.session !== undefined) this.session.probe()
+        else if (this.status === 'reconnecting') this.#dial()
       },
+      // A socket that is open keeps the page out of the back/forward cache.
       hide: () => {
-        this.#hide()
+        this.session?.end(1006, 'page hidden')
+        if (this.status === 'reconnecting') this.#abandon()
       },
     })
   }
@@ -112,18 +115,14 @@ export class Connection {
     this.session = new Session(this.#dialSocket(), token === '' ? undefined : token, {
       ...this.#events,
       ready: () => {
-        this.#ready()
+        this.#backoff.connected()
+        this.#rejected = false
+        this.#move('ready')
       },
       lost: (code, reason) => {
         this.#lost(code, reason)
       },
     })
-  }
-
-  #ready(): void {
-    this.#backoff.connected()
-    this.#rejected = false
-    this.#move('ready')
   }
 
   #lost(code: number, reason: string): void {
@@ -147,16 +146,5 @@ export class Connection {
     this.#timer = setTimeout(() => {
       this.#dial()
     }, wait)
-  }
-
-  #wake(): void {
-    if (this.session !== undefined) this.session.probe()
-    else if (this.status === 'reconnecting') this.#dial()
-  }
-
-  /** A socket that is open keeps the page out of the back/forward cache. */
-  #hide(): void {
-    this.session?.end(1006, 'page hidden')
-    if (this.status === 'reconnecting') this.#abandon()
   }
 }

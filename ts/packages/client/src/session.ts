@@ -180,31 +180,25 @@ export class Session {
       case 'begin':
         this.#held = []
         break
-      case 'end':
-        this.#release()
+      case 'end': {
+        const held = this.#held ?? []
+        this.#held = undefined
+        for (const envelope of held) this.#receive(envelope)
         break
-      case 'mark':
-        this.#mark(frame.v)
+      }
+      case 'mark': {
+        const waiting = this.#waiting
+        this.#waiting = []
+        this.#reached = Math.max(this.#reached, frame.v)
+        for (const { version, resolve } of waiting) this.reach(version, resolve)
         break
+      }
       case 'error':
         console.error(`pando: ${frame.code}: ${frame.message}`)
         break
       case 'beat':
         break
     }
-  }
-
-  #release(): void {
-    const held = this.#held ?? []
-    this.#held = undefined
-    for (const envelope of held) this.#receive(envelope)
-  }
-
-  #mark(version: number): void {
-    this.#reached = Math.max(this.#reached, version)
-    const waiting = this.#waiting
-    this.#waiting = []
-    for (const { version: wanted, resolve } of waiting) this.reach(wanted, resolve)
   }
 
   #silence(): number {

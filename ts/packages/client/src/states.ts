@@ -46,14 +46,6 @@ export type AfterClose = 'drop' | 'reject' | 'refuse'
 
 /** The table of close codes in `spec/protocol.md`; any other code is a broken connection. */
 export function afterClose(code: number): AfterClose {
-  switch (code) {
-    case 4401:
-      return 'reject'
-    case 1000:
-    case 4400:
-    case 4403:
-      return 'refuse'
-    default:
-      return 'drop'
-  }
+  if (code === 4401) return 'reject'
+  return code === 1000 || code === 4400 || code === 4403 ? 'refuse' : 'drop'
 }

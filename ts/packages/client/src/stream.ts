@@ -38,7 +38,7 @@ export class Stream {
   readonly #listeners = new Listeners()
   readonly #watchers = new Watchers()
   readonly #backoff = new Backoff()
-  /** Counts opens, so that the reply to an older one is told apart; 0 while not asked for. */
+  /** Counts opens and their ends, so that the reply to an older one is told apart. */
   #turn = 0
   #asked = false
   #opened = false
@@ -86,7 +86,7 @@ export class Stream {
     const { epoch, version, complete } = this.scope
     const resume = complete && { resume: { epoch, versions: [version] } }
     session.request(this.name, { type: 'open', route: this.channel.route, ...resume }, (reply) => {
-      if (turn === this.#turn && this.#asked) this.#answered(session, reply)
+      if (turn === this.#turn) this.#answered(session, reply)
     })
   }
 
@@ -101,6 +101,7 @@ export class Stream {
   down(): void {
     clearTimeout(this.#timer)
     this.#asked = this.#opened = false
+    this.#turn++
     this.#host.scopes.leave(this)
     this.touch()
   }
