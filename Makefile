@@ -148,6 +148,14 @@ bench: ## Go benchmarks of the stages, with allocations
 bench-latency: ## commit to the last of 100 clients, as RESULT lines
 	@cd bench && go run ./latency
 
+.PHONY: bench-idle
+bench-idle: ## a server's memory for an idle connection, as RESULT lines
+	@cd bench && go run ./latency -only idle
+
+.PHONY: bench-route
+bench-route: ## changes per second through a tree of four layers, as RESULT lines
+	@scripts/bench-route.sh
+
 .PHONY: bench-client
 bench-client: node_modules/.package-lock.json ## the TypeScript client's store and sizes, as RESULT lines
 	@npm run bench --silent

@@ -6,8 +6,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -18,23 +16,23 @@ import (
 	"github.com/gobwas/ws/wsutil"
 )
 
-// Clients is the process with the clients. They decode no more of a frame than
-// the number and the time of the commit.
-type Clients struct {
-	mu   sync.Mutex // guards what follows
-	all  []*client
-	more sync.Cond
-	// arrived counts for each commit the clients that it has reached, last is
-	// when it reached the last of them.
-	arrived map[int]int
-	last    map[int]int64
-	failed  error
-}
+// Clients is the process with the clients. They share a core, so that what one
+// does with a frame delays the next: a client decodes no more of it than the
+// number and the time of the commit.
+type Clients struct{ all []*client }
 
 type client struct {
-	conn net.Conn
-	in   *bufio.Reader
+	conn   net.Conn
+	in     *bufio.Reader
+	header [ws.MaxHeaderSize]byte
+
+	mu     sync.Mutex // guards what follows
+	got    []arrival
+	failed error
 }
+
+// arrival is a commit's number and the nanoseconds that it took.
+type arrival struct{ n, took int64 }
 
 // OpenArgs are Count clients of an app.
 type OpenArgs struct {
@@ -44,20 +42,13 @@ type OpenArgs struct {
 
 // Open connects clients, and returns once all of them show the board.
 func (c *Clients) Open(args OpenArgs, _ *struct{}) error {
-	c.mu.Lock()
-	if c.arrived == nil {
-		c.arrived, c.last, c.more.L = map[int]int{}, map[int]int64{}, &c.mu
-	}
-	c.mu.Unlock()
 	for i := range args.Count {
 		one, err := dial(args.Addr)
 		if err != nil {
 			return fmt.Errorf("client %d: %w", i, err)
 		}
-		c.mu.Lock()
 		c.all = append(c.all, one)
-		c.mu.Unlock()
-		go c.follow(one)
+		go one.follow()
 	}
 	return nil
 }
@@ -89,7 +80,7 @@ func dial(addr string) (*client, error) {
 
 // read reads one frame's payload into buf.
 func (c *client) read(buf []byte) ([]byte, error) {
-	h, err := ws.ReadHeader(c.in)
+	h, err := ws.ReadHeaderBuffer(c.in, c.header[:])
 	if err != nil {
 		return nil, err
 	}
@@ -101,83 +92,112 @@ func (c *client) read(buf []byte) ([]byte, error) {
 	return buf, err
 }
 
-// follow notes when each commit arrives. A frame may carry several, when
-// commits were merged.
-func (c *Clients) follow(one *client) {
+// follow notes when each commit arrives.
+func (c *client) follow() {
 	buf := make([]byte, 256)
 	for {
-		frame, err := one.read(buf)
+		frame, err := c.read(buf)
 		at := now()
+		c.mu.Lock()
+		if err == nil {
+			c.got, err = note(c.got, frame, at)
+		}
+		c.failed = err
+		c.mu.Unlock()
 		if err != nil {
-			c.fail(err)
 			return
 		}
 		buf = frame[:cap(frame)]
-		_, updates, ok := bytes.Cut(frame, []byte(`"upd":`))
-		if !ok {
-			continue // a heartbeat
-		}
-		var rows [][]json.RawMessage
-		if err := json.Unmarshal(bytes.TrimRight(updates, "}"), &rows); err != nil {
-			c.fail(fmt.Errorf("frame %s: %w", frame, err))
-			return
-		}
-		c.note(rows, at)
 	}
 }
 
-// note takes rows of [type, key, index, n, index, sent].
-func (c *Clients) note(rows [][]json.RawMessage, at int64) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, row := range rows {
-		var n int
-		var sent int64
-		if len(row) != 6 || json.Unmarshal(row[3], &n) != nil || json.Unmarshal(row[5], &sent) != nil {
-			c.failed = fmt.Errorf("a row of other fields: %s", row)
-			continue
-		}
-		c.arrived[n]++
-		c.last[n] = max(c.last[n], at-sent)
+// note appends what a frame tells of commits: several, when they were merged.
+// Its rows are [type, "key", index, n, index, sent].
+func note(got []arrival, frame []byte, at int64) ([]arrival, error) {
+	_, rest, ok := bytes.Cut(frame, []byte(`"upd":[`))
+	if !ok {
+		return got, nil // a heartbeat
 	}
-	c.more.Broadcast()
+	for ; ok && len(rest) > 0 && rest[0] != ']'; _, rest, ok = bytes.Cut(rest, []byte("]")) {
+		row, _, _ := bytes.Cut(rest, []byte("]"))
+		var n, sent int64
+		for i := range 6 {
+			var part []byte
+			part, row, _ = bytes.Cut(row, []byte(","))
+			if i == 0 && len(part) == 0 { // the comma between rows
+				part, row, _ = bytes.Cut(row, []byte(","))
+			}
+			switch i {
+			case 3:
+				n = digits(part)
+			case 5:
+				sent = digits(part)
+			}
+		}
+		if n <= 0 || sent <= 0 {
+			return got, fmt.Errorf("a frame of other fields: %s", frame)
+		}
+		got = append(got, arrival{n, at - sent})
+	}
+	return got, nil
 }
 
-func (c *Clients) fail(err error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.failed = err
-	if c.more.L != nil {
-		c.more.Broadcast()
+// digits reads a decimal number, and gives -1 for anything else.
+func digits(text []byte) int64 {
+	var n int64
+	for _, c := range text {
+		if c < '0' || c > '9' {
+			return -1
+		}
+		n = 10*n + int64(c-'0')
 	}
+	return n
 }
+
+// patience is how long commits may be on their way once all are made.
+const patience = 10 * time.Second
 
 // Last waits until commits have reached all clients, and tells for each the
 // milliseconds to the last of them.
 func (c *Clients) Last(args CommitArgs, ms *[]float64) error {
-	expired := false
-	patience := time.AfterFunc(10*time.Second, func() {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		expired = true
-		c.more.Broadcast()
-	})
-	defer patience.Stop()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for n := args.From; n < args.From+args.Count; n++ {
-		for c.arrived[n] < len(c.all) {
-			switch {
-			case c.failed != nil:
-				return c.failed
-			case expired:
-				return errors.New("commits have not reached all clients after 10 s")
-			}
-			c.more.Wait()
+	last := make([]int64, args.Count)
+	deadline := time.Now().Add(patience)
+	for i, one := range c.all {
+		got, err := one.take(args.Count, deadline)
+		if err != nil {
+			return fmt.Errorf("client %d: %w", i, err)
 		}
-		*ms = append(*ms, float64(c.last[n])/1e6)
+		for _, a := range got {
+			at := int(a.n) - args.From
+			if at < 0 || at >= args.Count {
+				return fmt.Errorf("client %d: commit %d is not of this round", i, a.n)
+			}
+			last[at] = max(last[at], a.took)
+		}
 	}
-	clear(c.arrived)
-	clear(c.last)
+	for _, ns := range last {
+		*ms = append(*ms, float64(ns)/1e6)
+	}
 	return nil
+}
+
+// take waits for count arrivals and takes them.
+func (c *client) take(count int, deadline time.Time) ([]arrival, error) {
+	for {
+		c.mu.Lock()
+		got, err := c.got, c.failed
+		if len(got) >= count {
+			c.got = nil
+			c.mu.Unlock()
+			return got, nil
+		}
+		c.mu.Unlock()
+		switch {
+		case err != nil:
+			return nil, err
+		case time.Now().After(deadline):
+			return nil, fmt.Errorf("%d of %d commits have arrived after %s", len(got), count, patience)
+		}
+		time.Sleep(time.Millisecond)
+	}
 }

@@ -132,13 +132,21 @@ func (m measure) run(p *plan, cores [2]int, db string) error {
 	}
 	var p50, p99, p999 []float64
 	for i := range p.rounds {
+		before, err := s.usage()
+		if err != nil {
+			return err
+		}
 		last, err := round(float64(p.seconds))
 		if err != nil {
 			return err
 		}
+		after, err := s.usage()
+		if err != nil {
+			return err
+		}
 		p50, p99, p999 = append(p50, at(last, 0.5)), append(p99, at(last, 0.99)), append(p999, at(last, 0.999))
-		fmt.Printf("%-19s round %d: %d commits, ms to the last of %d clients: p50 %.3f  p99 %.3f  p99.9 %.3f  most %.3f\n",
-			m.name, i+1, len(last), m.clients, at(last, 0.5), at(last, 0.99), at(last, 0.999), last[len(last)-1])
+		fmt.Printf("%-19s round %d: %d commits, ms to the last of %d clients: p50 %.3f  p99 %.3f  p99.9 %.3f  most %.3f; others used %.2f cores\n",
+			m.name, i+1, len(last), m.clients, at(last, 0.5), at(last, 0.99), at(last, 0.999), last[len(last)-1], after.others(before))
 	}
 	p.result("latency."+m.name+".p50_ms", p50)
 	p.result("latency."+m.name+".p99_ms", p99)

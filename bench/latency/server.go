@@ -43,8 +43,9 @@ type Board struct {
 	Lists []List `json:"lists"`
 }
 
-// lists of cards each are what a board has.
-const lists, cards = 3, 20
+// lists of cards each are what a board has: a row is not written again before
+// its last change has long arrived.
+const lists, cards = 3, 200
 
 const tables = `
 CREATE TABLE IF NOT EXISTS boards (id INTEGER PRIMARY KEY, name TEXT NOT NULL);
@@ -54,7 +55,7 @@ CREATE INDEX IF NOT EXISTS lists_board ON lists(board_id);
 CREATE INDEX IF NOT EXISTS cards_list ON cards(list_id);
 INSERT INTO boards VALUES (1, 'Groceries');
 WITH RECURSIVE i(n) AS (SELECT 1 UNION ALL SELECT n+1 FROM i WHERE n < 3) INSERT INTO lists SELECT n, 1, 'List ' || n FROM i;
-WITH RECURSIVE i(n) AS (SELECT 1 UNION ALL SELECT n+1 FROM i WHERE n < 60) INSERT INTO cards SELECT n, 1 + n % 3, 'Card ' || n, 0, 0 FROM i;
+WITH RECURSIVE i(n) AS (SELECT 1 UNION ALL SELECT n+1 FROM i WHERE n < 600) INSERT INTO cards SELECT n, 1 + n % 3, 'Card ' || n, 0, 0 FROM i;
 `
 
 type boardChannel struct {

@@ -1,0 +1,146 @@
+package snapshot_test
+
+import (
+	"errors"
+	"reflect"
+	"slices"
+	"testing"
+
+	"github.com/pando-sync/pando/internal/memdb"
+	"github.com/pando-sync/pando/internal/route"
+	"github.com/pando-sync/pando/internal/snapshot"
+	"github.com/pando-sync/pando/schema"
+	"github.com/pando-sync/pando/state"
+)
+
+type Author struct {
+	ID   int64  `json:"id"`
+	Name string `json:"name"`
+}
+
+type Comment struct {
+	ID     int64   `json:"id"`
+	Body   string  `json:"body"`
+	Author *Author `json:"author"`
+}
+
+type Post struct {
+	ID       int64     `json:"id"`
+	Title    string    `json:"title"`
+	Author   *Author   `json:"author"`
+	Comments []Comment `json:"comments"`
+}
+
+// library is a database with two posts.
+func library(t *testing.T) (*memdb.DB, *schema.Tree) {
+	t.Helper()
+	reg := schema.NewRegistry()
+	tree, err := reg.Tree(reflect.TypeFor[Post]())
+	if err != nil {
+		t.Fatal(err)
+	}
+	table := map[string]*schema.Table{}
+	for _, tab := range reg.Tables {
+		table[tab.Name] = tab
+	}
+	id, text := schema.IntValue, schema.TextValue
+	db := memdb.New(reg)
+	db.Commit(
+		memdb.Put(table["authors"], schema.Row{id(1), text("ada")}),
+		memdb.Put(table["authors"], schema.Row{id(2), text("grace")}),
+		memdb.Put(table["posts"], schema.Row{id(1), text("First"), id(1)}),
+		memdb.Put(table["posts"], schema.Row{id(2), text("Second"), {}}),
+	)
+	column := func(name string) int {
+		return slices.IndexFunc(table["comments"].Columns, func(c schema.Column) bool { return c.Name == name })
+	}
+	for i := range int64(20) {
+		row := schema.Row{id(i), text("Yes"), {}, {}}
+		row[column("author_id")], row[column("post_id")] = id(1+i%2), id(1+i/10)
+		db.Commit(memdb.Put(table["comments"], row))
+	}
+	return db, tree
+}
+
+func TestReadTree(t *testing.T) {
+	db, tree := library(t)
+	got, err := snapshot.ReadTree(t.Context(), db, tree, schema.IntValue(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := (state.Version{Epoch: "memory.1", N: 21}); got.Version != want {
+		t.Errorf("version %+v, want %+v", got.Version, want)
+	}
+	if n := got.Store.Len(); n != 13 {
+		t.Errorf("%d instances, want a post, ten comments and two authors", n)
+	}
+	if n := db.Queries(); n != 4 {
+		t.Errorf("%d queries, want one a layer", n)
+	}
+}
+
+func TestReadTreeWithoutAnchor(t *testing.T) {
+	db, tree := library(t)
+	got, err := snapshot.ReadTree(t.Context(), db, tree, schema.IntValue(9))
+	if err != nil || got.Store.Len() != 0 || db.Queries() != 1 {
+		t.Errorf("%d instances by %d queries, %v", got.Store.Len(), db.Queries(), err)
+	}
+	for key, want := range map[int64]bool{1: true, 9: false} {
+		if found, err := snapshot.Exists(t.Context(), db, tree, schema.IntValue(key)); err != nil || found != want {
+			t.Errorf("post %d: found %v, %v", key, found, err)
+		}
+	}
+}
+
+// TestReadWants reads two anchors and one bucket of the same tree at once.
+func TestReadWants(t *testing.T) {
+	db, tree := library(t)
+	comments := tree.Layers[slices.IndexFunc(tree.Layers, func(l *schema.Layer) bool { return l.Path == "comments" })]
+	wants := []route.Want{
+		{Layer: comments, Values: []schema.Value{schema.IntValue(2)}},
+		{Layer: tree.Root, Values: []schema.Value{schema.IntValue(1), schema.IntValue(2)}},
+	}
+	read, err := snapshot.Read(t.Context(), db, wants)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := db.Queries(); n != 4 {
+		t.Errorf("%d queries, want one a layer", n)
+	}
+	rows := map[string]int{}
+	for _, a := range read.Answers {
+		rows[a.Table.Name] += len(a.Rows)
+		seen := map[schema.Value]bool{}
+		for _, v := range a.Values {
+			if v.IsNull() || seen[v] {
+				t.Errorf("%s was asked for %v", a.Table.Name, a.Values)
+			}
+			seen[v] = true
+		}
+	}
+	// The post's author and the comments' are two layers over one table.
+	if want := map[string]int{"posts": 2, "comments": 20, "authors": 3}; !reflect.DeepEqual(rows, want) {
+		t.Errorf("rows %v, want %v", rows, want)
+	}
+	if read.Position != 21 || len(read.Wants) != 2 {
+		t.Errorf("a read of %d wants at %d", len(read.Wants), read.Position)
+	}
+	if later := db.Commit(); read.Saw(later) {
+		t.Error("it has seen what was committed later")
+	}
+}
+
+func TestReadsFail(t *testing.T) {
+	db, tree := library(t)
+	broken := errors.New("disk I/O error")
+	db.Refuse(broken)
+	if _, err := snapshot.ReadTree(t.Context(), db, tree, schema.IntValue(1)); !errors.Is(err, broken) {
+		t.Errorf("got %v", err)
+	}
+	if _, err := snapshot.Read(t.Context(), db, nil); !errors.Is(err, broken) {
+		t.Errorf("got %v", err)
+	}
+	if _, err := snapshot.Exists(t.Context(), db, tree, schema.IntValue(1)); !errors.Is(err, broken) {
+		t.Errorf("got %v", err)
+	}
+}
