@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -20,7 +21,8 @@ import (
 	"github.com/pando-sync/pando/internal/wire"
 )
 
-// Client is one user's connection. It is safe for concurrent use.
+// Client is one user's connection. It opens a route once at a time. It is safe
+// for concurrent use.
 type Client struct {
 	token string
 	write sync.Mutex // one frame at a time
@@ -75,8 +77,9 @@ type update struct {
 
 // feeder is a Stream of any type of state.
 type feeder interface {
-	// announce gives the types by which the frames that follow are read.
-	announce(types []wire.Type)
+	// announce gives the types by which the frames that follow are read, and
+	// whether they continue what is held.
+	announce(types []wire.Type, epoch string, resumed bool)
 	feed(frame *wire.StateFrame)
 	notify()
 	runtime(members map[string]json.RawMessage)
@@ -386,7 +389,7 @@ func (c *Client) stream(m *message, h *head) {
 		}
 		types := c.types
 		c.mu.Unlock()
-		st.announce(types)
+		st.announce(types, o.Epoch, slices.ContainsFunc(o.Scopes, func(s scope) bool { return s.Resumed }))
 	case "runtime":
 		var r struct{ Set map[string]json.RawMessage }
 		if err := json.Unmarshal(m.Payload, &r); err != nil {
@@ -400,10 +403,12 @@ func (c *Client) stream(m *message, h *head) {
 
 type opened struct {
 	Epoch  string
-	Scopes []struct {
-		ID      string
-		Resumed bool
-	}
+	Scopes []scope
+}
+
+type scope struct {
+	ID      string
+	Resumed bool
 }
 
 // passed waits for the mark of a version.

@@ -32,11 +32,15 @@ type Stream[S any] struct {
 	epoch   string
 	version uint64
 	whole   bool // a snapshot has come in wholly
-	members map[string]json.RawMessage
-	changed chan struct{} // closed and replaced with every change
-	observe func(version uint64, state []byte)
-	frames  int
-	ended   error
+	// awaiting tells that the server will send a snapshot, of the history
+	// arriving; until it is whole the state is what was held before.
+	awaiting bool
+	arriving string
+	members  map[string]json.RawMessage
+	changed  chan struct{} // closed and replaced with every change
+	observe  func(version uint64, state []byte)
+	frames   int
+	ended    error
 }
 
 // Open opens a route and waits for its first state.
@@ -105,13 +109,6 @@ func (s *Stream[S]) Resume(ctx context.Context) error {
 	var o opened
 	if err := json.Unmarshal(answer, &o); err != nil || len(o.Scopes) != 1 {
 		return fmt.Errorf("open %s: bad answer %s", s.route, answer)
-	}
-	s.mu.Lock()
-	s.epoch = o.Epoch
-	whole := s.whole && (o.Scopes[0].Resumed || s.loading == nil && s.version > 0)
-	s.mu.Unlock()
-	if whole && o.Scopes[0].Resumed {
-		return nil
 	}
 	return s.until(ctx, s.complete)
 }
@@ -191,7 +188,7 @@ func (s *Stream[S]) Wait(t testing.TB, what string, ok func(*S) bool) *S {
 func (s *Stream[S]) complete() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.whole && s.loading == nil
+	return s.whole && !s.awaiting
 }
 
 // until waits until ok.
@@ -264,7 +261,7 @@ func (s *Stream[S]) notify() {
 	s.mu.Lock()
 	close(s.changed)
 	s.changed = make(chan struct{})
-	observe, whole := s.observe, s.whole && s.loading == nil
+	observe, whole := s.observe, s.whole && !s.awaiting
 	var text []byte
 	version := s.version
 	if observe != nil && whole {
@@ -290,10 +287,11 @@ func (s *Stream[S]) shut(err error) {
 	s.notify()
 }
 
-func (s *Stream[S]) announce(types []wire.Type) {
+func (s *Stream[S]) announce(types []wire.Type, epoch string, resumed bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.decoder = wire.NewDecoder(types, s.tree)
+	s.awaiting, s.arriving = !resumed, epoch
 }
 
 // feed applies a state frame.
@@ -301,7 +299,7 @@ func (s *Stream[S]) feed(f *wire.StateFrame) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if f.V < s.version && f.Snapshot == "" {
-		panic(fmt.Sprintf("pandotest: stream %s went back in time, from version %d to %d", s.route, s.version, f.V))
+		s.ended = fmt.Errorf("stream %s went back in time, from version %d to %d", s.route, s.version, f.V)
 	}
 	s.frames++
 	into := s.store
@@ -316,10 +314,14 @@ func (s *Stream[S]) feed(f *wire.StateFrame) {
 	if err := s.decoder.Apply(f, into); err != nil {
 		panic(fmt.Sprintf("pandotest: stream %s: bad frame: %v", s.route, err))
 	}
-	s.version = f.V
-	if f.Snapshot == "only" || f.Snapshot == "last" {
+	switch f.Snapshot {
+	case "first", "more":
+		return // what is held is still of the old version
+	case "only", "last":
 		s.store, s.loading, s.whole = s.loading, nil, true
+		s.epoch, s.awaiting = s.arriving, false
 	}
+	s.version = f.V
 }
 
 // findAnchor takes the anchor's key from the route's last parameter; routes
