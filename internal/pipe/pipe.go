@@ -88,6 +88,8 @@ type Pipe struct {
 	hub    *hub.Hub
 	enc    wire.Encoder
 	patch  state.Patch
+	// misfits are the fields of which a value could not be sent rightly.
+	misfits map[*schema.Field]bool
 	// opening are the scopes that are being read for the first time, ahead the
 	// reads that the feed has not passed yet.
 	opening []*Scope
@@ -115,7 +117,9 @@ type waiter struct {
 
 // New returns a pipe. Run starts it.
 func New(cfg Config) *Pipe {
-	return &Pipe{cfg: cfg.withDefaults(), started: make(chan struct{}), reads: make(chan job, 64)}
+	p := &Pipe{cfg: cfg.withDefaults(), started: make(chan struct{}), reads: make(chan job, 64)}
+	p.enc.Misfit = p.misfit
+	return p
 }
 
 // readers is the number of reads made at once; wants that come while all are
@@ -134,6 +138,18 @@ func (p *Pipe) Run(ctx context.Context) error {
 	err := p.cfg.Source.Run(ctx, p)
 	p.fail(err)
 	return err
+}
+
+// misfit logs a value that no client can be told rightly, once for each field:
+// the declaration or the data is wrong, and stays so.
+func (p *Pipe) misfit(t *schema.Type, f *schema.Field, err error) {
+	if p.misfits == nil {
+		p.misfits = map[*schema.Field]bool{}
+	}
+	if !p.misfits[f] {
+		p.misfits[f] = true
+		p.cfg.Logger.Error("a value cannot be sent as it is declared", "type", t.Name, "error", err)
+	}
 }
 
 // Started is closed when the source is followed.

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/pando-sync/pando/schema"
 	"github.com/pando-sync/pando/state"
 )
 
@@ -61,7 +62,13 @@ func Payload(frame []byte) []byte {
 
 // Encoder encodes state frames. It reuses its memory and is used by one
 // goroutine at a time; the frames that it returns are independent of it.
-type Encoder struct{ buf []byte }
+type Encoder struct {
+	// Misfit is told of values that the wire cannot carry as they are declared;
+	// they are written all the same. It may be nil.
+	Misfit func(t *schema.Type, f *schema.Field, err error)
+
+	buf []byte
+}
 
 // start begins a state frame of a scope.
 func (e *Encoder) start(scope string, version uint64) {
@@ -166,10 +173,18 @@ func (e *Encoder) instance(in *state.Instance) {
 		if i > 0 {
 			e.buf = append(e.buf, ',')
 		}
-		f := &in.Type.Fields[i]
-		e.buf = f.AppendJSON(e.buf, in.Row[f.Column])
+		e.value(in.Type, i, in.Row)
 	}
 	e.buf = append(e.buf, ']', ']')
+}
+
+func (e *Encoder) value(t *schema.Type, field int, row schema.Row) {
+	f := &t.Fields[field]
+	v := row[f.Column]
+	if err := f.Check(v); err != nil && e.Misfit != nil {
+		e.Misfit(t, f, err)
+	}
+	e.buf = f.AppendJSON(e.buf, v)
 }
 
 func (e *Encoder) update(rows []state.Update) {
@@ -188,7 +203,7 @@ func (e *Encoder) update(rows []state.Update) {
 			e.buf = append(e.buf, ',')
 			e.buf = strconv.AppendInt(e.buf, int64(j), 10)
 			e.buf = append(e.buf, ',')
-			e.buf = f.AppendJSON(e.buf, u.New[f.Column])
+			e.value(u.Type, j, u.New)
 		}
 		e.buf = append(e.buf, ']')
 	}
