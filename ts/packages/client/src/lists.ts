@@ -9,12 +9,12 @@ const none: Items = Object.freeze([])
 /** The rows of one parent, in order, and the array that was shown of them. */
 interface List {
   readonly rows: Row[]
-  /** The rows' instances, place by place; undefined while all must be looked up. */
-  items: (Instance | undefined)[] | undefined
-  /** The copy of `items` that was handed out last; never mutated. */
+  /** What was handed out last; never mutated. */
   shown: Items
-  /** Rows whose instance must be looked up again. */
-  dirty: Row[]
+  /** A copy of `shown` that follows `rows` place by place, until the next read. */
+  draft: (Instance | undefined)[] | undefined
+  /** Rows whose instance must be looked up again; undefined for all. */
+  dirty: Row[] | undefined
   /** Whether rows came or went since `shown`: they may have come back, too. */
   moved: boolean
 }
@@ -49,13 +49,18 @@ export class ListIndex {
   read(parent: Row): Items {
     const list = this.#lists.get(parent.key)
     if (list === undefined) return none
-    const { dirty, moved } = list
-    const items = list.items ?? list.rows.map((row) => this.#child.build(row))
-    const changed = this.#redraw(items, list)
-    list.items = items
+    const { dirty } = list
+    if (dirty === undefined) {
+      list.draft = list.rows.map((row) => this.#child.build(row))
+      list.moved = true
+    } else {
+      for (const row of dirty) this.#redraw(list, row)
+    }
+    const { draft, moved } = list
+    list.draft = undefined
+    list.dirty = []
     list.moved = false
-    if (dirty.length > 0) list.dirty = []
-    if (changed || (moved && !sameItems(items, list.shown))) list.shown = items.slice()
+    if (draft !== undefined && !(moved && sameItems(draft, list.shown))) list.shown = draft
     return list.shown
   }
 
@@ -68,11 +73,11 @@ export class ListIndex {
   /** Places the row; in bulk, at the end until `sort`. */
   insert(row: Row, bulk = false): void {
     const key = this.#parentKey(row)
-    const list = this.#lists.get(key) ?? { rows: [], items: undefined, shown: none, dirty: [], moved: true }
+    const list = this.#lists.get(key) ?? { rows: [], shown: none, draft: undefined, dirty: undefined, moved: true }
     this.#lists.set(key, list)
     const at = bulk ? list.rows.length : this.#search(list, row)
     list.rows.splice(at, 0, row)
-    list.items?.splice(at, 0, row.instances[this.#child.slot])
+    if (list.dirty !== undefined) draftOf(list).splice(at, 0, row.instances[this.#child.slot])
     list.moved = true
     this.changed(row)
   }
@@ -84,7 +89,7 @@ export class ListIndex {
     if (list === undefined) return
     const at = this.#search(list, row)
     list.rows.splice(at, 1)
-    list.items?.splice(at, 1)
+    if (list.dirty !== undefined) draftOf(list).splice(at, 1)
     list.moved = true
     this.changed(row)
     if (!this.#parent.table.rows.has(key)) this.forget(key)
@@ -100,10 +105,8 @@ export class ListIndex {
     const key = this.#parentKey(row)
     const list = this.#lists.get(key)
     // When many rows changed, looking up all is cheaper than searching for each.
-    if (list !== undefined && list.dirty.push(row) > 8 + list.rows.length / 16) {
-      list.dirty = []
-      list.items = undefined
-      list.moved = true
+    if (list?.dirty !== undefined && list.dirty.push(row) > 8 + list.rows.length / 16) {
+      list.dirty = list.draft = undefined
     }
     const parent = this.#parent.table.rows.get(key)
     if (parent !== undefined) this.#parent.invalidate(parent)
@@ -118,18 +121,12 @@ export class ListIndex {
     return keyOf(row.values[this.places[0]])
   }
 
-  /** Looks up the instances of dirty rows, and tells whether one is another than before. */
-  #redraw(items: (Instance | undefined)[], list: List): boolean {
-    let changed = false
-    for (const row of list.dirty) {
-      const at = this.#search(list, row)
-      if (list.rows[at] !== row) continue
-      const instance = this.#child.build(row)
-      if (items[at] === instance) continue
-      items[at] = instance
-      changed = true
-    }
-    return changed
+  /** Looks up the instance of a row, unless it is gone. */
+  #redraw(list: List, row: Row): void {
+    const at = this.#search(list, row)
+    if (list.rows[at] !== row) return
+    const instance = this.#child.build(row)
+    if ((list.draft ?? list.shown)[at] !== instance) draftOf(list)[at] = instance
   }
 
   /** The place of the row, or the one where it belongs. A row mostly stands where it was found before. */
@@ -145,6 +142,10 @@ export class ListIndex {
     }
     return (row.found[this.#slot] = low)
   }
+}
+
+function draftOf(list: List): (Instance | undefined)[] {
+  return (list.draft ??= list.shown.slice())
 }
 
 function sameItems(a: Items, b: Items): boolean {
