@@ -147,6 +147,15 @@ perFrame('list', flat, rowsOf(1, 10_000, { alone: true }), title)
 perFrame('tree_move', spec, rowsOf(100, 100), move)
 perFrame('wide_move', spec, rowsOf(1, 10_000), move)
 
+// What no frame to a list of 10,000 can do without: one copy of an array that lives elsewhere.
+const cells = Array.from({ length: 10_000 }, (_, n) => ({ n }))
+let copy
+const floor = measure(Array.from({ length: rounds * perRound }, (_, n) => n), () => {
+  copy = cells.slice()
+})
+if (copy.length !== cells.length) throw new Error('no copy')
+console.log(`RESULT client.us_copy_10k ${floor} us`)
+
 const loads = Array.from({ length: 7 }, () => {
   const { client, ms } = start(spec, rowsOf(1, 10_000))
   client.close()

@@ -51,7 +51,10 @@ export class ListIndex {
     if (list === undefined) return none
     const { dirty } = list
     if (dirty === undefined) {
-      list.draft = list.rows.map((row) => this.#child.build(row))
+      list.draft = list.rows.map((row, at) => {
+        row.found[this.#slot] = at
+        return this.#child.build(row)
+      })
       list.moved = true
     } else {
       for (const row of dirty) this.#redraw(list, row)
