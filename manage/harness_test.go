@@ -47,6 +47,13 @@ func (a *fakeApp) Run(ctx context.Context) error {
 	return ctx.Err()
 }
 
+// Ready says that the app serves at once.
+func (*fakeApp) Ready() <-chan struct{} {
+	ready := make(chan struct{})
+	close(ready)
+	return ready
+}
+
 func (a *fakeApp) Manifest() (*schema.Manifest, error) { return a.manifest, nil }
 
 // bench is a project on a database file of its own, and the steps that the

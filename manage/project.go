@@ -19,6 +19,8 @@ type App interface {
 	// Run follows the database and serves sessions until ctx ends, then closes
 	// them and waits.
 	Run(ctx context.Context) error
+	// Ready is closed when Run serves.
+	Ready() <-chan struct{}
 	// Manifest is what makefrontend generates from.
 	Manifest() (*schema.Manifest, error)
 }

@@ -157,6 +157,27 @@ func TestStopCutsOffWhatTakesTooLong(t *testing.T) {
 	}
 }
 
+// unready is an app that is never ready, as when its database cannot be
+// followed.
+type unready struct{ *fakeApp }
+
+func (unready) Ready() <-chan struct{} { return nil }
+
+func TestAppThatNeverServesEndsTheServer(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	app := unready{&fakeApp{note: func(string) {}, run: func(context.Context) error { return errors.New("no database") }}}
+	s := &server{app: app, handler: http.NotFoundHandler(), log: slog.New(slog.DiscardHandler), grace: defaultGrace}
+	if err := s.serve(t.Context(), listener); err == nil || err.Error() != "run app: no database" {
+		t.Errorf("error is %v", err)
+	}
+	if accepts("http://" + listener.Addr().String()) {
+		t.Error("the listener is left open")
+	}
+}
+
 func TestStopGivesUpOnAnAppThatHangs(t *testing.T) {
 	entered, release, gone := make(chan struct{}), make(chan struct{}), make(chan struct{})
 	app := &fakeApp{

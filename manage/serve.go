@@ -49,8 +49,17 @@ func (s *server) serve(ctx context.Context, listener net.Listener) error {
 		IdleTimeout:       idleTimeout,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
 	}
-	serving := begin(func() error { return web.Serve(listener) })
+	defer listener.Close()
 	running := begin(func() error { return s.app.Run(appCtx) })
+	// Until the app is ready connections wait: they would be refused.
+	serving := begin(func() error {
+		select {
+		case <-s.app.Ready():
+			return web.Serve(listener)
+		case <-appCtx.Done():
+			return http.ErrServerClosed
+		}
+	})
 	select {
 	case <-ctx.Done():
 		s.log.Info("stopping")
