@@ -22,7 +22,7 @@ func (r *runserver) Run(env *environment, c *commands) error {
 	if err != nil {
 		return err
 	}
-	defer listener.Close() //nolint:errcheck // the server has closed it, or nobody has used it
+	defer listener.Close()
 	return env.with(Settings{DB: c.DB, Static: r.Static}, func(p *Project) error {
 		if err := p.prepare(env.ctx, true); err != nil {
 			return err

@@ -21,10 +21,10 @@ beforeEach(async () => {
   await grace.card('Write the upgrade guide').waitFor()
 })
 afterEach(async () => {
-  expect([...ada.complaints, ...grace.complaints], 'the console').toEqual([])
   await ada.leave()
   await grace.leave()
   await server.stop()
+  expect([...ada.complaints, ...grace.complaints], 'the console').toEqual([])
 })
 
 describe('two people on one board', () => {
