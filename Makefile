@@ -37,6 +37,7 @@ demo: ## build and serve the board with demo data (PANDO_ADDR, PANDO_DB)
 
 .PHONY: demo-frontend
 demo-frontend: .cache/board-frontend.stamp
+	@:
 
 # Compiles the slow dependencies while npm works; the binary itself comes after
 # the page, which it may carry.
