@@ -19,13 +19,13 @@ func TestOneCommitOnTwoStreamsIsEnclosed(t *testing.T) {
 		if got := s.ask(fmt.Sprintf(`{"stream":"s%s","id":%d,"payload":{"type":"open","route":"boards/%s"}}`, board, i+2, board)); !strings.HasSuffix(got, "opened") {
 			t.Fatal(got)
 		}
-		s.read() // runtime state
-		s.read() // snapshot
+		s.Read() // runtime state
+		s.Read() // snapshot
 	}
 	exec(t, db, "UPDATE boards SET name = name || '!'")
 	kinds := make([]string, 0, 4)
 	for range 4 {
-		m := s.read()
+		m := s.Read()
 		switch {
 		case strings.Contains(m, `"begin"`), strings.Contains(m, `"end"`):
 			kinds = append(kinds, strings.Fields(short(m))[2])
@@ -39,7 +39,7 @@ func TestOneCommitOnTwoStreamsIsEnclosed(t *testing.T) {
 		t.Errorf("the frames are %s", got)
 	}
 	exec(t, db, "UPDATE boards SET name = 'One' WHERE id = 1")
-	if m := s.read(); !strings.HasPrefix(m, `{"stream":"#`) {
+	if m := s.Read(); !strings.HasPrefix(m, `{"stream":"#`) {
 		t.Errorf("a commit of one scope came as %s", m)
 	}
 }
@@ -49,12 +49,12 @@ func TestMarkFollowsTheFramesOfAnAction(t *testing.T) {
 	s := dial(t, server, nil)
 	s.connect("ada")
 	s.ask(`{"stream":"s1","id":2,"payload":{"type":"open","route":"boards/1"}}`)
-	s.read()
-	s.read()
-	s.send(1, `{"stream":"s1","id":3,"payload":{"type":"action","name":"rename","args":["New"]}}`)
+	s.Read()
+	s.Read()
+	s.Sendf(`{"stream":"s1","id":3,"payload":{"type":"action","name":"rename","args":["New"]}}`)
 	var kinds []string
 	for range 3 {
-		m := s.read()
+		m := s.Read()
 		switch {
 		case strings.Contains(m, `"mark"`):
 			kinds = append(kinds, "mark")
@@ -112,7 +112,7 @@ func TestSilentConnectionGetsBeats(t *testing.T) {
 	s := dial(t, pandotest.Serve(t, app), nil)
 	s.connect("ada")
 	for range 3 {
-		if got := short(s.read()); got != "@ 0 beat" {
+		if got := short(s.Read()); got != "@ 0 beat" {
 			t.Fatal(got)
 		}
 	}

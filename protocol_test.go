@@ -5,78 +5,35 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/go-chi/chi/v5"
 	"github.com/gobwas/ws"
-	"github.com/gobwas/ws/wsutil"
 
 	"github.com/pando-sync/pando"
+	"github.com/pando-sync/pando/internal/wiretest"
 	"github.com/pando-sync/pando/pandotest"
 )
 
 // socket is a WebSocket on which a test says exactly what it wants.
 type socket struct {
-	t    testing.TB
-	conn net.Conn
-	in   io.Reader
+	*wiretest.Socket
+
+	t testing.TB
 }
 
 func dial(t testing.TB, server *pandotest.Server, header http.Header) *socket {
 	t.Helper()
-	d := ws.Dialer{Header: ws.HandshakeHeaderHTTP(header)}
-	conn, buffered, _, err := d.Dial(t.Context(), "ws"+strings.TrimPrefix(server.URL, "http")+"/ws")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
-	if err := conn.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
-		t.Fatal(err)
-	}
-	s := &socket{t, conn, conn}
-	if buffered != nil {
-		s.in = io.MultiReader(io.LimitReader(buffered, int64(buffered.Buffered())), conn)
-	}
-	if got := s.read(); !strings.Contains(got, `"type":"hello"`) {
-		t.Fatalf("the first frame is %s", got)
-	}
-	return s
-}
-
-func (s *socket) send(op ws.OpCode, text string) {
-	s.t.Helper()
-	if err := wsutil.WriteClientMessage(s.conn, op, []byte(text)); err != nil {
-		s.t.Fatal(err)
-	}
-}
-
-// read returns the next message; a close frame is "close CODE".
-func (s *socket) read() string {
-	s.t.Helper()
-	h, err := ws.ReadHeader(s.in)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	payload := make([]byte, h.Length)
-	if _, err := io.ReadFull(s.in, payload); err != nil {
-		s.t.Fatal(err)
-	}
-	if h.OpCode == ws.OpClose {
-		code, _ := ws.ParseCloseFrameData(payload)
-		return fmt.Sprintf("close %d", code)
-	}
-	return string(payload)
+	return &socket{wiretest.Dial(t, server.URL+"/ws", header), t}
 }
 
 // ask sends a frame and returns what comes back, cut to what a test compares.
 func (s *socket) ask(text string) string {
 	s.t.Helper()
-	s.send(ws.OpText, text)
-	return short(s.read())
+	s.Send(ws.OpText, text)
+	return short(s.Read())
 }
 
 // short shows a message as "stream id type code".
@@ -107,7 +64,7 @@ func TestBadInputGetsOneErrorAndTheSessionLives(t *testing.T) {
 		t.Fatal(got)
 	}
 	for range 2 { // runtime state, snapshot
-		s.read()
+		s.Read()
 	}
 	for _, tt := range []struct{ name, send, want string }{
 		{"garbage", `}{`, "@ 0 error bad_frame"},
@@ -145,12 +102,12 @@ func TestBadInputGetsOneErrorAndTheSessionLives(t *testing.T) {
 			t.Fatalf("%s: the session does not answer: %q", tt.name, got)
 		}
 	}
-	s.send(ws.OpBinary, `{}`)
-	if got := short(s.read()); got != "@ 0 error bad_frame" {
+	s.Send(ws.OpBinary, `{}`)
+	if got := short(s.Read()); got != "@ 0 error bad_frame" {
 		t.Errorf("binary: got %q", got)
 	}
-	s.send(ws.OpText, `[{"stream":"@","id":7,"payload":{"type":"ping"}},{"stream":"@","id":8,"payload":{"type":"ping"}}]`)
-	if a, b := short(s.read()), short(s.read()); a != "@ 7 pong" || b != "@ 8 pong" {
+	s.Send(ws.OpText, `[{"stream":"@","id":7,"payload":{"type":"ping"}},{"stream":"@","id":8,"payload":{"type":"ping"}}]`)
+	if a, b := short(s.Read()), short(s.Read()); a != "@ 7 pong" || b != "@ 8 pong" {
 		t.Errorf("two requests in a frame: %q, %q", a, b)
 	}
 }
@@ -170,11 +127,11 @@ func TestOversizedFrameClosesWithItsCode(t *testing.T) {
 	server, _ := serve(t)
 	s := dial(t, server, nil)
 	s.connect("ada")
-	s.send(ws.OpText, `{"stream":"`+strings.Repeat("x", 70<<10)+`"}`)
-	if got := short(s.read()); got != "@ 0 error too_large" {
+	s.Send(ws.OpText, `{"stream":"`+strings.Repeat("x", 70<<10)+`"}`)
+	if got := short(s.Read()); got != "@ 0 error too_large" {
 		t.Errorf("got %q", got)
 	}
-	if got := s.read(); got != "close 1009" {
+	if got := s.Read(); got != "close 1009" {
 		t.Errorf("got %q", got)
 	}
 }
@@ -193,7 +150,7 @@ func TestConnecting(t *testing.T) {
 		if got := s.ask(`{"stream":"@","id":1,"payload":{"type":"connect","protocol":1,"token":"wrong"}}`); got != "@ 1 error unauthenticated" {
 			t.Error(got)
 		}
-		if got := s.read(); got != "close 4401" {
+		if got := s.Read(); got != "close 4401" {
 			t.Error(got)
 		}
 	})
@@ -202,7 +159,7 @@ func TestConnecting(t *testing.T) {
 		if got := s.ask(`{"stream":"@","id":1,"payload":{"type":"connect","protocol":99}}`); got != "@ 1 error bad_request" {
 			t.Error(got)
 		}
-		if got := s.read(); got != "close 4400" {
+		if got := s.Read(); got != "close 4400" {
 			t.Error(got)
 		}
 	})

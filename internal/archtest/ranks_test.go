@@ -63,6 +63,7 @@ var ranks = map[string]place{
 	"pandotest":         {kind: kit},
 	"internal/archtest": {kind: kit},
 	"internal/memdb":    {kind: kit},
+	"internal/wiretest": {kind: kit},
 }
 
 // placeOf finds a package's row; programs need none, their folder tells.

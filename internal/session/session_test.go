@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"reflect"
@@ -15,8 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gobwas/ws"
-	"github.com/gobwas/ws/wsutil"
 	"go.uber.org/goleak"
 
 	"github.com/pando-sync/pando/internal/memdb"
@@ -24,6 +20,7 @@ import (
 	"github.com/pando-sync/pando/internal/route"
 	"github.com/pando-sync/pando/internal/session"
 	"github.com/pando-sync/pando/internal/wire"
+	"github.com/pando-sync/pando/internal/wiretest"
 	"github.com/pando-sync/pando/schema"
 	"github.com/pando-sync/pando/token"
 )
@@ -103,90 +100,38 @@ func start(t *testing.T, a *app, cfg session.Config) (url string) {
 			t.Error(err)
 		}
 	})
-	return "ws" + strings.TrimPrefix(web.URL, "http")
+	return web.URL
 }
 
-// socket is a connection whose hello has been read.
-type socket struct {
-	t    *testing.T
-	conn net.Conn
-	in   io.Reader
-}
+// socket is a connection that speaks of notes.
+type socket struct{ *wiretest.Socket }
 
 func dial(t *testing.T, url string) *socket {
 	t.Helper()
-	conn, buffered, _, err := ws.Dial(t.Context(), url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
-	if err := conn.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
-		t.Fatal(err)
-	}
-	s := &socket{t, conn, conn}
-	if buffered != nil {
-		s.in = io.MultiReader(io.LimitReader(buffered, int64(buffered.Buffered())), conn)
-	}
-	s.want(`"type":"hello"`)
-	return s
-}
-
-func (s *socket) sendf(format string, args ...any) {
-	s.t.Helper()
-	if err := wsutil.WriteClientText(s.conn, fmt.Appendf(nil, format, args...)); err != nil {
-		s.t.Fatal(err)
-	}
-}
-
-// read returns the next message; a close frame is "close CODE".
-func (s *socket) read() string {
-	s.t.Helper()
-	h, err := ws.ReadHeader(s.in)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	payload := make([]byte, h.Length)
-	if _, err := io.ReadFull(s.in, payload); err != nil {
-		s.t.Fatal(err)
-	}
-	if h.OpCode == ws.OpClose {
-		code, _ := ws.ParseCloseFrameData(payload)
-		return fmt.Sprintf("close %d", code)
-	}
-	return string(payload)
-}
-
-// want reads one message, in which part must stand.
-func (s *socket) want(part string) {
-	s.t.Helper()
-	if got := s.read(); !strings.Contains(got, part) {
-		s.t.Fatalf("got %s, want …%s…", got, part)
-	}
+	return &socket{wiretest.Dial(t, url, nil)}
 }
 
 func (s *socket) connect() {
-	s.t.Helper()
-	s.sendf(`{"stream":"@","id":1,"payload":{"type":"connect","protocol":1,"token":"x"}}`)
-	s.want("connected")
+	s.Sendf(`{"stream":"@","id":1,"payload":{"type":"connect","protocol":1,"token":"x"}}`)
+	s.Want("connected")
 }
 
 func (s *socket) open(name string) {
-	s.t.Helper()
-	s.sendf(`{"stream":%q,"id":2,"payload":{"type":"open","route":"notes/1"}}`, name)
-	s.want("opened")
+	s.Sendf(`{"stream":%q,"id":2,"payload":{"type":"open","route":"notes/1"}}`, name)
+	s.Want("opened")
 }
 
 func TestWhoDoesNotConnectIsClosed(t *testing.T) {
 	s := dial(t, start(t, &app{}, session.Config{ConnectTimeout: 20 * time.Millisecond}))
-	s.want(`"code":"unauthenticated"`)
-	s.want("close 4401")
+	s.Want(`"code":"unauthenticated"`)
+	s.Want("close 4401")
 }
 
 func TestExpiryOfTheIdentityClosesTheConnection(t *testing.T) {
 	s := dial(t, start(t, &app{expires: time.Now().Add(50 * time.Millisecond)}, session.Config{Heartbeat: 40 * time.Millisecond}))
 	s.connect()
 	for {
-		if got := s.read(); got == "close 4401" {
+		if got := s.Read(); got == "close 4401" {
 			return
 		} else if !strings.Contains(got, "beat") {
 			t.Fatalf("got %s", got)
@@ -198,11 +143,11 @@ func TestStreamsAreBounded(t *testing.T) {
 	s := dial(t, start(t, &app{}, session.Config{MaxStreams: 1}))
 	s.connect()
 	s.open("s1")
-	s.want(`"snapshot":"only"`)
-	s.sendf(`{"stream":"s2","id":3,"payload":{"type":"open","route":"notes/1"}}`)
-	s.want(`"code":"too_large"`)
-	s.sendf(`{"stream":"s1","id":4,"payload":{"type":"close"}}`)
-	s.want(`"type":"closed"`)
+	s.Want(`"snapshot":"only"`)
+	s.Sendf(`{"stream":"s2","id":3,"payload":{"type":"open","route":"notes/1"}}`)
+	s.Want(`"code":"too_large"`)
+	s.Sendf(`{"stream":"s1","id":4,"payload":{"type":"close"}}`)
+	s.Want(`"type":"closed"`)
 	s.open("s2")
 }
 
@@ -210,13 +155,13 @@ func TestTwoStreamsShareAScope(t *testing.T) {
 	s := dial(t, start(t, &app{}, session.Config{}))
 	s.connect()
 	s.open("s1")
-	s.want(`"snapshot":"only"`)
-	s.sendf(`{"stream":"s2","id":3,"payload":{"type":"open","route":"notes/1"}}`)
-	s.want(`"resumed":true`)
-	s.sendf(`{"stream":"s1","id":4,"payload":{"type":"close"}}`)
-	s.want(`"type":"closed"`)
-	s.sendf(`{"stream":"@","id":5,"payload":{"type":"ping"}}`)
-	s.want("pong") // and no snapshot in between
+	s.Want(`"snapshot":"only"`)
+	s.Sendf(`{"stream":"s2","id":3,"payload":{"type":"open","route":"notes/1"}}`)
+	s.Want(`"resumed":true`)
+	s.Sendf(`{"stream":"s1","id":4,"payload":{"type":"close"}}`)
+	s.Want(`"type":"closed"`)
+	s.Sendf(`{"stream":"@","id":5,"payload":{"type":"ping"}}`)
+	s.Want("pong") // and no snapshot in between
 }
 
 func TestRequestsThatWaitAreBoundedAndOrdered(t *testing.T) {
@@ -224,9 +169,9 @@ func TestRequestsThatWaitAreBoundedAndOrdered(t *testing.T) {
 	s := dial(t, start(t, a, session.Config{}))
 	s.connect()
 	s.open("s1")
-	s.want(`"snapshot":"only"`)
+	s.Want(`"snapshot":"only"`)
 	act := func(i int) {
-		s.sendf(`{"stream":"s1","id":%d,"payload":{"type":"action","name":"a%d","args":[]}}`, 100+i, i)
+		s.Sendf(`{"stream":"s1","id":%d,"payload":{"type":"action","name":"a%d","args":[]}}`, 100+i, i)
 	}
 	act(0)
 	<-a.entered
@@ -235,13 +180,13 @@ func TestRequestsThatWaitAreBoundedAndOrdered(t *testing.T) {
 		act(1 + i)
 	}
 	for range more {
-		s.want("rate_limited")
+		s.Want("rate_limited")
 	}
-	s.sendf(`{"stream":"@","id":5,"payload":{"type":"ping"}}`)
-	s.want("pong") // a slow stream delays no other
+	s.Sendf(`{"stream":"@","id":5,"payload":{"type":"ping"}}`)
+	s.Want("pong") // a slow stream delays no other
 	close(a.hold)
 	for i := range 1 + waiting {
-		s.want(fmt.Sprintf(`"value":"a%d"`, i))
+		s.Want(fmt.Sprintf(`"value":"a%d"`, i))
 	}
 }
 
@@ -255,7 +200,7 @@ func TestClosingWaitsForTheStreams(t *testing.T) {
 	s := dial(t, start(t, a, session.Config{}))
 	s.connect()
 	s.open("s1")
-	s.want(`"snapshot":"only"`)
+	s.Want(`"snapshot":"only"`)
 	s.open("s2")
-	s.conn.Close()
+	s.Conn.Close()
 }

@@ -1,0 +1,89 @@
+// Package wiretest is a WebSocket for tests that say exactly what goes over
+// it.
+package wiretest
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gobwas/ws"
+	"github.com/gobwas/ws/wsutil"
+)
+
+// patience is how long a socket waits for a frame before the test fails.
+const patience = 10 * time.Second
+
+// Socket is a connection whose hello has been read. It is used by one
+// goroutine.
+type Socket struct {
+	Conn net.Conn
+
+	t  testing.TB
+	in io.Reader
+}
+
+// Dial connects to a server's WebSocket at url, which may begin with http. The
+// connection is closed when the test ends.
+func Dial(t testing.TB, url string, header http.Header) *Socket {
+	t.Helper()
+	d := ws.Dialer{Header: ws.HandshakeHeaderHTTP(header)}
+	conn, buffered, _, err := d.Dial(t.Context(), "ws"+strings.TrimPrefix(url, "http"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	s := &Socket{Conn: conn, t: t, in: conn}
+	if buffered != nil {
+		s.in = io.MultiReader(io.LimitReader(buffered, int64(buffered.Buffered())), conn)
+	}
+	s.Want(`"type":"hello"`)
+	return s
+}
+
+// Send sends a frame.
+func (s *Socket) Send(op ws.OpCode, text string) {
+	s.t.Helper()
+	if err := wsutil.WriteClientMessage(s.Conn, op, []byte(text)); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// Sendf sends a text frame.
+func (s *Socket) Sendf(format string, args ...any) {
+	s.t.Helper()
+	s.Send(ws.OpText, fmt.Sprintf(format, args...))
+}
+
+// Read returns the next message; a close frame is "close CODE".
+func (s *Socket) Read() string {
+	s.t.Helper()
+	h, err := ws.ReadHeader(s.in)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	payload := make([]byte, h.Length)
+	if _, err := io.ReadFull(s.in, payload); err != nil {
+		s.t.Fatal(err)
+	}
+	if h.OpCode == ws.OpClose {
+		code, _ := ws.ParseCloseFrameData(payload)
+		return fmt.Sprintf("close %d", code)
+	}
+	return string(payload)
+}
+
+// Want reads one message, in which part must stand.
+func (s *Socket) Want(part string) {
+	s.t.Helper()
+	if got := s.Read(); !strings.Contains(got, part) {
+		s.t.Fatalf("got %s, want …%s…", got, part)
+	}
+}
