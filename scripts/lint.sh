@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # lint.sh LINTER runs golangci-lint and go vet in every Go module of the
-# repository.
+# repository, and checks that its go.mod is tidy.
 set -uo pipefail
 
 linter=$(realpath "$1")
@@ -9,6 +9,6 @@ status=0
 while read -r mod; do
 	dir=$(dirname "$mod")
 	echo "lint $dir"
-	(cd "$dir" && go vet ./... && "$linter" run --config "$config" ./...) || status=1
+	(cd "$dir" && go mod tidy -diff && go vet ./... && "$linter" run --config "$config" ./...) || status=1
 done < <(find . -name go.mod -not -path '*/node_modules/*' -not -path '*/testdata/*')
 exit "$status"
