@@ -65,19 +65,33 @@ func (c *Session) frame(h ws.Header, body []byte) error {
 	case ws.OpClose:
 		c.close(codeDone, "")
 		return c.drain()
-	case ws.OpBinary:
+	default:
+		return c.data(h, body)
+	}
+}
+
+// data puts the fragments of a message together.
+func (c *Session) data(h ws.Header, body []byte) error {
+	if (h.OpCode == ws.OpContinuation) != (c.part != 0) {
+		return c.quit(codeProtocolError, "a fragment out of place")
+	}
+	if h.OpCode != ws.OpContinuation {
+		c.part = h.OpCode
+	}
+	if c.part == ws.OpText && len(c.message) > 0 {
+		body = append(c.message, body...)
+	}
+	if !h.Fin {
+		c.message = body
+		return nil
+	}
+	kind := c.part
+	c.part, c.message = 0, nil
+	if kind == ws.OpBinary {
 		c.fail(wire.Control, 0, rpc.Errorf("bad_frame", "a binary frame: send JSON text"))
 		return nil
-	case ws.OpText:
-		c.message = append(c.message[:0:0], body...)
-	default:
-		c.message = append(c.message, body...)
 	}
-	if h.Fin {
-		message := c.message
-		c.message = nil
-		c.handle(message)
-	}
+	c.handle(body)
 	return nil
 }
 

@@ -45,7 +45,8 @@ type Session struct {
 	// Used by the reader only.
 	in       io.Reader
 	header   [ws.MaxHeaderSize]byte
-	message  []byte
+	message  []byte    // the fragments of a message so far
+	part     ws.OpCode // what the message is, 0 between messages
 	request  *http.Request
 	deadline *time.Timer
 

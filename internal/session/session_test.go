@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gobwas/ws"
 	"go.uber.org/goleak"
 
 	"github.com/pando-sync/pando/internal/memdb"
@@ -149,6 +150,28 @@ func TestStreamsAreBounded(t *testing.T) {
 	s.Sendf(`{"stream":"s1","id":4,"payload":{"type":"close"}}`)
 	s.Want(`"type":"closed"`)
 	s.open("s2")
+}
+
+func TestFragmentsMakeOneMessage(t *testing.T) {
+	s := dial(t, start(t, &app{}, session.Config{}))
+	s.connect()
+	fragment := func(op ws.OpCode, fin bool, text string) {
+		f := ws.MaskFrame(ws.NewFrame(op, fin, []byte(text)))
+		if err := ws.WriteFrame(s.Conn, f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	fragment(ws.OpText, false, `{"stream":"@","id":7,`)
+	fragment(ws.OpPing, true, "between")
+	fragment(ws.OpContinuation, false, `"payload":`)
+	fragment(ws.OpContinuation, true, `{"type":"ping"}}`)
+	s.Want("between")
+	s.Want(`"id":7,"payload":{"type":"pong"}`)
+	fragment(ws.OpBinary, false, "a")
+	fragment(ws.OpContinuation, true, "b")
+	s.Want("bad_frame")
+	fragment(ws.OpContinuation, true, "of nothing")
+	s.Want("close 1002")
 }
 
 func TestTwoStreamsShareAScope(t *testing.T) {
