@@ -90,6 +90,8 @@ type Pipe struct {
 	patch  state.Patch
 	// misfits are the fields of which a value could not be sent rightly.
 	misfits map[*schema.Field]bool
+	// encoded are the scopes that keep their encoded state.
+	encoded []*Scope
 	// opening are the scopes that are being read for the first time, ahead the
 	// reads that the feed has not passed yet.
 	opening []*Scope
@@ -207,7 +209,7 @@ func (p *Pipe) abandon() {
 	for _, w := range p.waiters {
 		w.done()
 	}
-	p.opening, p.idle, p.ahead, p.waiters = nil, nil, nil, nil
+	p.opening, p.idle, p.encoded, p.ahead, p.waiters = nil, nil, nil, nil, nil
 }
 
 // Commit implements feed.Sink.

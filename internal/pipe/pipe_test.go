@@ -227,6 +227,20 @@ func TestUnusedScopesAreForgotten(t *testing.T) {
 	})
 }
 
+func TestEncodedStatesAreForgotten(t *testing.T) {
+	inBubble(t, pipe.Config{Linger: time.Minute}, func(t *testing.T, h *harness) {
+		h.open(1, nil)
+		h.write(h.line(1, 1, "second"))
+		if n := len(h.open(1, nil).Frames); n != 4 {
+			t.Errorf("%d frames, want the state of before with what came since, enclosed", n)
+		}
+		h.pass(2 * time.Minute)
+		if n := len(h.open(1, nil).Frames); n != 1 {
+			t.Errorf("%d frames, want the state encoded anew", n)
+		}
+	})
+}
+
 func TestOpenIsGivenUp(t *testing.T) {
 	inBubble(t, pipe.Config{Linger: time.Second}, func(t *testing.T, h *harness) {
 		gate := make(chan struct{})

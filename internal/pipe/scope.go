@@ -24,11 +24,12 @@ type Scope struct {
 	users  int
 	// unused is when the last user left.
 	unused time.Time
-	// snapshot is the encoded state at version at; since is the number of bytes
-	// appended to the log after it.
+	// snapshot is the encoded state at version at, nil when it was not asked for
+	// lately; since is the number of bytes appended to the log after it.
 	snapshot []*wire.Frame
 	at       uint64
 	since    int
+	asked    time.Time
 }
 
 // ID is the scope's name in the protocol.
@@ -208,6 +209,10 @@ func (p *Pipe) conflated(s *Scope) []*wire.Frame {
 // refresh makes the scope's encoded state anew when the log does not continue
 // it, or has grown longer than it.
 func (p *Pipe) refresh(s *Scope) {
+	s.asked = time.Now()
+	if s.snapshot == nil {
+		p.encoded = append(p.encoded, s)
+	}
 	size := 0
 	for _, f := range s.snapshot {
 		size += len(f.Bytes)
@@ -280,6 +285,7 @@ func (p *Pipe) sweep(ctx context.Context) {
 		case now := <-tick.C:
 			p.mu.Lock()
 			p.forget(now)
+			p.forgetEncoded(now)
 			p.mu.Unlock()
 		}
 	}
@@ -306,6 +312,18 @@ func (p *Pipe) forget(now time.Time) {
 	clear(p.idle[len(rest):])
 	p.idle = rest
 	p.turn()
+}
+
+// forgetEncoded drops the encoded states that nobody has asked for lately: the
+// rows and the log stay.
+func (p *Pipe) forgetEncoded(now time.Time) {
+	p.encoded = slices.DeleteFunc(p.encoded, func(s *Scope) bool {
+		old := now.Sub(s.asked) >= p.cfg.Linger
+		if old {
+			s.snapshot = nil
+		}
+		return old
+	})
 }
 
 func (p *Pipe) closeScope(s *Scope) {

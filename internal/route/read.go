@@ -178,6 +178,9 @@ type merge struct {
 	rows    map[netKey]schema.Row
 	by      map[columnKey]map[schema.Value][]schema.Row
 	changed map[netKey]schema.Row
+	// order is the keys of changed as they came, so that the same commits make
+	// the same frames.
+	order []netKey
 	// changedBy groups the changed rows by a column when that is asked for.
 	changedBy map[columnKey]map[schema.Value][]netKey
 }
@@ -199,7 +202,11 @@ func newMerge(read *Read, kept []*feed.Commit) *merge {
 			continue
 		}
 		for _, ch := range c.Changes {
-			m.changed[netKey{ch.Table.ID, ch.Key}] = ch.New
+			k := netKey{ch.Table.ID, ch.Key}
+			if _, ok := m.changed[k]; !ok {
+				m.order = append(m.order, k)
+			}
+			m.changed[k] = ch.New
 		}
 	}
 	return m
@@ -268,8 +275,8 @@ func (m *merge) changedIn(t *schema.Table, column int) map[schema.Value][]netKey
 	by, ok := m.changedBy[ck]
 	if !ok {
 		by = map[schema.Value][]netKey{}
-		for k, r := range m.changed {
-			if k.table == t.ID && r != nil {
+		for _, k := range m.order {
+			if r := m.changed[k]; k.table == t.ID && r != nil {
 				by[r[column]] = append(by[r[column]], k)
 			}
 		}
