@@ -135,6 +135,10 @@ func (a *app) argument(t reflect.Type) string {
 		case reflect.Int, reflect.Int64, reflect.Uint, reflect.Uint64:
 			a.used["Int"] = true
 			return "Int"
+		case reflect.Slice:
+			if t.Elem().Kind() != reflect.Uint8 {
+				return "readonly " + grouped(a.argument(t.Elem())) + "[]"
+			}
 		default: // as everywhere
 		}
 	}

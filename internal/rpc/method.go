@@ -157,24 +157,53 @@ func decode(raw json.RawMessage, into reflect.Value) error {
 		into.Set(reflect.New(t.Elem()))
 		return decode(raw, into.Elem())
 	}
-	if isInteger(kind) && !t.Implements(unmarshalerType) && !reflect.PointerTo(t).Implements(unmarshalerType) {
+	own := reflect.PointerTo(t).Implements(unmarshalerType)
+	switch {
+	case own:
+	case isInteger(kind):
 		if len(raw) > 2 && raw[0] == '"' {
 			raw = raw[1 : len(raw)-1]
 		}
+	case kind == reflect.Slice && t.Elem().Kind() != reflect.Uint8:
+		return decodeSlice(raw, into)
 	}
 	if string(raw) == "null" && kind != reflect.Map && kind != reflect.Slice {
 		return fmt.Errorf("want %s, got null", describe(t))
 	}
 	if err := json.Unmarshal(raw, into.Addr().Interface()); err != nil {
-		if wrong := (*json.UnmarshalTypeError)(nil); errors.As(err, &wrong) {
-			if wrong.Field != "" {
-				return fmt.Errorf("%s: want %s, got %s", wrong.Field, describe(wrong.Type), wrong.Value)
-			}
-			return fmt.Errorf("want %s, got %s", describe(t), wrong.Value)
-		}
-		return fmt.Errorf("want %s", describe(t))
+		return wrongType(err, t)
 	}
 	return nil
+}
+
+// decodeSlice reads element by element: keys in it are strings too.
+func decodeSlice(raw json.RawMessage, into reflect.Value) error {
+	var parts []json.RawMessage
+	if err := json.Unmarshal(raw, &parts); err != nil {
+		return wrongType(err, into.Type())
+	}
+	if parts == nil {
+		return nil
+	}
+	into.Set(reflect.MakeSlice(into.Type(), len(parts), len(parts)))
+	for i, part := range parts {
+		if err := decode(part, into.Index(i)); err != nil {
+			return fmt.Errorf("element %d: %w", i+1, err)
+		}
+	}
+	return nil
+}
+
+func wrongType(err error, t reflect.Type) error {
+	wrong := (*json.UnmarshalTypeError)(nil)
+	switch {
+	case !errors.As(err, &wrong):
+		return fmt.Errorf("want %s", describe(t))
+	case wrong.Field != "":
+		return fmt.Errorf("%s: want %s, got %s", wrong.Field, describe(wrong.Type), wrong.Value)
+	default:
+		return fmt.Errorf("want %s, got %s", describe(t), wrong.Value)
+	}
 }
 
 var unmarshalerType = reflect.TypeFor[json.Unmarshaler]()

@@ -33,6 +33,7 @@ func (b *board) Draw(_ context.Context, p point, tags []string) error { return b
 func (b *board) Due(_ context.Context, at time.Time, done bool) error { return b.say(at, done) }
 func (b *board) Count(context.Context) (int, error)                   { return 7, nil }
 func (b *board) Points(context.Context) ([]point, error)              { return []point{{1, 2}}, nil }
+func (b *board) Sort(_ context.Context, cards []int64) error          { b.said = []any{cards}; return nil }
 func (b *board) URL(context.Context) error                            { return nil }
 func (b *board) Break(context.Context) error                          { panic("at the disco") }
 func (b *board) Fail(context.Context) (int, error)                    { return 0, Errorf("invalid", "no %s", "way") }
@@ -118,6 +119,7 @@ func TestCall(t *testing.T) {
 		{(*board).Assign, `["7"]`, []any{&seven}},
 		{(*board).Assign, `[null]`, []any{(*int64)(nil)}},
 		{(*board).Draw, `[{"X":1,"Y":2},["a"]]`, []any{point{1, 2}, []string{"a"}}},
+		{(*board).Sort, `[["9223372036854775807",2]]`, []any{[]int64{1<<63 - 1, 2}}},
 		{(*board).Draw, `[{},null]`, []any{point{}, []string(nil)}},
 		{(*board).Due, `["2024-01-01T00:00:00Z",true]`, []any{time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC), true}},
 	} {
@@ -145,6 +147,8 @@ func TestWrongArguments(t *testing.T) {
 		{(*board).Rename, `["a","b"]`, "action rename: got 2 arguments, want 1"},
 		{(*board).Rename, `[1]`, "action rename: argument 1: want a string, got number"},
 		{(*board).Rename, `[null]`, "action rename: argument 1: want a string, got null"},
+		{(*board).Sort, `[["1","one"]]`, "action sort: argument 1: element 2: want an integer"},
+		{(*board).Sort, `[{}]`, "action sort: argument 1: want an array, got object"},
 		{(*board).Move, `["one",0,0]`, "action move: argument 1: want an integer"},
 		{(*board).Move, `[1.5,0,0]`, "action move: argument 1: want an integer, got number 1.5"},
 		{(*board).Move, `["",0,0]`, "action move: argument 1: want an integer, got string"},

@@ -16,7 +16,7 @@ export type KitchenChannelRuntime = Record<string, never>
 /** The actions of KitchenChannel. */
 export interface KitchenChannelActions {
   /** Search finds what a query asks for. */
-  search(query: Query, new_: boolean, arg3: readonly number[]): Promise<readonly Hit[] | null>
+  search(query: Query, new_: boolean, arg3: readonly Int[]): Promise<readonly Hit[] | null>
   /** Many has more parameters than fit into one line. */
   many(
     firstParameter: Int,
