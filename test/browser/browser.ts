@@ -29,7 +29,7 @@ export interface Frame {
 /** A person at a browser of their own, with a record of what the page said and was told. */
 export class Visitor {
   readonly page: Page
-  /** Errors and warnings in the console, but for those of a server that is not there. */
+  /** Errors and warnings in the console, but for the browser's own of a server that is gone or refuses a token. */
   readonly complaints: string[] = []
   readonly received: Frame[] = []
   readonly sent: Frame[] = []
@@ -38,8 +38,8 @@ export class Visitor {
     this.page = page
     page.on('pageerror', (error) => this.complaints.push(error.message))
     page.on('console', (message) => {
-      const refused = message.text().includes('net::ERR_CONNECTION_REFUSED') || message.text().includes('status of 401')
-      if (['error', 'warning'].includes(message.type()) && !refused) this.complaints.push(message.text())
+      const expected = /net::ERR_CONNECTION_(REFUSED|RESET)|status of 401/.test(message.text())
+      if (['error', 'warning'].includes(message.type()) && !expected) this.complaints.push(message.text())
     })
     page.on('websocket', (socket) => {
       socket.on('framereceived', ({ payload }) => this.received.push(...frames(payload)))
