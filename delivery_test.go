@@ -110,7 +110,6 @@ func TestSilentConnectionGetsBeats(t *testing.T) {
 	}
 	app.Handle("boards/{board_id}", pando.For(func() *BoardChannel { return &BoardChannel{db: db} }))
 	s := dial(t, pandotest.Serve(t, app), nil)
-	s.connect("ada")
 	for range 3 {
 		if got := short(s.Read()); got != "@ 0 beat" {
 			t.Fatal(got)

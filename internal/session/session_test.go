@@ -130,11 +130,13 @@ func TestWhoDoesNotConnectIsClosed(t *testing.T) {
 
 func TestExpiryOfTheIdentityClosesTheConnection(t *testing.T) {
 	s := dial(t, start(t, &app{expires: time.Now().Add(50 * time.Millisecond)}, session.Config{Heartbeat: 40 * time.Millisecond}))
-	s.connect()
+	s.Sendf(`{"stream":"@","id":1,"payload":{"type":"connect","protocol":1,"token":"x"}}`)
 	for {
-		if got := s.Read(); got == "close 4401" {
+		switch got := s.Read(); {
+		case got == "close 4401":
 			return
-		} else if !strings.Contains(got, "beat") {
+		case strings.Contains(got, `"beat"`), strings.Contains(got, `"connected"`):
+		default:
 			t.Fatalf("got %s", got)
 		}
 	}

@@ -105,6 +105,8 @@ func (s *Server) newSession(conn net.Conn, buffered *bufio.Reader, r *http.Reque
 	c.request = r.WithContext(c.ctx)
 	c.request.Body = http.NoBody
 	c.out.init(conn)
+	// In line before anybody knows the session: hello is the first frame.
+	c.queue(s.hello(c.id))
 	return c
 }
 
@@ -121,13 +123,12 @@ func unread(conn net.Conn, buffered *bufio.Reader) io.Reader {
 	return io.MultiReader(bytes.NewReader(ahead), conn)
 }
 
-// start sends hello and begins to read.
+// start has hello sent and begins to read.
 func (c *Session) start(user token.Identity, known bool) {
 	c.mu.Lock()
 	if known {
 		c.user, c.known = user, true
 	}
-	c.queue(c.server.hello(c.id))
 	c.mu.Unlock()
 	c.Ready()
 	c.deadline = time.AfterFunc(c.server.cfg.ConnectTimeout, c.connectLate)
