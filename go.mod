@@ -2,6 +2,9 @@ module github.com/pando-sync/pando
 
 go 1.26.0
 
+// A package of the front end's tools brings Go files.
+ignore ./node_modules
+
 require (
 	github.com/alecthomas/kong v1.17.0
 	github.com/go-chi/chi/v5 v5.5.0

@@ -21,8 +21,8 @@ import (
 	"github.com/pando-sync/pando/internal/wire"
 )
 
-// Client is one user's connection. It opens a route once at a time. It is safe
-// for concurrent use.
+// Client is one user's connection. It shows an anchor by one stream at a time;
+// a test that wants two connects twice. It is safe for concurrent use.
 type Client struct {
 	token string
 	write sync.Mutex // one frame at a time

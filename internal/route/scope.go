@@ -63,9 +63,6 @@ type tombstone struct {
 // Ready tells whether the scope is whole: everything that it shows is known.
 func (s *Scope) Ready() bool { return s.waits == 0 }
 
-// Changed is the version of the scope's last patch, or of its first state.
-func (s *Scope) Changed() uint64 { return s.changed }
-
 // layersByType are the layers of a tree that show each type, by the type's ID.
 // The scopes of a tree share them.
 type layersByType [][]*schema.Layer
