@@ -21,7 +21,8 @@ type Position uint64
 
 // Change is one row's way from before a commit to after it. A row that was
 // inserted has no Old, a deleted one no New; a change of key is a delete and
-// an insert. Rows have the Table's columns in its order.
+// an insert. Rows have the Table's columns in its order, derived ones filled by
+// Table.Complete.
 type Change struct {
 	Table *schema.Table
 	Key   schema.Value
@@ -38,6 +39,11 @@ type Commit struct {
 	Position Position
 	// Changes may name a row several times, in order.
 	Changes []Change
+	// More tells that the same commit goes on with the next call: a large one
+	// comes in parts, so that it need not fit into memory. All parts have the
+	// Position of the whole, and nothing else comes between them but a Start,
+	// which voids the parts that have come.
+	More bool
 }
 
 // Sink receives the feed.
@@ -83,18 +89,30 @@ type Snapshot interface {
 	Position() Position
 	// Saw tells whether the snapshot's state includes the commit.
 	Saw(c *Commit) bool
-	// Rows reads every row of q.Table whose q.Column is one of q.Values, in no
-	// order, in one query. It stops at fn's first error and returns it.
+	// Rows reads the rows that q asks for, in one query, in no order unless
+	// q.Limit is set. It stops at fn's first error and returns it.
 	Rows(ctx context.Context, q Query, fn func(schema.Row) error) error
 	// Close ends the transaction.
 	Close() error
 }
 
-// Query selects rows by one column.
+// Query selects every row of Table whose Column is one of Values and which
+// meets Where.
 type Query struct {
 	Table *schema.Table
-	// Column is an index in Table.Columns.
+	// Column is an index in Table.Columns of a stored column or of a tuple. The
+	// tuple of no columns is the same for every row.
 	Column int
 	// Values are distinct and not NULL.
 	Values []schema.Value
+	// Where are further conditions, on stored columns.
+	Where []schema.Bound
+	// Limit is the number of rows to read at most, the first in Order, which are
+	// stored columns, and then by key; 0 reads all, and Order is not looked at.
+	Order []schema.Order
+	Limit int
+	// After is a row of the table: only those that come after it in Order, and
+	// then by key, are read. Only its columns of Order and of the key count; nil
+	// begins with the first.
+	After schema.Row
 }

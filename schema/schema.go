@@ -1,6 +1,9 @@
 package schema
 
-import "reflect"
+import (
+	"reflect"
+	"slices"
+)
 
 // Table is one SQL table as all declared types together read it.
 type Table struct {
@@ -8,20 +11,81 @@ type Table struct {
 	ID int
 	// Name is the table's name in SQL, unquoted.
 	Name string
-	// Key is the index in Columns of the primary key.
+	// Key is the index in Columns of the primary key. A key of several columns
+	// is a tuple of them.
 	Key int
-	// Columns are all columns that any type needs: sent, linking, ordering.
+	// Columns are all columns that any type needs: sent, linking, ordering,
+	// filtering, and those that are derived from others.
 	Columns []Column
-	// Links are the indexes in Columns of the columns by which a has-many or
-	// has-one layer over this table finds its rows, ascending.
+	// Links are the indexes in Columns of the columns by which a layer over
+	// this table finds its rows from above, ascending.
 	Links []int
 }
 
-// Column is one column that is read.
+// Column is one column that is read, or derived from what is read.
 type Column struct {
 	Name     string
 	Kind     Kind
 	Nullable bool
+	// Parts are the columns that a tuple is made of; nil for every other column.
+	// The tuple of no columns is the same for every row: lists without an
+	// equality find their rows by it.
+	Parts []int
+	// Compute makes the value of a row's stored columns; nil for every other
+	// column. It is pure.
+	Compute func(Row) Value
+	// Aggregate makes the value of related rows, kept by the router; nil for
+	// every other column.
+	Aggregate *Aggregate
+}
+
+// Derived tells whether the database has no such column.
+func (c *Column) Derived() bool {
+	return c.Parts != nil || c.Compute != nil || c.Aggregate != nil
+}
+
+// Aggregate is a value made of a row and of rows that are related to it.
+type Aggregate struct {
+	// Sources are the related rows. Every layer whose type sends the aggregate
+	// has a hidden layer below it for each of them, in this order.
+	Sources []Source
+	// Value makes the value; related has each source's rows, in the order of
+	// their keys. It is pure and does not keep the slices.
+	Value func(row Row, related [][]Row) Value
+}
+
+// Source is the rows of a table whose Link holds the key of a row of another,
+// and which meet Where, whose conditions are constant.
+type Source struct {
+	Table *Table
+	Link  int
+	Where []Condition
+}
+
+// Complete fills the tuples and the computed columns of a row of which the
+// stored columns are set, and returns it. Aggregates stay NULL.
+func (t *Table) Complete(row Row) Row {
+	for i := range t.Columns {
+		switch c := &t.Columns[i]; {
+		case c.Parts != nil:
+			row[i] = tupleOf(row, c.Parts)
+		case c.Compute != nil:
+			row[i] = c.Compute(row)
+		}
+	}
+	return row
+}
+
+// tupleOf is NULL when one of the parts is.
+func tupleOf(row Row, parts []int) Value {
+	values := make([]Value, len(parts))
+	for i, p := range parts {
+		if row[p].IsNull() {
+			return Value{}
+		}
+		values[i] = row[p]
+	}
+	return TupleValue(values...)
 }
 
 // Type is an instance type: one Go struct over a table. Two structs over one
@@ -37,6 +101,8 @@ type Type struct {
 	// Fields are what a frame carries of a row, in this order: the exported
 	// fields in the struct's order, then hidden ones.
 	Fields []Field
+	// WriteOnly are the fields that a client may write and is never sent.
+	WriteOnly []Field
 	// Key is the index in Fields of the key, which is always sent.
 	Key int
 }
@@ -59,6 +125,9 @@ type Field struct {
 	// Link is the type that the field's value is a key of: the key itself, or
 	// the target of a relation; nil for plain columns. It brands the id.
 	Link *Type
+	// ReadOnly tells that no client may write the field. Computed fields are
+	// read-only.
+	ReadOnly bool
 	// GoType and GoName are the struct field's; empty for hidden fields.
 	GoType reflect.Type
 	GoName string
@@ -77,9 +146,13 @@ const (
 	HasMany
 	// HasOne is HasMany of which the first row in Order is shown.
 	HasOne
+	// List is the relation of the first layer of a list: the rows that meet its
+	// conditions, in Order. Its type shows a row's place only; the row itself
+	// is the target of its Through layer, over the same table and key.
+	List
 )
 
-var relationNames = [...]string{"root", "belongsTo", "hasMany", "hasOne"}
+var relationNames = [...]string{"root", "belongsTo", "hasMany", "hasOne", "list"}
 
 // String is the name that the TypeScript models use.
 func (r Relation) String() string { return relationNames[r] }
@@ -103,11 +176,26 @@ type Layer struct {
 	Parent   *Layer
 	Relation Relation
 	// Link is a column's index: in the parent's table for BelongsTo, in this
-	// layer's table for HasMany and HasOne. Unused for the root.
+	// layer's table for HasMany, HasOne and List. Unused for the root.
 	Link int
-	// Order sorts the rows of HasMany and HasOne; the key, ascending, is
-	// always the last criterion and is not listed.
+	// Order sorts the rows of HasMany, HasOne and List; the key, ascending, is
+	// always the last criterion and is not listed. A layer with Through that has
+	// no Order is sorted by the Order of the Through layer and by its rows'
+	// keys, then by its own.
 	Order []Order
+	// Where are the conditions that a row meets while it is of the layer. A row
+	// that meets them not is as if it were not there, with all below it.
+	Where []Condition
+	// UserKey is the column that names the only user who is sent the layer's
+	// rows and what they lead to, -1 for a layer that all see.
+	UserKey int
+	// Hidden tells that the layer's rows are never sent: they are read for the
+	// aggregates of the layer above.
+	Hidden bool
+	// Through is the child layer, a BelongsTo, whose row is shown in the place
+	// of each of this layer's rows; a row without one is not shown. It makes
+	// many-to-many relations and lists. Else nil.
+	Through *Layer
 	// Members are the fields and child layers in the order of the struct, the
 	// order of /state and of the TypeScript interface. Hidden fields are left
 	// out.
@@ -132,8 +220,50 @@ type Member struct {
 // Tree is the declared shape of one channel's state.
 type Tree struct {
 	Root *Layer
-	// Layers are all layers, parents before children.
+	// Layers are all layers, parents before children, hidden ones too.
 	Layers []*Layer
+	// Env names the values that the conditions of the layers read of a stream.
+	Env []EnvVar
+	// Limit is the number of rows that a list shows at most, 0 for all.
+	Limit int
+}
+
+// ListValues are the values of Root.Link that the rows of a list have: those
+// that its equalities, or the operands of its first In, ask for. They are
+// distinct, and none when no row can meet the conditions.
+func (t *Tree) ListValues(env []Value) []Value {
+	table := t.Root.Type.Table
+	parts := table.Columns[t.Root.Link].Parts
+	if parts == nil {
+		return t.valuesOf(t.Root.Link, env)
+	}
+	values := make([]Value, len(parts))
+	for i, p := range parts {
+		one := t.valuesOf(p, env)
+		if len(one) == 0 {
+			return nil
+		}
+		values[i] = one[0]
+	}
+	return []Value{TupleValue(values...)}
+}
+
+// valuesOf are the values that a condition on the column of a list allows.
+func (t *Tree) valuesOf(column int, env []Value) []Value {
+	var values []Value
+	for i := range t.Root.Where {
+		c := &t.Root.Where[i]
+		if c.Column != column || c.Op != Eq && c.Op != In {
+			continue
+		}
+		for _, o := range c.Operands {
+			if v := o.In(env); !v.IsNull() && !slices.Contains(values, v) {
+				values = append(values, v)
+			}
+		}
+		return values
+	}
+	return nil
 }
 
 // Registry holds every table and type that an app declares. It is filled at

@@ -70,8 +70,8 @@ func (t *tags) item(item string) error {
 		t.order = append(t.order, orderTag{column, desc})
 	case "kind":
 		k := slices.Index(kindNames[:], value)
-		if k <= int(Null) {
-			return fmt.Errorf("tag %s: unknown kind: use one of %s", item, strings.Join(kindNames[1:], ", "))
+		if k <= int(Null) || k == int(Tuple) {
+			return fmt.Errorf("tag %s: unknown kind: use one of %s", item, strings.Join(kindNames[1:Tuple], ", "))
 		}
 		t.kind = Kind(k)
 	default:

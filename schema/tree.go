@@ -51,7 +51,7 @@ func (r *Registry) Tree(t reflect.Type, opts ...Option) (*Tree, error) {
 	if err != nil {
 		return nil, err
 	}
-	b.tree.Root = b.add(&Layer{Type: typ})
+	b.tree.Root = b.add(&Layer{Type: typ, UserKey: -1})
 	if err := b.grow(b.tree.Root, d, nil, []reflect.Type{t}); err != nil {
 		return nil, err
 	}
@@ -121,7 +121,7 @@ func (b *builder) branch(parent *Layer, f *fieldDecl, goPath []string, above []r
 	if err != nil {
 		return nil, err
 	}
-	l := b.add(&Layer{Path: f.wire, Name: f.wire, GoName: f.goName, Type: typ, Parent: parent, Relation: e.relation})
+	l := b.add(&Layer{Path: f.wire, Name: f.wire, GoName: f.goName, Type: typ, Parent: parent, Relation: e.relation, UserKey: -1})
 	if parent.Path != "" {
 		l.Path = parent.Path + "." + f.wire
 	}

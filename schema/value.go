@@ -32,9 +32,12 @@ const (
 	Bytes
 	// JSON is a document with sorted object keys and no spaces.
 	JSON
+	// Tuple is several values together: a key of several columns. It travels as
+	// a string of its parts' texts with commas between them.
+	Tuple
 )
 
-var kindNames = [...]string{"null", "bool", "int", "float", "text", "uuid", "time", "bytes", "json"}
+var kindNames = [...]string{"null", "bool", "int", "float", "text", "uuid", "time", "bytes", "json", "tuple"}
 
 // String is the name that the protocol and the TypeScript models use.
 func (k Kind) String() string {
@@ -156,6 +159,8 @@ func (v Value) String() string {
 		return strconv.FormatInt(int64(v.num), 10)
 	case Float:
 		return strconv.FormatFloat(v.Float(), 'g', -1, 64)
+	case Tuple:
+		return v.tupleText()
 	default:
 		return v.str
 	}

@@ -51,6 +51,8 @@ func (f *Field) AppendJSON(dst []byte, v Value) []byte {
 		return appendBase64(dst, v.str)
 	case JSON:
 		return append(dst, v.str...)
+	case Tuple:
+		return appendString(dst, v.tupleText())
 	default: // UUID and Time, which need no escapes
 		dst = append(append(dst, '"'), v.str...)
 		return append(dst, '"')
