@@ -9,7 +9,9 @@ import (
 // decl is one struct as its tags declare it, before it meets other structs.
 type decl struct {
 	goType reflect.Type
-	table  string
+	// name is the struct's; one without a name has its table's, in the singular.
+	name  string
+	table string
 	// ownTable tells that the table's name does not come from the struct's.
 	ownTable bool
 	// orm tells that the struct carries gorm or bun tags.
@@ -40,7 +42,7 @@ type fieldDecl struct {
 }
 
 // String names the field in messages.
-func (f *fieldDecl) String() string { return f.owner.goType.Name() + "." + f.goName }
+func (f *fieldDecl) String() string { return f.owner.name + "." + f.goName }
 
 func (f *fieldDecl) fault(format string, args ...any) error {
 	return fmt.Errorf("schema: %s: %w", f, fmt.Errorf(format, args...))
@@ -51,13 +53,20 @@ func (r *Registry) declare(t reflect.Type) (*decl, error) {
 	if d := r.decls[t]; d != nil {
 		return d, nil
 	}
+	name, table := t.Name(), blankTable(t)
+	if name == "" && table != "" {
+		name = camel(singular(table))
+	}
 	switch {
-	case t.Kind() != reflect.Struct || t.Name() == "":
+	case t.Kind() != reflect.Struct || name == "":
 		return nil, fmt.Errorf("schema: %s: not a named struct: declare a type for it", t)
 	case strings.ContainsRune(t.Name(), '['):
 		return nil, fmt.Errorf("schema: %s: a generic struct has no name for its table: declare a type of its own, type Name %s", t, t)
 	}
-	d := &decl{goType: t, table: tableOf(t)}
+	d := &decl{goType: t, name: name, table: table, ownTable: table != ""}
+	if table == "" {
+		d.table = tableOf(t)
+	}
 	if err := d.read(); err != nil {
 		return nil, err
 	}

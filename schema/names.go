@@ -43,6 +43,32 @@ func tableOf(t reflect.Type) string {
 	return strings.Join(words, "_")
 }
 
+// blankTable is the table that a struct's blank field names, "" if none does:
+// _ struct{} `pando:"table:NAME"`. Structs that are made at run time need it,
+// as they have neither a name nor methods.
+func blankTable(t reflect.Type) string {
+	if t.Kind() != reflect.Struct {
+		return ""
+	}
+	for f := range t.Fields() {
+		if table, found := strings.CutPrefix(f.Tag.Get("pando"), "table:"); found && f.Name == "_" {
+			return table
+		}
+	}
+	return ""
+}
+
+// camel turns snake_case into a Go name.
+func camel(name string) string {
+	var b strings.Builder
+	for word := range strings.SplitSeq(name, "_") {
+		if word != "" {
+			b.WriteString(strings.ToUpper(word[:1]) + word[1:])
+		}
+	}
+	return b.String()
+}
+
 // singular is the table's name as the start of a link's name.
 func singular(table string) string {
 	table = table[strings.LastIndexByte(table, '.')+1:]

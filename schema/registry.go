@@ -5,6 +5,7 @@ import (
 	"path"
 	"reflect"
 	"slices"
+	"strconv"
 )
 
 // NewRegistry returns an empty registry.
@@ -20,7 +21,7 @@ func (r *Registry) typeOf(d *decl) (*Type, error) {
 			return t, nil
 		}
 	}
-	t := &Type{ID: len(r.Types), Name: d.goType.Name(), GoType: d.goType}
+	t := &Type{ID: len(r.Types), Name: d.name, GoType: d.goType}
 	if err := r.nameApart(t); err != nil {
 		return nil, err
 	}
@@ -54,10 +55,13 @@ func (r *Registry) typeOf(d *decl) (*Type, error) {
 func (r *Registry) nameApart(t *Type) error {
 	taken := map[string]*Type{}
 	for _, o := range r.Types {
-		if o.GoType.Name() == t.GoType.Name() {
+		if o.GoType.Name() == t.GoType.Name() && t.GoType.Name() != "" {
 			t.Name, o.Name = qualified(t.GoType), qualified(o.GoType)
 		}
 		taken[o.Name] = o
+	}
+	for plain, n := t.Name, 2; t.GoType.Name() == "" && taken[t.Name] != nil; n++ {
+		t.Name = plain + strconv.Itoa(n) // made at run time: it has no package
 	}
 	if o := taken[t.Name]; o != nil {
 		return fmt.Errorf("schema: %s: %s.%s has the same name: rename one of them",

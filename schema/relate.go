@@ -36,7 +36,7 @@ func relate(f *fieldDecl, child *decl) (edge, error) {
 		return relateForeignKey(f, child)
 	case f.many:
 		return edge{HasMany, backLink(parent, child)}, nil
-	case parent.orm && f.orm.rel == "" && forwardField(f) == nil && child.field(parent.goType.Name()+"ID") != nil:
+	case parent.orm && f.orm.rel == "" && forwardField(f) == nil && child.field(parent.name+"ID") != nil:
 		// gorm's has-one is told from belongs-to by the struct with the link.
 		return edge{HasOne, backLink(parent, child)}, nil
 	case forwardField(f) != nil:
@@ -64,13 +64,13 @@ func forwardField(f *fieldDecl) *fieldDecl {
 
 // backLink is the child's column that holds the parent's key by its name.
 func backLink(parent, child *decl) string {
-	if link := child.field(parent.goType.Name() + "ID"); link != nil && link.target == nil {
+	if link := child.field(parent.name + "ID"); link != nil && link.target == nil {
 		return link.column
 	}
 	if parent.ownTable && !parent.orm {
 		return singular(parent.table) + "_id"
 	}
-	return snake(parent.goType.Name()) + "_id"
+	return snake(parent.name) + "_id"
 }
 
 // relateJoin reads bun's join:base=joined.
@@ -94,5 +94,5 @@ func relateForeignKey(f *fieldDecl, child *decl) (edge, error) {
 	if link := child.field(f.orm.foreignKey); link != nil {
 		return edge{backward(f), link.column}, nil
 	}
-	return edge{}, f.fault("gorm foreignKey %q: neither %s nor %s has this field: mend the name", f.orm.foreignKey, f.owner.goType.Name(), child.goType.Name())
+	return edge{}, f.fault("gorm foreignKey %q: neither %s nor %s has this field: mend the name", f.orm.foreignKey, f.owner.name, child.name)
 }
