@@ -17,6 +17,7 @@ type Declaration struct {
 	include []string
 	anchor  string
 	public  bool
+	state   reflect.Type // nil for the channel's own S
 }
 
 // Option is a property of a declared channel.
@@ -55,6 +56,13 @@ func AnchorBy(param string) Option { return func(d *Declaration) { d.anchor = pa
 // agrees.
 func Public() Option { return func(d *Declaration) { d.public = true } }
 
+// StateType gives the struct of the state's root, in the place of the channel's
+// type argument, to programs that make their types at run time. A struct
+// without a name tells its table by a blank field:
+//
+//	_ struct{} `pando:"table:line_items"`
+func StateType(t reflect.Type) Option { return func(d *Declaration) { d.state = t } }
+
 // channel is a declared channel, ready to be opened.
 type channel struct {
 	*Declaration
@@ -80,6 +88,9 @@ func (d *Declaration) compile(reg *schema.Registry, route string) (*channel, err
 		return fault(err)
 	}
 	stateType, runtimeType := d.value().types()
+	if d.state != nil {
+		stateType = d.state
+	}
 	if runtimeType.Kind() != reflect.Struct {
 		return fault(fmt.Errorf("the runtime state %s is no struct: use one, or pando.NoRuntime", runtimeType))
 	}
