@@ -44,6 +44,7 @@ type Client struct {
 	// CloseCode is why the server closed the last connection, 0 if it did not.
 	closeCode int
 	stalled   sync.Mutex // held while the client does not read
+	tap       func(frame []byte)
 }
 
 // message is any frame from the server.
@@ -197,6 +198,15 @@ func (c *Client) Stall() (resume func()) {
 	return sync.OnceFunc(c.stalled.Unlock)
 }
 
+// Tap has fn called with the bytes of every frame that comes from now on. fn
+// runs on the client's reader: it must not wait for the client, nor keep the
+// bytes.
+func (c *Client) Tap(fn func(frame []byte)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.tap = fn
+}
+
 // Raw sends bytes as one text frame.
 func (c *Client) Raw(text []byte) error {
 	c.mu.Lock()
@@ -259,6 +269,12 @@ func (c *Client) read(conn net.Conn, r *bufio.Reader, closed chan struct{}) {
 		}
 		switch op {
 		case ws.OpText:
+			c.mu.Lock()
+			tap := c.tap
+			c.mu.Unlock()
+			if tap != nil {
+				tap(payload)
+			}
 			c.handle(payload)
 		case ws.OpClose:
 			code, _ := ws.ParseCloseFrameData(payload)

@@ -79,6 +79,17 @@ func NewStream[S any](c *Client, route string, include ...string) (*Stream[S], e
 	if err != nil {
 		return nil, err
 	}
+	return newStream[S](c, route, tree), nil
+}
+
+// NewTreeStream returns a stream of a tree that is given as a value, as
+// App.Manifest has it, for programs that make their types at run time. Its
+// state is JSON only.
+func NewTreeStream(c *Client, route string, tree *schema.Tree) *Stream[json.RawMessage] {
+	return newStream[json.RawMessage](c, route, tree)
+}
+
+func newStream[S any](c *Client, route string, tree *schema.Tree) *Stream[S] {
 	st := &Stream[S]{
 		client: c, route: route, tree: tree,
 		store: state.NewStore(), members: map[string]json.RawMessage{}, changed: make(chan struct{}),
@@ -88,7 +99,7 @@ func NewStream[S any](c *Client, route string, include ...string) (*Stream[S], e
 	c.nextID++
 	st.name = fmt.Sprintf("s%d", c.nextID)
 	c.streams[st.name] = st
-	return st, nil
+	return st
 }
 
 // Resume opens the stream on the client's present connection. What it holds
