@@ -124,7 +124,7 @@ func (a *App) state(ctx context.Context, user Identity, asked string) (tree *sna
 				return nil, a.denied(ctx, c, anchor, err)
 			}
 			var err error
-			if tree, err = snapshot.ReadTree(ctx, a.cfg.Source, c.schema.Tree, anchor); err != nil {
+			if tree, err = snapshot.ReadTree(ctx, a.cfg.Source, c.schema.Tree, anchor, schema.Value{}, schema.Value{}); err != nil {
 				return nil, err
 			}
 			body = tree.Store.AppendJSON(nil, c.schema.Tree, anchor)
@@ -146,7 +146,7 @@ func (a *App) denied(ctx context.Context, c *channel, anchor schema.Value, err e
 	if e, ok := rpc.Public(err); !ok || e.Code != "denied" {
 		return err
 	}
-	switch exists, failed := snapshot.Exists(ctx, a.cfg.Source, c.schema.Tree, anchor); {
+	switch exists, failed := snapshot.Exists(ctx, a.cfg.Source, c.schema.Tree, anchor, schema.Value{}); {
 	case failed != nil:
 		return failed
 	case !exists:

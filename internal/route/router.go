@@ -26,9 +26,10 @@ type Router struct {
 	wantRows    []wantedRow
 	wantBuckets []*bucket
 
-	kept  history
-	reads int
-	merge *merge
+	kept   history
+	reads  int
+	merge  *merge
+	staged []feed.Change
 }
 
 type wantedRow struct {
@@ -67,9 +68,19 @@ func (t *Router) Position() uint64 { return t.pos }
 // Advance moves the position on without changes.
 func (t *Router) Advance(pos uint64) { t.pos = pos }
 
-// Commit applies a commit. What it means for the scopes is told by Flush.
+// Stage takes one part of a large commit, which ends with a call of Commit.
+// Nothing of it shows before.
+func (t *Router) Stage(c *feed.Commit) { t.staged = append(t.staged, c.Changes...) }
+
+// Commit applies a commit, with what was staged of it. What it means for the
+// scopes is told by Flush.
 func (t *Router) Commit(c *feed.Commit) {
 	t.pos = uint64(c.Position)
+	if t.staged != nil {
+		whole := *c
+		whole.Changes = append(t.staged, c.Changes...)
+		c, t.staged = &whole, nil
+	}
 	if t.reads > 0 {
 		t.kept.add(c)
 	}

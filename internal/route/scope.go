@@ -5,10 +5,15 @@ import (
 	"github.com/pando-sync/pando/state"
 )
 
-// Key names a scope: a tree and its anchor.
+// Key names a scope: a tree, its anchor, and what its conditions read.
 type Key struct {
-	Tree   *schema.Tree
+	Tree *schema.Tree
+	// Anchor is the key of the root's row; zero for a list.
 	Anchor schema.Value
+	// Env is the tuple of the values of Tree.Env, zero when there are none.
+	Env schema.Value
+	// Private is not 0 for a scope of one stream alone.
+	Private uint64
 }
 
 // keptDelta is how many notes a scope keeps the memory for between turns.
@@ -29,6 +34,11 @@ type Scope struct {
 	loading bool
 	closed  bool
 	dirty   bool
+
+	// whole is the public part, nil for itself; parts are the others by user.
+	whole *Scope
+	user  schema.Value
+	parts map[schema.Value]*Scope
 
 	layers layersByType
 	delta  []touched
@@ -61,7 +71,12 @@ type tombstone struct {
 }
 
 // Ready tells whether the scope is whole: everything that it shows is known.
-func (s *Scope) Ready() bool { return s.waits == 0 }
+func (s *Scope) Ready() bool {
+	if s.whole != nil {
+		return s.whole.Ready()
+	}
+	return s.waits == 0
+}
 
 // layersByType are the layers of a tree that show each type, by the type's ID.
 // The scopes of a tree share them.
@@ -100,7 +115,7 @@ func (t *Router) Open(k Key) (*Scope, bool) {
 // Loaded tells whether a scope that was loading has become whole; it answers
 // true once. From then on the scope emits patches.
 func (t *Router) Loaded(s *Scope) bool {
-	if !s.loading || s.waits > 0 || s.closed {
+	if !s.loading || !s.Ready() || s.closed {
 		return false
 	}
 	s.loading = false

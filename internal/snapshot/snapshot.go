@@ -41,9 +41,10 @@ type Tree struct {
 	Store   *state.Store
 }
 
-// ReadTree reads the whole tree of an anchor. A missing anchor is an empty
-// store.
-func ReadTree(ctx context.Context, db Opener, tree *schema.Tree, anchor schema.Value) (*Tree, error) {
+// ReadTree reads the whole tree of an anchor as a user sees it. A missing
+// anchor is an empty store; env is the tuple of the values of tree.Env, zero
+// when there are none.
+func ReadTree(ctx context.Context, db Opener, tree *schema.Tree, anchor, _, _ schema.Value) (*Tree, error) {
 	snap, err := db.Snapshot(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("read tree: %w", err)
@@ -58,8 +59,9 @@ func ReadTree(ctx context.Context, db Opener, tree *schema.Tree, anchor schema.V
 	return t, r.run(ctx, snap, nil)
 }
 
-// Exists tells whether an anchor's row exists.
-func Exists(ctx context.Context, db Opener, tree *schema.Tree, anchor schema.Value) (bool, error) {
+// Exists tells whether an anchor's row exists and meets its conditions; a list
+// always does.
+func Exists(ctx context.Context, db Opener, tree *schema.Tree, anchor, _ schema.Value) (bool, error) {
 	snap, err := db.Snapshot(ctx)
 	if err != nil {
 		return false, fmt.Errorf("read anchor: %w", err)

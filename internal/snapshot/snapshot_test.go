@@ -64,7 +64,7 @@ func library(t *testing.T) (*memdb.DB, *schema.Tree) {
 
 func TestReadTree(t *testing.T) {
 	db, tree := library(t)
-	got, err := snapshot.ReadTree(t.Context(), db, tree, schema.IntValue(1))
+	got, err := snapshot.ReadTree(t.Context(), db, tree, schema.IntValue(1), schema.Value{}, schema.Value{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,12 +81,12 @@ func TestReadTree(t *testing.T) {
 
 func TestReadTreeWithoutAnchor(t *testing.T) {
 	db, tree := library(t)
-	got, err := snapshot.ReadTree(t.Context(), db, tree, schema.IntValue(9))
+	got, err := snapshot.ReadTree(t.Context(), db, tree, schema.IntValue(9), schema.Value{}, schema.Value{})
 	if err != nil || got.Store.Len() != 0 || db.Queries() != 1 {
 		t.Errorf("%d instances by %d queries, %v", got.Store.Len(), db.Queries(), err)
 	}
 	for key, want := range map[int64]bool{1: true, 9: false} {
-		if found, err := snapshot.Exists(t.Context(), db, tree, schema.IntValue(key)); err != nil || found != want {
+		if found, err := snapshot.Exists(t.Context(), db, tree, schema.IntValue(key), schema.Value{}); err != nil || found != want {
 			t.Errorf("post %d: found %v, %v", key, found, err)
 		}
 	}
@@ -134,13 +134,13 @@ func TestReadsFail(t *testing.T) {
 	db, tree := library(t)
 	broken := errors.New("disk I/O error")
 	db.Refuse(broken)
-	if _, err := snapshot.ReadTree(t.Context(), db, tree, schema.IntValue(1)); !errors.Is(err, broken) {
+	if _, err := snapshot.ReadTree(t.Context(), db, tree, schema.IntValue(1), schema.Value{}, schema.Value{}); !errors.Is(err, broken) {
 		t.Errorf("got %v", err)
 	}
 	if _, err := snapshot.Read(t.Context(), db, nil); !errors.Is(err, broken) {
 		t.Errorf("got %v", err)
 	}
-	if _, err := snapshot.Exists(t.Context(), db, tree, schema.IntValue(1)); !errors.Is(err, broken) {
+	if _, err := snapshot.Exists(t.Context(), db, tree, schema.IntValue(1), schema.Value{}); !errors.Is(err, broken) {
 		t.Errorf("got %v", err)
 	}
 }
