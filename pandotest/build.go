@@ -13,44 +13,39 @@ import (
 	"github.com/pando-sync/pando/state"
 )
 
-// build makes the app's own structs of the flat rows. The mutex is held.
-func (s *Stream[S]) build() *S {
-	row := s.store.Get(state.Ref{Type: s.tree.Root.Type, Key: s.anchor})
-	if row == nil {
-		return nil
-	}
-	out := new(S)
-	b := builder{s.store}
-	b.fill(reflect.ValueOf(out).Elem(), s.tree.Root, row)
-	return out
-}
+// builder makes an app's own structs of a view's rows.
+type builder struct{ *state.View }
 
-type builder struct{ store *state.Store }
-
+// fill sets a struct to a row of a layer, with all below it.
 func (b builder) fill(v reflect.Value, l *schema.Layer, row schema.Row) {
 	for _, m := range l.Members {
 		if m.Layer != nil {
-			b.relate(v.FieldByName(m.Layer.GoName), m.Layer, row)
+			b.put(v.FieldByName(m.Layer.GoName), m.Layer, b.Related(m.Layer, row))
 			continue
 		}
 		f := &l.Type.Fields[m.Field]
-		if err := assign(v.FieldByName(f.GoName), row[f.Column]); err != nil {
+		field := v.FieldByName(f.GoName)
+		if field.Type() != f.GoType {
+			continue // what a method made of the field: the struct cannot hold it
+		}
+		if err := assign(field, row[f.Column]); err != nil {
 			panic(fmt.Sprintf("pandotest: field %s.%s: %v", l.Type.Name, f.GoName, err))
 		}
 	}
 }
 
-func (b builder) relate(v reflect.Value, l *schema.Layer, parent schema.Row) {
-	rows := b.store.Related(l, parent)
+// put sets a slice, a struct or a pointer to the rows that a layer shows.
+func (b builder) put(v reflect.Value, l *schema.Layer, rows []schema.Row) {
+	shown := state.Shown(l)
 	if v.Kind() == reflect.Slice {
 		v.Set(reflect.MakeSlice(v.Type(), len(rows), len(rows)))
 		for i, row := range rows {
-			b.fill(target(v.Index(i)), l, row)
+			b.fill(target(v.Index(i)), shown, row)
 		}
 		return
 	}
 	if len(rows) > 0 {
-		b.fill(target(v), l, rows[0])
+		b.fill(target(v), shown, rows[0])
 	}
 }
 

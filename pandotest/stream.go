@@ -143,7 +143,14 @@ func (s *Stream[S]) Observe(fn func(version uint64, state []byte)) {
 func (s *Stream[S]) State() *S {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.build()
+	view := state.NewView(s.tree, s.store)
+	rows := view.Top(s.anchor)
+	out := new(S)
+	if s.tree.Root.Relation != schema.List && len(rows) == 0 {
+		return nil
+	}
+	builder{view}.put(reflect.ValueOf(out).Elem(), s.tree.Root, rows)
+	return out
 }
 
 // JSON is the present state in the form of GET /state.

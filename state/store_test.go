@@ -46,6 +46,8 @@ func made(typ *schema.Type, pairs ...any) Instance {
 				row[at] = schema.FloatValue(v)
 			case string:
 				row[at] = schema.TextValue(v)
+			case schema.Value:
+				row[at] = v
 			}
 		}
 	}
@@ -86,7 +88,7 @@ func TestNesting(t *testing.T) {
 	if s.Len() != 7 {
 		t.Errorf("%d instances, want 7", s.Len())
 	}
-	if got := s.Related(tree.Layers[3], made(stem, "id", 2).Row); len(got) != 1 || got[0][0] != schema.IntValue(5) {
+	if got := NewView(tree, s).Related(tree.Layers[3], made(stem, "id", 2).Row); len(got) != 1 || got[0][0] != schema.IntValue(5) {
 		t.Errorf("related to stem 2: %v", got)
 	}
 }

@@ -1,0 +1,221 @@
+package state
+
+import (
+	"slices"
+	"strconv"
+
+	"github.com/pando-sync/pando/schema"
+)
+
+// View is the nested state of a tree, made of the instances of one store or of
+// several: those of a stream's scopes, where an instance is there while any of
+// them holds it. It looks into the stores as it is asked and remembers what it
+// has sorted, so that it is void once one of them changes.
+type View struct {
+	tree   *schema.Tree
+	stores []*Store
+	// sorted has, for each layer that was met, the rows that it shows by the
+	// value of their link. All rows of a list are under NULL.
+	sorted []map[schema.Value][]schema.Row
+}
+
+// NewView returns a view of what the stores hold.
+func NewView(tree *schema.Tree, stores ...*Store) *View {
+	return &View{tree: tree, stores: stores, sorted: make([]map[schema.Value][]schema.Row, len(tree.Layers))}
+}
+
+// Shown is the layer whose rows are seen in a layer's place: the layer itself,
+// or the one behind the rows that only say where others stand.
+func Shown(l *schema.Layer) *schema.Layer {
+	if l.Through != nil {
+		return l.Through
+	}
+	return l
+}
+
+// Top returns the rows of Shown(tree.Root): the anchor's if it is there, or
+// those of a list, which has no anchor, in order.
+func (v *View) Top(anchor schema.Value) []schema.Row {
+	root := v.tree.Root
+	if root.Relation == schema.List {
+		return v.of(root, schema.Value{})
+	}
+	return v.one(root.Type, anchor)
+}
+
+// Related returns the rows of Shown(l) that belong to one row of the layer
+// above, in order: at most one, except for has-many.
+func (v *View) Related(l *schema.Layer, parent schema.Row) []schema.Row {
+	if l.Relation == schema.BelongsTo {
+		return v.one(l.Type, parent[l.Link])
+	}
+	rows := v.of(l, parent[l.Parent.Type.Table.Key])
+	if l.Relation == schema.HasOne {
+		return rows[:min(1, len(rows))]
+	}
+	return rows
+}
+
+// AppendJSON appends the nested state as GET /state has it: the anchor with
+// its relations in the order of the tree, "null" when there is no such row, or
+// an array for a list.
+func (v *View) AppendJSON(dst []byte, anchor schema.Value) []byte {
+	return v.relation(dst, v.tree.Root, v.Top(anchor))
+}
+
+// relation appends the rows that a layer shows in one place.
+func (v *View) relation(dst []byte, l *schema.Layer, rows []schema.Row) []byte {
+	shown := Shown(l)
+	if l.Relation != schema.HasMany && l.Relation != schema.List {
+		if len(rows) == 0 {
+			return append(dst, "null"...)
+		}
+		return v.object(dst, shown, rows[0])
+	}
+	dst = append(dst, '[')
+	for i, row := range rows {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = v.object(dst, shown, row)
+	}
+	return append(dst, ']')
+}
+
+func (v *View) object(dst []byte, l *schema.Layer, row schema.Row) []byte {
+	dst = append(dst, '{')
+	for i, m := range l.Members {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		if m.Layer == nil {
+			f := &l.Type.Fields[m.Field]
+			dst = strconv.AppendQuote(dst, f.Name)
+			dst = append(dst, ':')
+			dst = f.AppendJSON(dst, row[f.Column])
+			continue
+		}
+		dst = strconv.AppendQuote(dst, m.Layer.Name)
+		dst = append(dst, ':')
+		dst = v.relation(dst, m.Layer, v.Related(m.Layer, row))
+	}
+	return append(dst, '}')
+}
+
+// get returns an instance's row, or nil.
+func (v *View) get(r Ref) schema.Row {
+	for _, s := range v.stores {
+		if row := s.Get(r); row != nil {
+			return row
+		}
+	}
+	return nil
+}
+
+// one is the row of a key as a list of at most one; NULL is no key.
+func (v *View) one(t *schema.Type, key schema.Value) []schema.Row {
+	if row := v.get(Ref{t, key}); row != nil && !key.IsNull() {
+		return []schema.Row{row}
+	}
+	return nil
+}
+
+// each calls fn for every row of a type once, in no order.
+func (v *View) each(t *schema.Type, fn func(schema.Row)) {
+	for i, s := range v.stores {
+		for key, row := range s.rows[t] {
+			seen := slices.ContainsFunc(v.stores[:i], func(o *Store) bool { return o.rows[t][key] != nil })
+			if !seen {
+				fn(row)
+			}
+		}
+	}
+}
+
+// of returns the rows that a layer shows under one link, in order.
+func (v *View) of(l *schema.Layer, link schema.Value) []schema.Row {
+	if v.sorted[l.Index] == nil {
+		v.sorted[l.Index] = v.sort(l)
+	}
+	return v.sorted[l.Index][link]
+}
+
+// sort groups the rows of a layer by link, and puts each group in order.
+func (v *View) sort(l *schema.Layer) map[schema.Value][]schema.Row {
+	if l.Through != nil {
+		return v.sortThrough(l)
+	}
+	groups := map[schema.Value][]schema.Row{}
+	v.each(l.Type, func(row schema.Row) {
+		if link := linkOf(l, row); !link.IsNull() || l.Relation == schema.List {
+			groups[link] = append(groups[link], row)
+		}
+	})
+	for _, rows := range groups {
+		slices.SortFunc(rows, func(a, b schema.Row) int { return Compare(l, a, b) })
+	}
+	return groups
+}
+
+// place is a row that says where another one stands.
+type place struct{ row, target schema.Row }
+
+// sortThrough is sort for a layer that shows others in the place of its rows.
+func (v *View) sortThrough(l *schema.Layer) map[schema.Value][]schema.Row {
+	places := map[schema.Value][]place{}
+	v.each(l.Type, func(row schema.Row) {
+		link := linkOf(l, row)
+		if link.IsNull() && l.Relation != schema.List {
+			return
+		}
+		if target := v.Related(l.Through, row); len(target) > 0 {
+			places[link] = append(places[link], place{row, target[0]})
+		}
+	})
+	groups := make(map[schema.Value][]schema.Row, len(places))
+	for link, group := range places {
+		slices.SortFunc(group, func(a, b place) int { return comparePlaces(l, a, b) })
+		rows := make([]schema.Row, len(group))
+		for i, p := range group {
+			rows[i] = p.target
+		}
+		groups[link] = rows
+	}
+	return groups
+}
+
+// linkOf is what a row of the layer is found by, NULL for all rows of a list.
+func linkOf(l *schema.Layer, row schema.Row) schema.Value {
+	if l.Relation == schema.List {
+		return schema.Value{}
+	}
+	return row[l.Link]
+}
+
+// Compare orders two rows of a layer: by its order, then by key. Layers with
+// Through that have no order of their own are sorted by what they show, which
+// a View sees to.
+func Compare(l *schema.Layer, a, b schema.Row) int {
+	for _, o := range l.Order {
+		c := a[o.Column].Compare(b[o.Column])
+		if o.Desc {
+			c = -c
+		}
+		if c != 0 {
+			return c
+		}
+	}
+	key := l.Type.Table.Key
+	return a[key].Compare(b[key])
+}
+
+// comparePlaces orders two rows of a layer with Through: by its own order, or
+// by that of the targets, their keys, and its own.
+func comparePlaces(l *schema.Layer, a, b place) int {
+	if len(l.Order) == 0 {
+		if c := Compare(l.Through, a.target, b.target); c != 0 {
+			return c
+		}
+	}
+	return Compare(l, a.row, b.row)
+}
