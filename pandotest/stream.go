@@ -308,7 +308,7 @@ func (s *Stream[S]) shut(err error) {
 func (s *Stream[S]) announce(types []wire.Type, epoch string, resumed bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.decoder = wire.NewDecoder(types, s.tree)
+	s.decoder = wire.NewDecoder(types, s.tree, "")
 	s.awaiting, s.arriving = !resumed, epoch
 }
 

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -32,11 +33,19 @@ type remote struct {
 	fields []*schema.Field
 }
 
-// NewDecoder returns a decoder of a hello's types.
-func NewDecoder(announced []Type, tree *schema.Tree) *Decoder {
+// NewDecoder returns a decoder of a hello's types. The places of a list are
+// read as those of the channel that the server opened, whatever tree calls
+// them.
+func NewDecoder(announced []Type, tree *schema.Tree, channel string) *Decoder {
 	local := map[string]*schema.Type{}
 	for _, l := range tree.Layers {
-		local[l.Type.Name] = l.Type
+		if !l.Hidden {
+			local[l.Type.Name] = l.Type
+		}
+	}
+	if tree.Root.Relation == schema.List {
+		delete(local, tree.Root.Type.Name)
+		local["@"+channel] = tree.Root.Type
 	}
 	d := &Decoder{types: make([]remote, len(announced))}
 	for i, a := range announced {
@@ -93,7 +102,7 @@ func (d *Decoder) remote(id json.RawMessage) (*remote, error) {
 }
 
 func (r *remote) ref(key json.RawMessage) (state.Ref, error) {
-	v, err := r.typ.Fields[r.typ.Key].Kind.ParseWire(key)
+	v, err := parse(r.typ, &r.typ.Fields[r.typ.Key], key)
 	return state.Ref{Type: r.typ, Key: v}, err
 }
 
@@ -158,10 +167,58 @@ func (r *remote) assign(row schema.Row, at int, raw json.RawMessage) error {
 		return nil
 	}
 	f := r.fields[at]
-	v, err := f.Kind.ParseWire(raw)
+	v, err := parse(r.typ, f, raw)
 	if err != nil {
 		return fmt.Errorf("field %s: %w", f.Name, err)
 	}
 	row[f.Column] = v
 	return nil
+}
+
+// parse reads a value of a field.
+func parse(t *schema.Type, f *schema.Field, raw json.RawMessage) (schema.Value, error) {
+	if f.Kind != schema.Tuple || string(raw) == "null" {
+		return f.Kind.ParseWire(raw)
+	}
+	var text string
+	if err := json.Unmarshal(raw, &text); err != nil {
+		return schema.Value{}, errTuple
+	}
+	return parseTuple(t.Table, f.Column, text)
+}
+
+// ParseKey reads a key of a type as it stands in a route.
+func ParseKey(t *schema.Type, text string) (schema.Value, error) {
+	f := &t.Fields[t.Key]
+	if f.Kind != schema.Tuple {
+		return f.Kind.ParseText(text)
+	}
+	return parseTuple(t.Table, f.Column, text)
+}
+
+var errTuple = errors.New("want the texts of a tuple's parts with commas between them")
+
+// tupleParts undoes the escapes that keep commas between parts apart from
+// those in them.
+var tupleParts = strings.NewReplacer("%25", "%", "%2C", ",")
+
+// parseTuple reads the text of a tuple, whose parts are of its columns' kinds.
+func parseTuple(t *schema.Table, column int, text string) (schema.Value, error) {
+	parts := t.Columns[column].Parts
+	texts := strings.Split(text, ",")
+	if len(parts) == 0 && text == "" {
+		texts = nil
+	}
+	if len(texts) != len(parts) {
+		return schema.Value{}, errTuple
+	}
+	values := make([]schema.Value, len(parts))
+	for i, p := range parts {
+		v, err := t.Columns[p].Kind.ParseText(tupleParts.Replace(texts[i]))
+		if err != nil {
+			return schema.Value{}, fmt.Errorf("part %d: %w", i+1, err)
+		}
+		values[i] = v
+	}
+	return schema.TupleValue(values...), nil
 }

@@ -11,7 +11,7 @@ import (
 
 func TestDecoderRefusesBadFrames(t *testing.T) {
 	tree := shelfTree(t)
-	d := NewDecoder([]Type{{Name: "shelf", Fields: []string{"id", "name"}}}, tree)
+	d := NewDecoder([]Type{{Name: "shelf", Fields: []string{"id", "name"}}}, tree, "")
 	for payload, want := range map[string]string{
 		`{"set":[[1,["1"]]]}`:          "hello has no type 1",
 		`{"set":[["0",["1"]]]}`:        `hello has no type "0"`,
@@ -53,7 +53,7 @@ func TestDecoderInvertsEncoder(t *testing.T) {
 		Delete: []state.Ref{p.Set[2].Ref},
 	}
 	want, got := state.NewStore(), state.NewStore()
-	d := NewDecoder([]Type{{Name: "shelf", Fields: []string{"id", "name"}}, {Name: "item", Fields: []string{"id", "title", "done", "price", "note", "@shelf_id"}}}, tree)
+	d := NewDecoder([]Type{{Name: "shelf", Fields: []string{"id", "name"}}, {Name: "item", Fields: []string{"id", "title", "done", "price", "note", "@shelf_id"}}}, tree, "")
 	var e Encoder
 	for _, patch := range []*state.Patch{&p, &next} {
 		want.Apply(patch)
@@ -67,6 +67,80 @@ func TestDecoderInvertsEncoder(t *testing.T) {
 		a, b := want.AppendJSON(nil, tree, schema.IntValue(1)), got.AppendJSON(nil, tree, schema.IntValue(1))
 		if string(a) != string(b) || want.Len() != got.Len() {
 			t.Errorf("got  %s\nwant %s", b, a)
+		}
+	}
+}
+
+// shipment has a key of two columns, and boxes that link to it.
+func shipmentTree() *schema.Tree {
+	shipments := &schema.Table{Name: "shipments", Key: 2, Columns: []schema.Column{
+		{Name: "depot", Kind: schema.Text}, {Name: "number", Kind: schema.Int}, {Name: "(depot,number)", Kind: schema.Tuple, Parts: []int{0, 1}},
+	}}
+	boxes := &schema.Table{Name: "boxes", Columns: []schema.Column{
+		{Name: "id", Kind: schema.Int}, {Name: "depot", Kind: schema.Text}, {Name: "number", Kind: schema.Int},
+		{Name: "(depot,number)", Kind: schema.Tuple, Nullable: true, Parts: []int{1, 2}},
+	}}
+	shipment := &schema.Type{Name: "Shipment", Table: shipments, Key: 1, Fields: []schema.Field{
+		{Name: "depot", Column: 0, Kind: schema.Text}, {Name: "@(depot,number)", Hidden: true, Column: 2, Kind: schema.Tuple},
+	}}
+	box := &schema.Type{Name: "Box", Table: boxes, Fields: []schema.Field{
+		{Name: "id", Column: 0, Kind: schema.Int}, {Name: "@(depot,number)", Hidden: true, Column: 3, Kind: schema.Tuple},
+	}}
+	place := &schema.Type{Name: "@Shipment", Table: shipments, Fields: []schema.Field{
+		{Name: "@(depot,number)", Hidden: true, Column: 2, Kind: schema.Tuple},
+	}}
+	list := &schema.Layer{Type: place, Relation: schema.List}
+	root := &schema.Layer{Index: 1, Type: shipment, Parent: list, Relation: schema.BelongsTo, Link: 2, Members: []schema.Member{{Field: 0}}}
+	list.Through, list.Children = root, []*schema.Layer{root}
+	below := &schema.Layer{Index: 2, Name: "boxes", Type: box, Parent: root, Relation: schema.HasMany, Link: 3, Members: []schema.Member{{Field: 0}}}
+	root.Children, root.Members = []*schema.Layer{below}, append(root.Members, schema.Member{Field: -1, Layer: below})
+	return &schema.Tree{Root: list, Layers: []*schema.Layer{list, root, below}}
+}
+
+// TestDecoderReadsTuplesAndPlaces reads a list by the channel's name for its
+// places, which is not the tree's.
+func TestDecoderReadsTuplesAndPlaces(t *testing.T) {
+	tree := shipmentTree()
+	d := NewDecoder([]Type{
+		{Name: "app.Shipment", Fields: []string{"depot", "@(depot,number)"}},
+		{Name: "Box", Fields: []string{"id", "@(depot,number)"}},
+		{Name: "@OtherChannel", Fields: []string{"@(depot,number)"}},
+		{Name: "@ShipmentsChannel", Fields: []string{"@(depot,number)"}},
+	}, tree, "ShipmentsChannel")
+	store := state.NewStore()
+	for _, frame := range []string{
+		`{"set":[[3,["a%2C%25b,7"]],[0,["a,%b","a%2C%25b,7"]],[1,["1","a%2C%25b,7"]],[1,["2",null]],[2,["c,8"]],[0,["c","c,8"]]]}`,
+		`{"upd":[[1,"2",1,"a%2C%25b,7"],[1,"1",1,null]],"del":[[0,"c,8"]]}`,
+	} {
+		var f StateFrame
+		if err := json.Unmarshal([]byte(frame), &f); err != nil {
+			t.Fatal(err)
+		}
+		if err := d.Apply(&f, store); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, want := string(store.AppendJSON(nil, tree, schema.Value{})), `[{"depot":"a,%b","boxes":[{"id":2}]}]`; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if store.Len() != 4 {
+		t.Errorf("%d instances, want 4: a place of another channel is none of ours", store.Len())
+	}
+}
+
+func TestParseKey(t *testing.T) {
+	tree := shipmentTree()
+	shipment, box := tree.Layers[1].Type, tree.Layers[2].Type
+	want := schema.TupleValue(schema.TextValue("a,%2C"), schema.IntValue(-7))
+	if got, err := ParseKey(shipment, want.String()); err != nil || got != want {
+		t.Errorf("got %v, %v, want %v", got, err, want)
+	}
+	if got, err := ParseKey(box, "7"); err != nil || got != schema.IntValue(7) {
+		t.Errorf("got %v, %v, want 7", got, err)
+	}
+	for text, want := range map[string]string{"a": "commas between", "a,b": "part 2: want an integer", "a,1,2": "commas between", "": "commas between"} {
+		if got, err := ParseKey(shipment, text); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: got %v, %v, want %q", text, got, err, want)
 		}
 	}
 }

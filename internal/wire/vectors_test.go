@@ -39,6 +39,7 @@ type model struct {
 	Layers []struct {
 		Type, Relation, Link string
 		Order                []string
+		Through              int
 		Members              []json.RawMessage
 	}
 }
@@ -66,11 +67,14 @@ func TestStateVectors(t *testing.T) {
 
 func (v *vector) run(t *testing.T) {
 	tree := v.tree(t)
-	anchor, err := tree.Root.Type.Fields[tree.Root.Type.Key].Kind.ParseWire(v.Anchor)
-	if err != nil {
-		t.Fatal(err)
+	var anchor schema.Value
+	if tree.Root.Relation != schema.List {
+		var err error
+		if anchor, err = parse(tree.Root.Type, &tree.Root.Type.Fields[tree.Root.Type.Key], v.Anchor); err != nil {
+			t.Fatal(err)
+		}
 	}
-	d := NewDecoder(v.Hello.Types, tree)
+	d := NewDecoder(v.Hello.Types, tree, strings.TrimPrefix(tree.Root.Type.Name, "@"))
 	shown, loading := state.NewStore(), (*state.Store)(nil)
 	for i, step := range v.Steps {
 		frames := step.Frames
@@ -124,14 +128,19 @@ func (v *vector) tree(t *testing.T) *schema.Tree {
 	for i := range v.Model.Layers {
 		tree.Layers = append(tree.Layers, &schema.Layer{Index: i, Type: types[v.Model.Layers[i].Type]})
 	}
+	for i, m := range v.Model.Layers {
+		if m.Through > 0 {
+			l := tree.Layers[i]
+			l.Through = tree.Layers[m.Through]
+			l.Through.Parent = l
+		}
+	}
 	tree.Root = tree.Layers[v.Model.Root]
 	for i := range v.Model.Layers {
 		v.members(t, tree, i)
 	}
 	for i, l := range tree.Layers {
-		if l.Parent != nil {
-			v.relate(t, l, i)
-		}
+		v.relate(t, l, i)
 	}
 	return tree
 }
@@ -140,12 +149,20 @@ func (v *vector) typeOf(t *testing.T, id int, name string) *schema.Type {
 	t.Helper()
 	typ := &schema.Type{ID: id, Name: name, Table: &schema.Table{ID: id, Name: name}}
 	fields := v.Model.Types[name].Fields
+	var tuples [][]schema.Kind
 	for i, field := range slices.Sorted(maps.Keys(fields)) {
-		kind := kindNamed(t, fields[field])
+		kind, parts := kindNamed(t, fields[field])
 		typ.Table.Columns = append(typ.Table.Columns, schema.Column{Name: field, Kind: kind})
 		typ.Fields = append(typ.Fields, schema.Field{Name: field, Column: i, Kind: kind, AsString: v.isText(name, field)})
 		if field == v.Model.Types[name].Key {
 			typ.Key, typ.Table.Key = i, i
+		}
+		tuples = append(tuples, parts)
+	}
+	for i, parts := range tuples {
+		for _, part := range parts {
+			typ.Table.Columns[i].Parts = append(typ.Table.Columns[i].Parts, len(typ.Table.Columns))
+			typ.Table.Columns = append(typ.Table.Columns, schema.Column{Kind: part})
 		}
 	}
 	return typ
@@ -179,15 +196,23 @@ func (v *vector) isText(name, field string) bool {
 	return false
 }
 
-func kindNamed(t *testing.T, name string) schema.Kind {
+// kindNamed reads the name of a kind, and of a tuple's parts.
+func kindNamed(t *testing.T, name string) (kind schema.Kind, parts []schema.Kind) {
 	t.Helper()
+	if names, found := strings.CutPrefix(strings.TrimSuffix(name, ")"), "tuple("); found {
+		for part := range strings.SplitSeq(names, ",") {
+			kind, _ = kindNamed(t, part)
+			parts = append(parts, kind)
+		}
+		return schema.Tuple, parts
+	}
 	for k := schema.Bool; k <= schema.JSON; k++ {
 		if k.String() == name {
-			return k
+			return k, nil
 		}
 	}
 	t.Fatalf("no kind %q", name)
-	return schema.Null
+	return schema.Null, nil
 }
 
 func (v *vector) members(t *testing.T, tree *schema.Tree, i int) {
@@ -216,12 +241,15 @@ func (v *vector) members(t *testing.T, tree *schema.Tree, i int) {
 func (v *vector) relate(t *testing.T, l *schema.Layer, i int) {
 	t.Helper()
 	m := &v.Model.Layers[i]
-	l.Relation = map[string]schema.Relation{"belongsTo": schema.BelongsTo, "hasMany": schema.HasMany, "hasOne": schema.HasOne}[m.Relation]
+	relations := map[string]schema.Relation{"belongsTo": schema.BelongsTo, "hasMany": schema.HasMany, "hasOne": schema.HasOne, "list": schema.List}
+	l.Relation = relations[m.Relation]
 	holder := l.Type
 	if l.Relation == schema.BelongsTo {
 		holder = l.Parent.Type
 	}
-	l.Link = columnOf(t, holder, m.Link)
+	if m.Link != "" {
+		l.Link = columnOf(t, holder, m.Link)
+	}
 	for _, order := range m.Order {
 		name, desc := strings.CutPrefix(order, "-")
 		l.Order = append(l.Order, schema.Order{Column: columnOf(t, l.Type, name), Desc: desc})
