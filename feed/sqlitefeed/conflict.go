@@ -3,7 +3,10 @@ package sqlitefeed
 import (
 	"context"
 	"database/sql/driver"
+	"errors"
+	"io"
 	"slices"
+	"strings"
 
 	"github.com/pando-sync/pando/feed"
 	"github.com/pando-sync/pando/schema"
@@ -14,20 +17,39 @@ import (
 // or the statement was another, shows in whether they are still there.
 type conflicts struct {
 	// rows are the rows as they were, by table and key.
-	rows map[*schema.Table]map[schema.Value]schema.Row
+	rows map[*schema.Table]map[schema.Value]conflict
+	// unsure is how many were added since dropPresent looked.
+	unsure int
 }
 
-func (c *conflicts) add(table *schema.Table, row schema.Row) {
+// conflict is a row in the way, and its key as it is stored, of which every
+// form finds it again.
+type conflict struct {
+	row schema.Row
+	key []driver.Value
+}
+
+// add takes a row of the log; slots are where the table's columns stand in raw.
+func (c *conflicts) add(table *schema.Table, row schema.Row, raw []driver.Value, slots []int) {
 	if row == nil {
 		return
 	}
 	if c.rows == nil {
-		c.rows = make(map[*schema.Table]map[schema.Value]schema.Row)
+		c.rows = make(map[*schema.Table]map[schema.Value]conflict)
 	}
 	if c.rows[table] == nil {
-		c.rows[table] = make(map[schema.Value]schema.Row)
+		c.rows[table] = make(map[schema.Value]conflict)
 	}
-	c.rows[table][row[table.Key]] = row
+	var key []driver.Value
+	for _, i := range stored(table, table.Key) {
+		v := raw[slots[i]]
+		if b, ok := v.([]byte); ok {
+			v = slices.Clone(b)
+		}
+		key = append(key, v)
+	}
+	c.rows[table][row[table.Key]] = conflict{row, key}
+	c.unsure++
 }
 
 // settle forgets rows of which the log tells what became of them.
@@ -39,33 +61,50 @@ func (c *conflicts) settle(table *schema.Table, rows ...schema.Row) {
 	}
 }
 
-// appendGone appends the deletion of each row that is not there any more, in
-// the transaction that read the log.
-func (c *conflicts) appendGone(ctx context.Context, db *conn, changes []feed.Change) ([]feed.Change, error) {
+// dropPresent forgets the rows that are there in the end, in the transaction
+// that read the log. One that was displaced and came again is in the log.
+func (c *conflicts) dropPresent(ctx context.Context, db *conn) error {
+	c.unsure = 0
 	for table, rows := range c.rows {
-		if len(rows) == 0 {
-			continue
-		}
-		q := feed.Query{Table: &schema.Table{Name: table.Name, Columns: table.Columns[table.Key : table.Key+1]}}
-		for key := range rows {
-			q.Values = append(q.Values, key)
-		}
-		kind := q.Table.Columns[0].Kind
-		set, args := valueSet(kind, q.Values)
-		err := db.query(ctx, selectRows(q, set), args, func(row []driver.Value) error {
-			key, err := kind.FromDriver(row[0])
-			delete(rows, key)
-			return err
-		})
-		if err != nil {
-			return nil, err
-		}
-		slices.SortFunc(q.Values, schema.Value.Compare)
-		for _, key := range q.Values {
-			if row, gone := rows[key]; gone {
-				changes = append(changes, feed.Change{Table: table, Key: key, Old: row})
+		sql := selectKey(table)
+		for key, r := range rows {
+			switch err := db.queryRow(ctx, sql, nil, r.key...); {
+			case err == nil:
+				delete(rows, key)
+			case !errors.Is(err, io.EOF):
+				return err
 			}
 		}
 	}
+	return nil
+}
+
+// selectKey finds a row by its key as it is stored.
+func selectKey(table *schema.Table) string {
+	var same []string
+	for _, i := range stored(table, table.Key) {
+		same = append(same, quote(table.Columns[i].Name)+" = ?")
+	}
+	return "SELECT 1 FROM " + quote(table.Name) + " WHERE " + strings.Join(same, " AND ")
+}
+
+// appendGone appends the deletion of each row that is not there any more, in
+// the transaction that read the log.
+func (c *conflicts) appendGone(ctx context.Context, db *conn, changes []feed.Change) ([]feed.Change, error) {
+	if err := c.dropPresent(ctx, db); err != nil {
+		return nil, err
+	}
+	first := len(changes)
+	for table, rows := range c.rows {
+		for key, r := range rows {
+			changes = append(changes, feed.Change{Table: table, Key: key, Old: r.row})
+		}
+	}
+	slices.SortFunc(changes[first:], func(a, b feed.Change) int {
+		if byTable := strings.Compare(a.Table.Name, b.Table.Name); byTable != 0 {
+			return byTable
+		}
+		return a.Key.Compare(b.Key)
+	})
 	return changes, nil
 }

@@ -16,21 +16,21 @@ import (
 // decoder turns rows of the log into changes.
 type decoder struct {
 	source *Source
-	// sql reads the log's rows of declared tables after a sequence number:
+	// sql reads the log's rows of declared tables after a sequence number: seq,
 	// shape, op, and the slots that declared columns need.
 	sql    string
 	shapes map[int64]shape
 }
 
 // shape tells, for each column of a declared table, where a read row of the
-// log has its old and its new value.
+// log has its old and its new value, -1 for a derived column.
 type shape struct {
 	table    *schema.Table
 	old, new []int
 }
 
 // slotsAt is the index of the first slot in a read row.
-const slotsAt = 2
+const slotsAt = 3
 
 // newDecoder reads the shapes that the log's rows may have.
 func newDecoder(ctx context.Context, c *conn, s *Source, tables []*schema.Table) (*decoder, error) {
@@ -63,11 +63,16 @@ func newDecoder(ctx context.Context, c *conn, s *Source, tables []*schema.Table)
 	return d, nil
 }
 
-// placeOf returns the index in columns of each of the table's columns, or nil
-// for a shape from before one of them was added.
+// placeOf returns the index in columns of each of the table's columns, -1 of a
+// derived one, or nil for a shape from before one of them was added.
 func placeOf(table *schema.Table, columns []string) []int {
 	place := make([]int, len(table.Columns))
-	for i, column := range table.Columns {
+	for i := range table.Columns {
+		column := &table.Columns[i]
+		if column.Derived() {
+			place[i] = -1
+			continue
+		}
 		place[i] = slices.IndexFunc(columns, func(name string) bool { return strings.EqualFold(name, column.Name) })
 		if place[i] < 0 {
 			return nil
@@ -82,7 +87,7 @@ func (d *decoder) layOut(places map[int64][]int) {
 	var slots []int
 	var ids []string
 	for id, place := range places {
-		slots = append(slots, place...)
+		slots = append(slots, slices.DeleteFunc(slices.Clone(place), func(p int) bool { return p < 0 })...)
 		ids = append(ids, strconv.FormatInt(id, 10))
 	}
 	slices.Sort(slots)
@@ -90,7 +95,7 @@ func (d *decoder) layOut(places map[int64][]int) {
 	slices.Sort(ids)
 
 	var b strings.Builder
-	b.WriteString("SELECT shape, op")
+	b.WriteString("SELECT seq, shape, op")
 	for _, slot := range slots {
 		fmt.Fprintf(&b, ", old_%d, new_%d", slot, slot)
 	}
@@ -100,44 +105,16 @@ func (d *decoder) layOut(places map[int64][]int) {
 	for id, place := range places {
 		s := d.shapes[id]
 		for _, p := range place {
+			if p < 0 {
+				s.old, s.new = append(s.old, -1), append(s.new, -1)
+				continue
+			}
 			i, _ := slices.BinarySearch(slots, p)
 			s.old = append(s.old, slotsAt+2*i)
 			s.new = append(s.new, slotsAt+2*i+1)
 		}
 		d.shapes[id] = s
 	}
-}
-
-// changes reads what the log has after position, in the caller's transaction.
-func (d *decoder) changes(ctx context.Context, c *conn, after feed.Position) ([]feed.Change, error) {
-	var changes []feed.Change
-	var inTheWay conflicts
-	err := c.query(ctx, d.sql, bind(int64(after)), func(row []driver.Value) error {
-		id, _ := row[0].(int64)
-		op, _ := row[1].(int64)
-		s := d.shapes[id]
-		var before, after schema.Row
-		if op != opInsert {
-			before = d.source.canonicalRow(s.table, row, s.old)
-		}
-		if op == opInsert || op == opUpdate {
-			after = d.source.canonicalRow(s.table, row, s.new)
-		}
-		if op == opConflict {
-			inTheWay.add(s.table, before)
-			return nil
-		}
-		inTheWay.settle(s.table, before, after)
-		changes = appendChange(changes, s.table, before, after)
-		return nil
-	})
-	if err == nil {
-		changes, err = inTheWay.appendGone(ctx, c, changes)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read the change log: %w", err)
-	}
-	return changes, nil
 }
 
 // appendChange appends what turns before into after: nothing when no declared
@@ -159,22 +136,30 @@ func appendChange(changes []feed.Change, table *schema.Table, before, after sche
 }
 
 // canonicalRow makes a row of stored values, which stand in raw at slots, or
-// in the table's order when slots is nil. It returns nil for a row without a
-// key, which nothing can name. A value that its column's kind cannot hold
-// becomes NULL, here and so in reads and in the feed alike.
+// in the table's order when slots is nil, and derives the others. It returns
+// nil for a row without a key, which nothing can name. A value that its
+// column's kind cannot hold becomes NULL, here and so in reads and in the feed
+// alike.
 func (s *Source) canonicalRow(table *schema.Table, raw []driver.Value, slots []int) schema.Row {
 	row := make(schema.Row, len(table.Columns))
-	for i, column := range table.Columns {
-		at := i
+	next := 0
+	for i := range table.Columns {
+		column := &table.Columns[i]
+		if column.Derived() {
+			continue
+		}
+		at := next
 		if slots != nil {
 			at = slots[i]
 		}
+		next++
 		v, err := column.Kind.FromDriver(raw[at])
 		if err != nil {
 			s.complain(table, column, err)
 		}
 		row[i] = v
 	}
+	table.Complete(row)
 	if row[table.Key].IsNull() {
 		return nil
 	}
@@ -182,7 +167,7 @@ func (s *Source) canonicalRow(table *schema.Table, raw []driver.Value, slots []i
 }
 
 // complain reports a value that cannot be shown, once per column.
-func (s *Source) complain(table *schema.Table, column schema.Column, err error) {
+func (s *Source) complain(table *schema.Table, column *schema.Column, err error) {
 	name := table.Name + "." + column.Name
 	if _, known := s.complained.LoadOrStore(name, true); !known {
 		s.log.Error("a stored value does not fit its declared type and is shown as NULL; correct the rows or the Go field's type",

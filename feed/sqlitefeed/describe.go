@@ -32,7 +32,8 @@ type description struct {
 	name string
 	// columns are all of its columns, in order.
 	columns []string
-	// place has, for each declared column, its index in columns.
+	// place has, for each declared column, its index in columns, -1 for a
+	// derived one.
 	place []int
 	// primary are the columns of the primary key.
 	primary []string
@@ -92,7 +93,12 @@ func (d *description) readColumns(ctx context.Context, c *conn) error {
 	if len(d.columns) > maxColumns {
 		return mismatchf("table %q has %d columns, and at most %d can be followed: split it", d.name, len(d.columns), maxColumns)
 	}
-	for _, column := range d.table.Columns {
+	for i := range d.table.Columns {
+		column := &d.table.Columns[i]
+		if column.Derived() {
+			d.place = append(d.place, -1)
+			continue
+		}
 		i := slices.IndexFunc(d.columns, func(name string) bool { return strings.EqualFold(name, column.Name) })
 		if i < 0 {
 			return mismatchf(`column %q of table %q does not exist: add it to the table, name the right one with the tag db:"…", or leave the field out with pando:"-"`, column.Name, d.name)
@@ -104,22 +110,43 @@ func (d *description) readColumns(ctx context.Context, c *conn) error {
 
 // checkKey refuses a key that may name two rows.
 func (d *description) checkKey(ctx context.Context, c *conn) error {
-	key := d.table.Columns[d.table.Key].Name
-	if len(d.primary) == 1 && strings.EqualFold(d.primary[0], key) {
+	var key []string
+	for _, i := range stored(d.table, d.table.Key) {
+		key = append(key, d.columns[d.place[i]])
+	}
+	slices.Sort(key)
+	if slices.Equal(key, slices.Sorted(slices.Values(d.primary))) {
 		return nil
 	}
-	const sql = `SELECT 1 FROM pragma_index_list(?1) AS i
-		WHERE i."unique" AND NOT i.partial
-		AND (SELECT count(*) FROM pragma_index_info(i.name)) = 1
-		AND (SELECT name FROM pragma_index_info(i.name)) = ?2 COLLATE NOCASE`
-	err := c.queryRow(ctx, sql, nil, d.name, key)
-	if errors.Is(err, io.EOF) {
-		return mismatchf("key column %q of table %q is neither the primary key nor unique: declare another key, or CREATE UNIQUE INDEX on it", key, d.name)
-	}
+	const sql = `SELECT i.seq, x.name FROM pragma_index_list(?1) AS i, pragma_index_info(i.name) AS x
+		WHERE i."unique" AND NOT i.partial ORDER BY i.seq, x.name`
+	indexes := make(map[int64][]string)
+	err := c.query(ctx, sql, bind(d.name), func(row []driver.Value) error {
+		index := integerIn(row[0])
+		indexes[index] = append(indexes[index], textIn(row[1])) // empty for an expression
+		return nil
+	})
 	if err != nil {
 		return fmt.Errorf("describe table %q: %w", d.name, err)
 	}
-	return nil
+	for _, columns := range indexes {
+		if slices.Equal(columns, key) {
+			return nil
+		}
+	}
+	if len(key) > 1 {
+		return mismatchf("key columns %q of table %q are together neither the primary key nor unique: declare another key, or CREATE UNIQUE INDEX on them", key, d.name)
+	}
+	return mismatchf("key column %q of table %q is neither the primary key nor unique: declare another key, or CREATE UNIQUE INDEX on it", key[0], d.name)
+}
+
+// stored returns the columns that hold a column's values in the database: its
+// parts if it is a tuple, and else itself.
+func stored(table *schema.Table, column int) []int {
+	if parts := table.Columns[column].Parts; parts != nil {
+		return parts
+	}
+	return []int{column}
 }
 
 // readUnique fills unique. An index over an expression is left out; one over
@@ -156,7 +183,12 @@ func (d *description) readUnique(ctx context.Context, c *conn) error {
 // checkCollations refuses a key or link column whose equality in the database
 // is not that of its bytes.
 func (d *description) checkCollations(ctx context.Context, c *conn) error {
+	var compared []int
 	for _, i := range append([]int{d.table.Key}, d.table.Links...) {
+		compared = append(compared, stored(d.table, i)...)
+	}
+	slices.Sort(compared)
+	for _, i := range slices.Compact(compared) {
 		column := d.columns[d.place[i]]
 		// A column of a compound select has the collation of its first arm.
 		sql := fmt.Sprintf(`WITH probe(value) AS MATERIALIZED (SELECT %s FROM %s WHERE 0 UNION ALL SELECT 'a')

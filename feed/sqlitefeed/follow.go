@@ -32,6 +32,8 @@ type follower struct {
 	// reason is why continuity is about to be lost, where more is known than
 	// the log tells.
 	reason string
+	// torn tells that the first parts of a commit were fed and the last was not.
+	torn bool
 	// position is last for the trimmer.
 	position atomic.Uint64
 

@@ -170,9 +170,12 @@ func TestQueryPlans(t *testing.T) {
 	values := []schema.Value{schema.IntValue(1), schema.TextValue("k"), uuidValue(t), schema.BytesValue([]byte("raw")), schema.IntValue(1)}
 	for i, v := range values {
 		q := feed.Query{Table: table, Column: i, Values: []schema.Value{v}}
-		set, args := valueSet(table.Columns[i].Kind, q.Values)
+		s, err := newSelection(&q, func(int) (form, error) { return canonical, nil })
+		if err != nil {
+			t.Fatal(err)
+		}
 		var plan []string
-		err := c.query(ctx, "EXPLAIN QUERY PLAN "+selectRows(q, set), args, func(row []driver.Value) error {
+		err = c.query(ctx, "EXPLAIN QUERY PLAN "+s.sql(), s.args, func(row []driver.Value) error {
 			plan = append(plan, fmt.Sprint(row[3]))
 			return nil
 		})

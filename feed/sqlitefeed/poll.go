@@ -14,6 +14,7 @@ type found struct {
 	schema int64
 	// restart is why the sink must start again, empty when it need not.
 	restart string
+	// changes are those of the only or the last part.
 	changes []feed.Change
 }
 
@@ -24,7 +25,8 @@ var errRepair = errors.New("the change log is not in place")
 var errRestored = errors.New("the database was restored to an earlier state")
 
 // poll looks once for commits and feeds them to the sink, after the read
-// transaction has ended. It tells whether there were any.
+// transaction has ended but for the first parts of a large commit. It tells
+// whether there were any.
 func (r *follower) poll(ctx context.Context) (moved bool, err error) {
 	// The version is read before the transaction: a commit in between is read
 	// with this poll and costs the next one a look in vain.
@@ -60,7 +62,7 @@ func (r *follower) deliver(seen *found) bool {
 	default:
 		r.sink.Commit(&feed.Commit{Position: head, Changes: seen.changes})
 	}
-	r.epoch, r.last, r.reason = seen.meta.epoch, head, ""
+	r.epoch, r.last, r.reason, r.torn = seen.meta.epoch, head, "", false
 	r.position.Store(uint64(head))
 	return true
 }
@@ -95,7 +97,10 @@ func (r *follower) readLog(ctx context.Context) (seen *found, err error) {
 		return seen, err
 	}
 	if seen.meta.head > r.last {
-		seen.changes, err = r.decoder.changes(ctx, r.conn, r.last)
+		seen.changes, err = r.decoder.read(ctx, r.conn, r.last, func(part []feed.Change) {
+			r.torn = true
+			r.sink.Commit(&feed.Commit{Position: seen.meta.head, Changes: part, More: true})
+		})
 	}
 	return seen, err
 }
@@ -122,6 +127,8 @@ func (r *follower) broken(m meta) (reason string, err error) {
 	switch {
 	case r.epoch == "":
 		return "following begins", nil
+	case r.torn:
+		return "a large commit could not be read to its end", nil
 	case m.epoch != r.epoch && r.reason != "":
 		return r.reason, nil
 	case m.epoch != r.epoch:

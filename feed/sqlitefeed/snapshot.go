@@ -2,9 +2,7 @@ package sqlitefeed
 
 import (
 	"context"
-	"database/sql/driver"
 	"fmt"
-	"strings"
 
 	"github.com/pando-sync/pando/feed"
 	"github.com/pando-sync/pando/schema"
@@ -55,14 +53,7 @@ func (s *snapshot) Rows(ctx context.Context, q feed.Query, fn func(schema.Row) e
 	if len(q.Values) == 0 {
 		return nil
 	}
-	values, args := valueSet(q.Table.Columns[q.Column].Kind, q.Values)
-	err := s.conn.query(ctx, selectRows(q, values), args, func(raw []driver.Value) error {
-		row := s.source.canonicalRow(q.Table, raw, nil)
-		if row == nil {
-			return nil
-		}
-		return fn(row)
-	})
+	err := s.rows(ctx, &q, fn)
 	if err == nil {
 		return nil
 	}
@@ -70,21 +61,14 @@ func (s *snapshot) Rows(ctx context.Context, q feed.Query, fn func(schema.Row) e
 	return fmt.Errorf("read table %q by column %q: %w", q.Table.Name, q.Table.Columns[q.Column].Name, err)
 }
 
-// selectRows is the statement that reads the rows of q. The plus takes a
-// column's declared type from the result, by which the driver would guess at
-// times; the values come as they are stored, like those in the log.
-func selectRows(q feed.Query, values string) string {
-	var b strings.Builder
-	b.WriteString("SELECT ")
-	for i, column := range q.Table.Columns {
-		if i > 0 {
-			b.WriteString(", ")
-		}
-		b.WriteString("+" + quote(column.Name))
+func (s *snapshot) rows(ctx context.Context, q *feed.Query, fn func(schema.Row) error) error {
+	selection, err := newSelection(q, func(column int) (form, error) {
+		return s.source.forms.of(ctx, s, q.Table, column)
+	})
+	if err != nil {
+		return err
 	}
-	b.WriteString(" FROM " + quote(q.Table.Name))
-	b.WriteString(" WHERE " + quote(q.Table.Columns[q.Column].Name) + " IN (" + values + ")")
-	return b.String()
+	return selection.run(ctx, s.conn, s.source, fn)
 }
 
 // Close implements feed.Snapshot.

@@ -26,6 +26,8 @@ type Source struct {
 	wake chan struct{}
 	// complained holds the columns whose values were reported.
 	complained sync.Map
+	// forms are how the columns that queries compare are stored.
+	forms forms
 
 	// mu guards what Setup makes. It is not held across I/O but by Setup.
 	mu     sync.Mutex

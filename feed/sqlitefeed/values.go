@@ -1,67 +1,72 @@
 package sqlitefeed
 
 import (
-	"database/sql/driver"
 	"encoding/hex"
+	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/pando-sync/pando/schema"
 )
 
-// Statements that yield the values of one or two JSON arrays, so that a query
-// has the same text for any number of them. All but numbers travel in
-// hexadecimal: JSON text in SQLite loses NUL and what is not UTF-8.
-const (
-	numberSet = "SELECT value FROM json_each(?1)"
-	textSet   = "SELECT CAST(unhex(value) AS TEXT) FROM json_each(?1)"
-	bytesSet  = "SELECT unhex(value) FROM json_each(?1)"
-	// uuidSet finds a UUID in each form that libraries store: text with and
-	// without dashes in either case, and sixteen bytes.
-	uuidSet = textSet + " UNION ALL SELECT unhex(value) FROM json_each(?2)"
-)
+// The values of a set travel in JSON arrays, so that a statement has the same
+// text for any number of them. All but integers travel in hexadecimal: JSON
+// text in SQLite loses NUL and what is not UTF-8.
 
-// valueSet returns a statement that yields values, and its arguments.
-func valueSet(kind schema.Kind, values []schema.Value) (sql string, args []driver.NamedValue) {
+// maxFloats bounds a set of floats, which are bound one by one: SQLite does
+// not read every float exactly from its text.
+const maxFloats = 64
+
+// set returns what stands in IN (…) for values of a kind, or false when only
+// Go can find them. A UUID is found in each form that libraries store.
+func (s *selection) set(kind schema.Kind, values []schema.Value) (sql string, ok bool) {
 	switch kind {
-	case schema.Bool, schema.Int, schema.Float:
-		return numberSet, bind(numberArray(values))
+	case schema.Bool, schema.Int:
+		return "SELECT value FROM json_each(" + s.bind(integerArray(values)) + ")", true
+	case schema.Float:
+		if len(values) > maxFloats {
+			return "", false
+		}
+		params := make([]string, len(values))
+		for i, v := range values {
+			params[i] = s.param(v)
+		}
+		return strings.Join(params, ", "), true
 	case schema.UUID:
 		texts, bytes := uuidForms(values)
-		return uuidSet, bind(hexArray(texts), "["+strings.Join(bytes, ",")+"]")
-	case schema.Bytes:
-		sql = bytesSet
+		return "SELECT CAST(unhex(value) AS TEXT) FROM json_each(" + s.bind(hexArray(texts)) + ")" +
+			" UNION ALL SELECT unhex(value) FROM json_each(" + s.bind("["+strings.Join(bytes, ",")+"]") + ")", true
 	default:
-		sql = textSet
+		texts := make([]string, len(values))
+		for i, v := range values {
+			texts[i] = v.Str()
+		}
+		array := s.bind(hexArray(texts))
+		if kind == schema.Bytes {
+			return "SELECT unhex(value) FROM json_each(" + array + ")", true
+		}
+		return "SELECT CAST(unhex(value) AS TEXT) FROM json_each(" + array + ")", true
 	}
-	texts := make([]string, len(values))
-	for i, v := range values {
-		texts[i] = v.Str()
-	}
-	return sql, bind(hexArray(texts))
 }
 
-func numberArray(values []schema.Value) string {
+func integerArray(values []schema.Value) string {
 	b := make([]byte, 0, 8*len(values)+2)
 	b = append(b, '[')
 	for i, v := range values {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		switch v.Kind() {
-		case schema.Float:
-			b = strconv.AppendFloat(b, v.Float(), 'e', -1, 64)
-		case schema.Bool:
-			if v.Bool() {
-				b = append(b, '1')
-			} else {
-				b = append(b, '0')
-			}
-		default:
-			b = strconv.AppendInt(b, v.Int(), 10)
-		}
+		b = appendInteger(b, v)
 	}
 	return string(append(b, ']'))
+}
+
+func appendInteger(b []byte, v schema.Value) []byte {
+	if v.Kind() == schema.Bool {
+		return strconv.AppendInt(b, boolInteger(v), 10)
+	}
+	return strconv.AppendInt(b, v.Int(), 10)
 }
 
 func hexArray(texts []string) string {
@@ -88,4 +93,80 @@ func uuidForms(values []schema.Value) (texts, bytes []string) {
 		bytes = append(bytes, strconv.Quote(plain))
 	}
 	return texts, bytes
+}
+
+// inTuples limits the rows to those in which columns together are one of the
+// tuples, or leaves it to Go.
+func (s *selection) inTuples(columns []int, tuples []schema.Value) {
+	var names, parts []string
+	for i, column := range columns {
+		c := &s.query.Table.Columns[column]
+		if c.Kind == schema.Float {
+			s.whole = false
+			return
+		}
+		names = append(names, quote(c.Name))
+		parts = append(parts, tuplePart(c.Kind, i))
+	}
+	b := []byte{'['}
+	for _, tuple := range tuples {
+		for _, forms := range tupleForms(tuple.Parts()) {
+			if len(b) > 1 {
+				b = append(b, ',')
+			}
+			b = append(b, '[')
+			b = append(b, strings.Join(forms, ",")...)
+			b = append(b, ']')
+		}
+	}
+	array := s.bind(string(append(b, ']')))
+	s.where = append(s.where, "("+strings.Join(names, ", ")+") IN (SELECT "+strings.Join(parts, ", ")+" FROM json_each("+array+"))")
+}
+
+// tuplePart reads the i-th part of the tuple that value is. A part of a kind
+// that may be stored as text or bytes begins with a letter that tells which.
+func tuplePart(kind schema.Kind, i int) string {
+	part := fmt.Sprintf("json_extract(value, '$[%d]')", i)
+	switch kind {
+	case schema.Bool, schema.Int:
+		return part
+	case schema.UUID:
+		return fmt.Sprintf("CASE substr(%s, 1, 1) WHEN 't' THEN CAST(unhex(substr(%[1]s, 2)) AS TEXT) ELSE unhex(substr(%[1]s, 2)) END", part)
+	case schema.Bytes:
+		return "unhex(" + part + ")"
+	default:
+		return "CAST(unhex(" + part + ") AS TEXT)"
+	}
+}
+
+// tupleForms returns a tuple as JSON elements, once for each form in which it
+// may be stored.
+func tupleForms(parts []schema.Value) [][]string {
+	all := [][]string{nil}
+	for _, part := range parts {
+		var next [][]string
+		for _, form := range partForms(part) {
+			for _, before := range all {
+				next = append(next, append(slices.Clip(before), form))
+			}
+		}
+		all = next
+	}
+	return all
+}
+
+func partForms(part schema.Value) []string {
+	switch part.Kind() {
+	case schema.Bool, schema.Int:
+		return []string{string(appendInteger(nil, part))}
+	case schema.UUID:
+		texts, bytes := uuidForms([]schema.Value{part})
+		forms := []string{`"b` + bytes[0][1:]}
+		for _, text := range texts {
+			forms = append(forms, `"t`+hex.EncodeToString([]byte(text))+`"`)
+		}
+		return forms
+	default:
+		return []string{`"` + hex.EncodeToString([]byte(part.Str())) + `"`}
+	}
 }

@@ -3,6 +3,7 @@ package memdb
 import (
 	"context"
 	"maps"
+	"slices"
 	"strconv"
 	"sync"
 
@@ -37,8 +38,10 @@ func New(reg *schema.Registry) *DB {
 	return d
 }
 
-// Put is the change that leaves a row as it is given.
+// Put is the change that leaves a row as it is given, its derived columns
+// filled.
 func Put(t *schema.Table, row schema.Row) feed.Change {
+	row = t.Complete(slices.Clone(row))
 	return feed.Change{Table: t, Key: row[t.Key], New: row}
 }
 
@@ -216,6 +219,8 @@ func (s *snapshot) Epoch() string           { return s.epoch }
 func (s *snapshot) Position() feed.Position { return s.pos }
 func (s *snapshot) Saw(c *feed.Commit) bool { return c.Position <= s.pos }
 func (*snapshot) Close() error              { return nil }
+
+// Rows implements feed.Snapshot.
 func (s *snapshot) Rows(ctx context.Context, q feed.Query, fn func(schema.Row) error) error {
 	s.db.mu.Lock()
 	s.db.queries++
@@ -224,10 +229,19 @@ func (s *snapshot) Rows(ctx context.Context, q feed.Query, fn func(schema.Row) e
 	for _, v := range q.Values {
 		wanted[v] = true
 	}
+	first := q.First()
 	for _, row := range s.rows[q.Table.ID] {
-		if !wanted[row[q.Column]] {
-			continue
+		switch {
+		case !wanted[row[q.Column]] || !q.Meets(row):
+		case q.Limit > 0:
+			first.Add(row)
+		default:
+			if err := fn(row); err != nil {
+				return err
+			}
 		}
+	}
+	for _, row := range first.Rows() {
 		if err := fn(row); err != nil {
 			return err
 		}

@@ -1,0 +1,294 @@
+package sqlitefeed
+
+import (
+	"context"
+	"database/sql/driver"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/pando-sync/pando/feed"
+	"github.com/pando-sync/pando/schema"
+)
+
+// selection is the statement that reads the rows of a query, and what is left
+// to do in Go: SQL compares values as they are stored, a query as they are
+// meant, so only columns whose form is known to agree are compared in SQL.
+type selection struct {
+	query *feed.Query
+	where []string
+	order string
+	args  []driver.NamedValue
+	// whole tells that the statement reads exactly what the query selects, in
+	// its order; otherwise it reads more rows, and Go selects.
+	whole bool
+}
+
+// formOf tells in which form a column's values are stored.
+type formOf func(column int) (form, error)
+
+// newSelection decides what of the query SQL can do.
+func newSelection(q *feed.Query, formOf formOf) (*selection, error) {
+	s := &selection{query: q, whole: true}
+	if err := s.values(formOf); err != nil {
+		return nil, err
+	}
+	for i := range q.Where {
+		if err := s.condition(&q.Where[i], formOf); err != nil {
+			return nil, err
+		}
+	}
+	if q.Limit == 0 && q.After == nil {
+		return s, nil
+	}
+	return s, s.ordered(formOf)
+}
+
+// values limits the rows to those whose Column is one of Values.
+func (s *selection) values(formOf formOf) error {
+	q := s.query
+	column := &q.Table.Columns[q.Column]
+	parts := stored(q.Table, q.Column)
+	for _, i := range parts {
+		if f, err := formOf(i); err != nil || f == odd {
+			s.whole = false
+			return err
+		}
+	}
+	switch values := fitting(q, parts); {
+	case len(values) == 0:
+		s.where = append(s.where, "0")
+	case len(parts) == 0:
+	case column.Parts == nil:
+		s.in(column, values)
+	case len(values) == 1:
+		for i, part := range values[0].Parts() {
+			s.in(&q.Table.Columns[parts[i]], []schema.Value{part})
+		}
+	default:
+		s.inTuples(parts, values)
+	}
+	return nil
+}
+
+// in limits the rows to those whose column is one of values, or leaves it to
+// Go.
+func (s *selection) in(column *schema.Column, values []schema.Value) {
+	set, ok := s.set(column.Kind, values)
+	if !ok {
+		s.whole = false
+		return
+	}
+	s.where = append(s.where, quote(column.Name)+" IN ("+set+")")
+}
+
+// fitting are the values that a row can have: of the column's kind.
+func fitting(q *feed.Query, parts []int) []schema.Value {
+	column := &q.Table.Columns[q.Column]
+	return slices.DeleteFunc(slices.Clone(q.Values), func(v schema.Value) bool {
+		if v.Kind() != column.Kind {
+			return true
+		}
+		if column.Parts == nil {
+			return false
+		}
+		values := v.Parts()
+		for i := range values {
+			if i >= len(parts) || values[i].Kind() != q.Table.Columns[parts[i]].Kind {
+				return true
+			}
+		}
+		return len(values) != len(parts)
+	})
+}
+
+// condition adds one of the query's conditions, or leaves it to Go.
+func (s *selection) condition(c *schema.Bound, formOf formOf) error {
+	column := &s.query.Table.Columns[c.Column]
+	f, err := formOf(c.Column)
+	if err != nil {
+		return err
+	}
+	fits := !slices.ContainsFunc(c.Values, func(v schema.Value) bool { return !v.IsNull() && v.Kind() != column.Kind })
+	sql, ok := "", false
+	if f != odd && fits {
+		sql, ok = s.compare(c, column, f)
+	}
+	if !ok {
+		s.whole = false
+		return nil
+	}
+	s.where = append(s.where, sql)
+	return nil
+}
+
+// compare is a condition in SQL, where SQL can tell.
+func (s *selection) compare(c *schema.Bound, column *schema.Column, f form) (sql string, ok bool) {
+	name := quote(column.Name) + " COLLATE BINARY"
+	switch c.Op {
+	case schema.IsNull, schema.NotNull:
+		return name + " " + strings.ToUpper(c.Op.String()), true
+	case schema.Eq, schema.In, schema.Ne:
+		values := slices.DeleteFunc(slices.Clone(c.Values), schema.Value.IsNull)
+		if len(values) == 0 {
+			return "0", true
+		}
+		set, ok := s.set(column.Kind, values)
+		if c.Op == schema.Ne {
+			return name + " NOT IN (" + set + ")", ok
+		}
+		return name + " IN (" + set + ")", ok
+	default:
+		if c.Values[0].IsNull() {
+			return "0", true
+		}
+		return name + " " + c.Op.String() + " " + s.param(c.Values[0]), f == canonical
+	}
+}
+
+// ordered adds the order, what comes after After, and the limit, or leaves all
+// of it to Go. The columns of the key come last.
+func (s *selection) ordered(formOf formOf) error {
+	q := s.query
+	order := slices.Clone(q.Order)
+	for _, i := range stored(q.Table, q.Table.Key) {
+		order = append(order, schema.Order{Column: i})
+	}
+	for _, o := range order {
+		if f, err := formOf(o.Column); err != nil || f != canonical {
+			s.whole = false
+			return err
+		}
+	}
+	if !s.whole {
+		return nil
+	}
+	for _, i := range stored(q.Table, q.Table.Key) {
+		s.where = append(s.where, quote(q.Table.Columns[i].Name)+" IS NOT NULL")
+	}
+	if q.After != nil {
+		s.where = append(s.where, s.after(order))
+	}
+	if q.Limit == 0 {
+		return nil
+	}
+	var terms []string
+	for _, o := range order {
+		term := quote(q.Table.Columns[o.Column].Name) + " COLLATE BINARY"
+		if o.Desc {
+			term += " DESC"
+		}
+		terms = append(terms, term)
+	}
+	s.order = " ORDER BY " + strings.Join(terms, ", ") + " LIMIT " + s.bind(int64(q.Limit))
+	return nil
+}
+
+// after holds for the rows that come after q.After. SQLite puts NULLs first,
+// and last where the order is descending.
+func (s *selection) after(order []schema.Order) string {
+	o := order[0]
+	name := quote(s.query.Table.Columns[o.Column].Name) + " COLLATE BINARY"
+	value := s.query.After[o.Column]
+	var later, equal string
+	switch {
+	case value.IsNull() && o.Desc:
+		later, equal = "0", name+" IS NULL"
+	case value.IsNull():
+		later, equal = name+" IS NOT NULL", name+" IS NULL"
+	case o.Desc:
+		param := s.param(value)
+		later, equal = "("+name+" < "+param+" OR "+name+" IS NULL)", name+" = "+param
+	default:
+		param := s.param(value)
+		later, equal = name+" > "+param, name+" = "+param
+	}
+	if len(order) == 1 {
+		return later
+	}
+	rest := "(" + later + " OR " + equal + " AND " + s.after(order[1:]) + ")"
+	if o.Desc || value.IsNull() {
+		return rest
+	}
+	// By this an index finds its place.
+	return name + " >= " + s.param(value) + " AND " + rest
+}
+
+// sql is the whole statement. The plus takes a column's declared type from the
+// result, by which the driver would guess at times; the values come as they
+// are stored, like those in the log.
+func (s *selection) sql() string {
+	var columns []string
+	for i := range s.query.Table.Columns {
+		if column := &s.query.Table.Columns[i]; !column.Derived() {
+			columns = append(columns, "+"+quote(column.Name))
+		}
+	}
+	sql := "SELECT " + strings.Join(columns, ", ") + " FROM " + quote(s.query.Table.Name)
+	if len(s.where) > 0 {
+		sql += " WHERE " + strings.Join(s.where, " AND ")
+	}
+	return sql + s.order
+}
+
+// run reads the rows of the query and calls fn with each.
+func (s *selection) run(ctx context.Context, c *conn, source *Source, fn func(schema.Row) error) error {
+	q := s.query
+	wanted := make(map[schema.Value]bool)
+	if !s.whole {
+		for _, v := range q.Values {
+			wanted[v] = true
+		}
+	}
+	first := q.First()
+	err := c.query(ctx, s.sql(), s.args, func(raw []driver.Value) error {
+		row := source.canonicalRow(q.Table, raw, nil)
+		switch {
+		case row == nil:
+			return nil
+		case s.whole:
+			return fn(row)
+		case !wanted[row[q.Column]] || !q.Meets(row):
+			return nil
+		case q.Limit > 0:
+			first.Add(row)
+			return nil
+		default:
+			return fn(row)
+		}
+	})
+	for _, row := range first.Rows() {
+		if err != nil {
+			return err
+		}
+		err = fn(row)
+	}
+	return err
+}
+
+// bind adds an argument and returns its name in the statement.
+func (s *selection) bind(v driver.Value) string {
+	s.args = append(s.args, driver.NamedValue{Ordinal: len(s.args) + 1, Value: v})
+	return "?" + strconv.Itoa(len(s.args))
+}
+
+// param adds a value as it is stored in canonical form. Drivers bind an empty
+// blob as they like.
+func (s *selection) param(v schema.Value) string {
+	switch v.Kind() {
+	case schema.Bool:
+		return s.bind(boolInteger(v))
+	case schema.Bytes:
+		return fmt.Sprintf("unhex(%s)", s.bind(fmt.Sprintf("%x", v.Str())))
+	default:
+		return s.bind(v.Driver())
+	}
+}
+
+func boolInteger(v schema.Value) int64 {
+	if v.Bool() {
+		return 1
+	}
+	return 0
+}
