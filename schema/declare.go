@@ -17,7 +17,10 @@ type decl struct {
 	// orm tells that the struct carries gorm or bun tags.
 	orm    bool
 	fields []*fieldDecl
-	key    *fieldDecl
+	// keys are the columns of the key, more than one for a tuple.
+	keys []*fieldDecl
+	// softDelete is the column that is null while a row is not deleted.
+	softDelete *fieldDecl
 }
 
 // fieldDecl is one field: a column or, with a target, a relation.
@@ -172,13 +175,14 @@ func (d *decl) readField(sf reflect.StructField, orm ormTags) (*fieldDecl, error
 		}
 		return nil, err
 	}
+	f.sent = f.sent && !f.tags.writeOnly
 	f.asString = f.tags.asString || f.kind == Int && strings.Contains(jsonOptions, "string")
 	return f, f.checkColumn()
 }
 
 func (f *fieldDecl) readKind() error {
-	if f.orm.softDelete || f.goType.PkgPath() == "gorm.io/gorm" && f.goType.Name() == "DeletedAt" {
-		return f.fault("soft deletion needs a filter on the layer: not supported yet: use a struct without this field")
+	if f.goType.PkgPath() == "gorm.io/plugin/soft_delete" {
+		return f.fault("soft deletion by another value than null: declare the column as an integer, and a filter on every relation")
 	}
 	if f.orm.embedded {
 		return f.fault("gorm's embedded and bun's embed: not supported yet: embed the struct, or leave it out with pando:\"-\"")
@@ -193,7 +197,14 @@ func (f *fieldDecl) readKind() error {
 	if err != nil {
 		return f.fault("%s %w", f.goType, err)
 	}
+	if f.softDeletes() {
+		f.nullable, f.owner.softDelete = true, f
+	}
 	return nil
+}
+
+func (f *fieldDecl) softDeletes() bool {
+	return f.orm.softDelete || f.goType.PkgPath() == "gorm.io/gorm" && f.goType.Name() == "DeletedAt"
 }
 
 func (f *fieldDecl) checkRelation() error {
@@ -210,10 +221,10 @@ func (f *fieldDecl) checkColumn() error {
 	if f.tags.asString && f.kind != Int {
 		return f.fault("tag string: it is for integers, and this is %s: leave it out", f.kind)
 	}
-	if !f.sent {
+	if !f.sent && !f.tags.writeOnly {
 		return nil
 	}
-	if word := secretWord(f.column, f.wire, f.goName); word != "" && !f.tags.public {
+	if word := secretWord(f.column, f.wire, f.goName); word != "" && !f.tags.public && f.sent {
 		return f.fault("%q is a secret's name and would be sent to browsers: leave it out with json:\"-\", or send it with pando:\"public\"", word)
 	}
 	return f.checkWire()
@@ -228,41 +239,53 @@ func (f *fieldDecl) checkWire() error {
 
 func (d *decl) findKey() error {
 	for _, f := range d.fields {
-		if f.target != nil || !f.tags.key && !f.orm.key {
-			continue
+		if f.target == nil && (f.tags.key || f.orm.key) {
+			d.keys = append(d.keys, f)
 		}
-		if d.key != nil {
-			return f.fault("second key beside %s: a table needs one key column: declare one field as the key", d.key)
+	}
+	if id := d.field("ID"); d.keys == nil && id != nil && id.target == nil {
+		d.keys = []*fieldDecl{id}
+	}
+	if d.keys == nil {
+		return fmt.Errorf("schema: %s: no key: add a field ID, or tag one pando:\"key\"", d.name)
+	}
+	for _, k := range d.keys {
+		switch {
+		case k.kind != Int && k.kind != Text && k.kind != UUID:
+			return k.fault("a key of kind %s: use an integer, a UUID or a string", k.kind)
+		case k.nullable:
+			return k.fault("a key that can be null: leave out the pointer")
+		case k.tags.writeOnly:
+			return k.fault("a key that is not sent: leave out writeonly")
+		case !k.sent && len(d.keys) == 1:
+			return k.fault("the key is always sent: leave out json:\"-\"")
 		}
-		d.key = f
 	}
-	if d.key == nil {
-		d.key = d.field("ID")
+	return nil
+}
+
+// keyName is the name of the key's column.
+func (d *decl) keyName() string { return tupleName(d.keyColumns()) }
+
+func (d *decl) keyColumns() []string {
+	var names []string
+	for _, k := range d.keys {
+		names = append(names, k.column)
 	}
-	switch k := d.key; {
-	case k == nil || k.target != nil:
-		return fmt.Errorf("schema: %s: no key: add a field ID, or tag one pando:\"key\"", d.goType.Name())
-	case k.kind != Int && k.kind != Text && k.kind != UUID:
-		return k.fault("a key of kind %s: use an integer, a UUID or a string", k.kind)
-	case k.nullable:
-		return k.fault("a key that can be null: leave out the pointer")
-	case !k.sent:
-		return k.fault("the key is always sent: leave out json:\"-\"")
-	default:
-		return nil
-	}
+	return names
 }
 
 func (d *decl) checkNames() error {
 	wires, columns := map[string]*fieldDecl{}, map[string]*fieldDecl{}
 	for _, f := range d.fields {
-		if other := wires[f.wire]; f.sent && other != nil {
+		named := f.sent || f.tags.writeOnly
+		if other := wires[f.wire]; named && other != nil {
 			return f.fault("name %q is %s's already: give it another with the json tag", f.wire, other)
 		}
 		if other := columns[f.column]; f.target == nil && other != nil {
 			return f.fault("column %q is %s's already: leave one out with pando:\"-\"", f.column, other)
 		}
-		if f.sent {
+		if named {
 			wires[f.wire] = f
 		}
 		if f.target == nil {
@@ -282,8 +305,11 @@ func (d *decl) field(goName string) *fieldDecl {
 	return nil
 }
 
-// byColumn finds the field of a column, nil if there is none.
+// byColumn finds the field of a column, nil if there is none, or no struct.
 func (d *decl) byColumn(column string) *fieldDecl {
+	if d == nil {
+		return nil
+	}
 	for _, f := range d.fields {
 		if f.target == nil && f.column == column {
 			return f

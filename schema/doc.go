@@ -30,7 +30,9 @@
 //
 // The key is the field tagged key (or gorm's primaryKey, bun's pk), else the
 // field ID: an integer, a UUID or text. Integer keys and all links to them
-// travel as strings of digits.
+// travel as strings of digits. Several fields tagged key are a key of several
+// columns, which travels as one string, "7,3"; a link to it is a column for
+// each, <field>_<column> or named in the key's order, link:a|b.
 //
 // # Kinds
 //
@@ -53,23 +55,47 @@
 // In structs that carry gorm or bun tags, relations are followed only when
 // Include names them; their foreignKey, rel and join tags are understood.
 //
+// A struct that is met again on its own path needs the item depth: it stands so
+// many more times below itself by this relation, and is left out there.
+//
+// # Conditions
+//
+// A row that does not meet the conditions of its layer is as if it were not
+// there, with all that stands below it. Conditions are items of relations,
+// filter:COLUMN=VALUE. The struct of the rows declares the column, with
+// json:"-" when it is not to be sent; the comparison is =, !=, <, <=, > or >=.
+// The value is a constant of the column's kind, null, $user for the user's id,
+// or $name for an argument of the route; a|b is any of several, after != none
+// of them. As in SQL, nothing but null itself compares with null. Structs with
+// gorm.DeletedAt or bun's soft_delete have the condition that it is null
+// everywhere.
+//
+// The options Filter and EveryLayer, and lists (AsList), have conditions too.
+//
 // # Tags
 //
 // The pando tag is a list of items, separated by commas.
 //
 //   - not part of the declaration
 //     column:NAME   the column's name
-//     key           the primary key
+//     key           the primary key, or a part of it
 //     kind:KIND     bool, int, float, text, uuid, time, bytes or json, whatever the Go type
 //     public        sent although it is named like a secret
 //     string        an integer travels as a string of digits
-//     link:COLUMN   the relation's link column
+//     readonly      no client may write the column
+//     writeonly     clients may write the column, and are never sent it
+//     link:COLUMN   the relation's link column, a|b for a key of two columns
 //     hasone        the link is in the other struct's table
 //     order:COLUMN  sorts a has-many or has-one, order:-COLUMN descending;
 //     repeated for further criteria, the key is always the last
+//     filter:COND   a condition on the relation's rows; repeated for more
+//     user_key:COL  the relation's rows, and what stands below them, are sent
+//     only to the user whose id the column holds
+//     depth:N       the struct stands up to N more times below itself
+//     shared        the table is common to all tenants: EveryLayer passes it over
 //
-// The items depth, filter, readonly, through, user_key and writeonly are
-// reserved; a declaration that uses them is refused.
+// A blank field tagged table:NAME, _ struct{} `pando:"table:NAME"`, names the
+// struct's table, as TableName does.
 //
 // # Values
 //

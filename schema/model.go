@@ -37,12 +37,12 @@ type ModelLayer struct {
 func (t *Tree) Model() Model {
 	var m Model
 	for _, l := range t.Layers {
-		useField(&m, l.Type, -1)
+		useField(&m, l.Type, l.Type.Table.Key)
 	}
 	for _, l := range t.Layers {
 		layer := ModelLayer{Layer: l}
-		if l.Relation != Root {
-			layer.Link = useField(&m, l.LinkType(), l.Link)
+		if holder := l.LinkType(); holder != nil {
+			layer.Link = useField(&m, holder, l.Link)
 		}
 		for _, o := range l.Order {
 			name := useField(&m, l.Type, o.Column)
@@ -57,10 +57,10 @@ func (t *Tree) Model() Model {
 }
 
 // LinkType is the type that holds the layer's link: the parent's for
-// BelongsTo, else the layer's own; nil for the root.
+// BelongsTo, else the layer's own; nil for the root and for a list.
 func (l *Layer) LinkType() *Type {
 	switch l.Relation {
-	case Root:
+	case Root, List:
 		return nil
 	case BelongsTo:
 		return l.Parent.Type
@@ -120,18 +120,23 @@ func (u ModelType) append(dst []byte) []byte {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		f := u.Type.Fields[n]
+		f := &u.Type.Fields[n]
 		dst = append(appendString(dst, f.Name), ':')
-		dst = appendString(dst, f.Kind.String())
+		dst = appendString(dst, f.KindName())
 	}
 	return append(dst, "}}"...)
 }
 
 func (m ModelLayer) append(dst []byte) []byte {
 	dst = appendString(append(dst, `{"type":`...), m.Layer.Type.Name)
-	if m.Link != "" {
+	if m.Layer.Relation != Root {
 		dst = appendString(append(dst, `,"relation":`...), m.Layer.Relation.String())
+	}
+	if m.Link != "" {
 		dst = appendString(append(dst, `,"link":`...), m.Link)
+	}
+	if through := m.Layer.Through; through != nil {
+		dst = strconv.AppendInt(append(dst, `,"through":`...), int64(through.Index), 10)
 	}
 	if len(m.Order) > 0 {
 		dst = append(dst, `,"order":[`...)

@@ -105,6 +105,9 @@ type Type struct {
 	WriteOnly []Field
 	// Key is the index in Fields of the key, which is always sent.
 	Key int
+
+	// decl is nil for the types that show places only.
+	decl *decl
 }
 
 // Field is one value of an instance on the wire.
@@ -117,6 +120,8 @@ type Field struct {
 	// Column is the index in Table.Columns.
 	Column int
 	Kind   Kind
+	// Parts are the kinds of what a tuple is made of; nil for every other kind.
+	Parts []Kind
 	// Nullable is exact: the Go field is a pointer or a sql.Null type.
 	Nullable bool
 	// AsString tells that an Int travels as a JSON string: keys, links, and
@@ -278,4 +283,7 @@ type Registry struct {
 	decls map[reflect.Type]*decl
 	// origins names the field that declared each column, for messages.
 	origins map[*Table][]string
+	// assumed are the tables whose key no struct has told yet: it is taken for
+	// the links of the many-to-many relation that goes through them.
+	assumed map[*Table]bool
 }

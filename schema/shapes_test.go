@@ -221,7 +221,10 @@ func showTables(b *strings.Builder, r *schema.Registry) {
 			if f.Link != nil {
 				link = "→" + f.Link.Name
 			}
-			fmt.Fprintf(b, " %s:%s%s%s%s", f.Name, f.Kind, mark(f.Nullable, "?"), mark(f.AsString, "s"), link)
+			fmt.Fprintf(b, " %s:%s%s%s%s%s", f.Name, f.KindName(), mark(f.Nullable, "?"), mark(f.AsString, "s"), mark(f.ReadOnly, "r"), link)
+		}
+		for _, f := range typ.WriteOnly {
+			fmt.Fprintf(b, " -%s:%s", f.Name, f.KindName())
 		}
 		b.WriteByte('\n')
 	}
@@ -237,6 +240,7 @@ func showTree(b *strings.Builder, tree *schema.Tree) {
 			}
 			fmt.Fprintf(b, " %s", l.Layer.Type.Fields[m.Field].Name)
 		}
+		showRest(b, tree, l.Layer)
 		b.WriteByte('\n')
 	}
 }

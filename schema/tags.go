@@ -4,15 +4,31 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 )
 
 // tags is what the pando tag of one field says.
 type tags struct {
-	skip, key, public, asString, hasOne bool
-	column, link                        string
-	kind                                Kind
-	order                               []orderTag
+	skip, key, public, asString, hasOne, shared, readOnly, writeOnly bool
+
+	column, userKey string
+	// through is the table of a many-to-many relation; link and target are its
+	// columns then. Keys of several columns have several links.
+	through      string
+	link, target []string
+	kind         Kind
+	order        []orderTag
+	filter       []CondSpec
+	depth        int
+
+	// compute is the method that makes the value of a column that the table has
+	// not, represent the one that makes another of the column's.
+	compute, represent string
+	// built is count, sum, min or max. Of are the relations that it, or the
+	// method, is given.
+	built string
+	of    []string
 }
 
 type orderTag struct {
@@ -20,9 +36,8 @@ type orderTag struct {
 	desc   bool
 }
 
-// reserved are items of the settled grammar that have no effect yet; they are
-// refused, because ignoring a filter would show rows that it hides.
-var reserved = []string{"depth", "filter", "readonly", "through", "user_key", "writeonly"}
+// maxDepth bounds the tag depth.
+const maxDepth = 32
 
 func parseTags(tag string) (tags, error) {
 	var t tags
@@ -43,10 +58,8 @@ func parseTags(tag string) (tags, error) {
 
 func (t *tags) item(item string) error {
 	name, value, valued := strings.Cut(item, ":")
-	if slices.Contains(reserved, name) {
-		return fmt.Errorf("tag %s: not supported yet: leave it out", name)
-	}
-	flags := map[string]*bool{"key": &t.key, "public": &t.public, "string": &t.asString, "hasone": &t.hasOne}
+	flags := map[string]*bool{"key": &t.key, "public": &t.public, "string": &t.asString, "hasone": &t.hasOne,
+		"shared": &t.shared, "readonly": &t.readOnly, "writeonly": &t.writeOnly}
 	if flag := flags[name]; flag != nil {
 		if valued {
 			return fmt.Errorf("tag %s: it takes no value: write %s", item, name)
@@ -54,44 +67,104 @@ func (t *tags) item(item string) error {
 		*flag = true
 		return nil
 	}
-	switch name {
-	case "column", "link", "order", "kind":
-		if strings.TrimLeft(value, "-") == "" {
-			return fmt.Errorf("tag %s: no value: write %s:NAME", item, name)
+	set := t.setter(name)
+	if set == nil {
+		return fmt.Errorf("tag %s: unknown: use one of -, %s", item, strings.Join(itemNames, ", "))
+	}
+	if strings.TrimLeft(value, "-") == "" {
+		return fmt.Errorf("tag %s: no value: write %s:NAME", item, name)
+	}
+	if err := set(value); err != nil {
+		return fmt.Errorf("tag %s: %w", item, err)
+	}
+	return nil
+}
+
+var itemNames = []string{"column:", "computed:", "count:", "depth:", "filter:", "hasone", "key", "kind:", "link:", "max:", "min:",
+	"of:", "order:", "public", "readonly", "represent:", "shared", "string", "sum:", "target:", "through:", "user_key:", "writeonly"}
+
+// setter is what reads the value of an item, nil for an unknown one.
+func (t *tags) setter(name string) func(value string) error {
+	text := func(into *string) func(string) error {
+		return func(value string) error {
+			*into = value
+			return nil
+		}
+	}
+	columns := func(into *[]string) func(string) error {
+		return func(value string) error {
+			*into = strings.Split(value, "|")
+			return nil
 		}
 	}
 	switch name {
 	case "column":
-		t.column = value
+		return text(&t.column)
 	case "link":
-		t.link = value
+		return columns(&t.link)
+	case "target":
+		return columns(&t.target)
+	case "through":
+		return text(&t.through)
+	case "user_key":
+		return text(&t.userKey)
 	case "order":
-		column, desc := strings.CutPrefix(value, "-")
-		t.order = append(t.order, orderTag{column, desc})
+		return t.setOrder
+	case "filter":
+		return t.addFilter
+	case "depth":
+		return t.setDepth
 	case "kind":
-		k := slices.Index(kindNames[:], value)
-		if k <= int(Null) || k == int(Tuple) {
-			return fmt.Errorf("tag %s: unknown kind: use one of %s", item, strings.Join(kindNames[1:Tuple], ", "))
-		}
-		t.kind = Kind(k)
+		return t.setKind
 	default:
-		return fmt.Errorf("tag %s: unknown: use one of -, column:, key, kind:, public, string, link:, order: or hasone", item)
+		return nil
 	}
+}
+
+func (t *tags) setOrder(value string) error {
+	column, desc := strings.CutPrefix(value, "-")
+	t.order = append(t.order, orderTag{column, desc})
+	return nil
+}
+
+func (t *tags) addFilter(value string) error {
+	specs, err := parseFilter(value)
+	t.filter = append(t.filter, specs...)
+	return err
+}
+
+func (t *tags) setDepth(value string) error {
+	n, err := strconv.Atoi(value)
+	if err != nil || n < 1 || n > maxDepth {
+		return fmt.Errorf("no depth: write a number from 1 to %d", maxDepth)
+	}
+	t.depth = n
+	return nil
+}
+
+func (t *tags) setKind(value string) error {
+	k := slices.Index(kindNames[:], value)
+	if k <= int(Null) || k == int(Tuple) {
+		return fmt.Errorf("unknown kind: use one of %s", strings.Join(kindNames[1:Tuple], ", "))
+	}
+	t.kind = Kind(k)
 	return nil
 }
 
 // misplaced names the first item that has no meaning on a relation, or on a
 // column.
 func (t *tags) misplaced(relation bool) string {
-	items := []struct {
+	type placed struct {
 		name string
 		set  bool
-	}{{"order", len(t.order) > 0}, {"link", t.link != ""}, {"hasone", t.hasOne}}
+	}
+	items := []placed{{"order", len(t.order) > 0}, {"link", t.link != nil}, {"hasone", t.hasOne}, {"through", t.through != ""},
+		{"target", t.target != nil}, {"user_key", t.userKey != ""}, {"depth", t.depth > 0}, {"shared", t.shared},
+		{"filter", t.filter != nil && t.built == ""}}
 	if relation {
-		items = []struct {
-			name string
-			set  bool
-		}{{"column", t.column != ""}, {"key", t.key}, {"kind", t.kind != Null}, {"public", t.public}, {"string", t.asString}}
+		items = []placed{{"column", t.column != ""}, {"key", t.key}, {"kind", t.kind != Null}, {"public", t.public},
+			{"string", t.asString}, {"readonly", t.readOnly}, {"writeonly", t.writeOnly}, {"computed", t.compute != ""},
+			{"represent", t.represent != ""}, {"of", t.of != nil && t.built == ""}, {t.built, t.built != ""}}
 	}
 	for _, item := range items {
 		if item.set {

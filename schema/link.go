@@ -1,0 +1,106 @@
+package schema
+
+import (
+	"reflect"
+	"slices"
+)
+
+// link finds or adds the link's columns and marks their field as a key of the
+// other side.
+func (b *builder) link(l *Layer, f *fieldDecl, child *decl, links []string) error {
+	s := side{holder: l.Type, declares: child, target: f.owner, nullable: true}
+	branded := l.Parent.Type
+	if l.Relation == BelongsTo {
+		s = side{holder: l.Parent.Type, declares: f.owner, target: child, nullable: f.goType.Kind() == reflect.Pointer}
+		branded = l.Type
+	}
+	column, err := b.linkColumn(s, f, links)
+	if err != nil {
+		return err
+	}
+	l.Link = column
+	b.brand(s.holder, column, branded)
+	if l.Relation != BelongsTo {
+		addLink(s.holder.Table, column)
+	}
+	return nil
+}
+
+// side is the table that holds a link, and what it is a key of.
+type side struct {
+	holder *Type
+	// declares is the struct over the holder's table, nil if there is none.
+	declares *decl
+	target   *decl
+	// nullable is what the columns are that no struct declares.
+	nullable bool
+}
+
+// linkColumn is the column of a link: a tuple for a key of several columns.
+func (b *builder) linkColumn(s side, f *fieldDecl, links []string) (int, error) {
+	if len(links) != len(s.target.keys) {
+		return 0, f.fault("the key of %s is of %d columns (%s), but the link is of %d: name one column for each, as in link:a|b",
+			s.target.name, len(s.target.keys), s.target.keyName(), len(links))
+	}
+	var parts []int
+	for i, name := range links {
+		key, nullable := s.target.keys[i], s.nullable
+		if declared := s.declares.byColumn(name); declared != nil {
+			if declared.kind != key.kind {
+				return 0, declared.fault("column %s is %s, but as the link of %s it holds keys of %s, which are %s: declare it alike",
+					name, declared.kind, f, s.target.name, key.kind)
+			}
+			nullable = declared.nullable
+		}
+		column, err := b.registry.column(s.holder.Table, name, key.kind, nullable, f.String())
+		if err != nil {
+			return 0, err
+		}
+		parts = append(parts, column)
+	}
+	return b.registry.together(s.holder.Table, parts, f.String()), nil
+}
+
+// brand makes the field over a link's column one that holds keys of a type.
+func (b *builder) brand(holder *Type, column int, target *Type) {
+	field := &holder.Fields[b.registry.over(holder, column)]
+	field.AsString = field.AsString || field.Kind == Int
+	if field.Link == nil {
+		field.Link = target
+	}
+	for _, p := range holder.Table.Columns[column].Parts {
+		if n := holder.FieldOf(p); n >= 0 {
+			holder.Fields[n].AsString = holder.Fields[n].AsString || holder.Fields[n].Kind == Int
+		}
+	}
+}
+
+func addLink(t *Table, column int) {
+	if i, found := slices.BinarySearch(t.Links, column); !found {
+		t.Links = slices.Insert(t.Links, i, column)
+	}
+}
+
+func (b *builder) order(l *Layer, f *fieldDecl, child *decl) error {
+	if len(f.tags.order) > 0 && l.Relation == BelongsTo {
+		return f.fault("tag order: belongs-to has one row: leave it out")
+	}
+	if err := b.sort(l, child, f.tags.order); err != nil {
+		return f.fault("tag order: %w", err)
+	}
+	return nil
+}
+
+// sort adds criteria to the layer's order.
+func (b *builder) sort(l *Layer, d *decl, criteria []orderTag) error {
+	for _, o := range criteria {
+		column, err := b.registry.compared(l.Type.Table, d, o.column)
+		if err != nil {
+			return err
+		}
+		field := &l.Type.Fields[b.registry.over(l.Type, column)]
+		field.AsString = field.AsString || d.byColumn(o.column).asString
+		l.Order = append(l.Order, Order{Column: column, Desc: o.desc})
+	}
+	return nil
+}
