@@ -17,6 +17,8 @@ type decl struct {
 	// orm tells that the struct carries gorm or bun tags.
 	orm    bool
 	fields []*fieldDecl
+	// unsent are the relations with json:"-": they tell of other tables.
+	unsent []*fieldDecl
 	// keys are the columns of the key, more than one for a tuple.
 	keys []*fieldDecl
 	// softDelete is the column that is null while a row is not deleted.
@@ -86,6 +88,7 @@ func (r *Registry) declare(t reflect.Type) (*decl, error) {
 		return nil, err
 	}
 	r.decls[t] = d
+	r.declared = append(r.declared, d)
 	return d, nil
 }
 
@@ -113,7 +116,11 @@ func (d *decl) read() error {
 		if err != nil {
 			return err
 		}
-		if f != nil {
+		switch {
+		case f == nil:
+		case f.target != nil && !f.sent:
+			d.unsent = append(d.unsent, f)
+		default:
 			d.fields = append(d.fields, f)
 		}
 	}
@@ -160,11 +167,11 @@ func (d *decl) readField(sf reflect.StructField, orm ormTags) (*fieldDecl, error
 	f.sent = jsonTag != "-"
 	target, many, related := relationOf(sf.Type)
 	if related && f.tags.kind == Null && orm.kind == Null && !orm.embedded {
-		if !f.sent {
-			return nil, nil
-		}
 		f.target, f.many = target, many
 		f.wire = firstOf(jsonName, snake(sf.Name))
+		if !f.sent {
+			return f, nil
+		}
 		return f, f.checkRelation()
 	}
 	f.column = firstOf(f.tags.column, nameIn(sf.Tag.Get("db")), orm.column, snake(sf.Name))

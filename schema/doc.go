@@ -52,6 +52,13 @@
 // need not be a field of either struct; a field named <Relation>ID or
 // <Struct>ID gives its column.
 //
+// A slice tagged through:TABLE is many-to-many: the table between holds the keys
+// of both sides, <this struct>_id and <target>_id or what link and target name.
+// Its key is that of a struct over it, else both links together. Order, filter
+// and user_key name columns of the target, or TABLE.COLUMN of the table between
+// if some struct over it declares them. gorm's many2many and bun's m2m are
+// understood.
+//
 // In structs that carry gorm or bun tags, relations are followed only when
 // Include names them; their foreignKey, rel and join tags are understood.
 //
@@ -85,6 +92,9 @@
 //     readonly      no client may write the column
 //     writeonly     clients may write the column, and are never sent it
 //     link:COLUMN   the relation's link column, a|b for a key of two columns
+//     through:TABLE many-to-many by a table between; link is its column that refers
+//     to this struct
+//     target:COLUMN its column that refers to the target
 //     hasone        the link is in the other struct's table
 //     order:COLUMN  sorts a has-many or has-one, order:-COLUMN descending;
 //     repeated for further criteria, the key is always the last

@@ -81,7 +81,7 @@ func (NoTable) TableName() string { return "" }
 
 type Gorm struct {
 	ID   int64 `gorm:"primaryKey"`
-	Tags []Tag `gorm:"many2many:gorm_tags"`
+	Tags []Tag `gorm:"many2many:gorm_tags;foreignKey:Code"`
 	Mark *Tag  `gorm:"foreignKey:Missing"`
 	Code *Tag  `gorm:"references:Code"`
 	Join *Tag  `bun:"rel:belongs-to,join:code=code"`
@@ -250,7 +250,7 @@ func TestDeclarationErrors(t *testing.T) {
 		{"table of two keys", TwoKeysOneTable{}, nil},
 		{"bad child", BadChild{}, nil},
 		{"unknown include", UnknownInclude{}, []string{"Tags.Owner"}},
-		{"gorm many-to-many", Gorm{}, []string{"Tags"}},
+		{"gorm many-to-many by another column", Gorm{}, []string{"Tags"}},
 		{"gorm foreign key", Gorm{}, []string{"Mark"}},
 		{"gorm references", Gorm{}, []string{"Code"}},
 		{"bun join", Gorm{}, []string{"Join"}},

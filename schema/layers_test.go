@@ -71,6 +71,48 @@ type (
 // TableName makes the links to grades speak of it.
 func (Grade) TableName() string { return "school.grades" }
 
+// Many-to-many relations.
+type (
+	Film struct {
+		ID      int64
+		Genres  []Genre   `pando:"through:film_genres,order:name,filter:hidden=false"`
+		Cast    []*Player `pando:"through:roles,target:actor_id,order:roles.billing,filter:roles.cut=null,user_key:roles.agent"`
+		Credits []Role    `json:"-"`
+		Sequels []Film    `pando:"through:sequels,link:first,target:next,depth:1"`
+		Grades  []Grade   `pando:"through:film_grades"`
+	}
+	Genre struct {
+		ID     Key
+		Name   string `json:"-"`
+		Hidden bool   `json:"-"`
+		Films  []Film `json:"-"`
+	}
+	Player struct {
+		ID    string
+		Roles []Role `pando:"link:actor_id"`
+	}
+	Role struct {
+		ID      int64
+		FilmID  int64
+		ActorID string
+		Billing int64  `json:"-" pando:"string"`
+		Cut     *bool  `json:"-"`
+		Agent   string `json:"-"`
+	}
+	// Shelf has a struct for the table between, met after the relation.
+	Shelf struct {
+		ID       int64
+		Tags     []Tag `pando:"through:shelvings"`
+		Shelving []Shelving
+	}
+	Shelving struct {
+		ID        int64
+		ShelfID   int64
+		TagID     int64
+		DeletedAt sql.NullTime `json:"-" bun:",soft_delete"`
+	}
+)
+
 func TestLayers(t *testing.T) {
 	var got strings.Builder
 	show := func(title string, value any, opts ...schema.Option) {
@@ -108,6 +150,8 @@ func TestLayers(t *testing.T) {
 	show("list by two equalities", tenantRoot(), schema.EveryLayer("tenant_id", schema.EnvVar{Name: "tenant"}),
 		schema.AsList(schema.ListSpec{Name: "Shops", Where: []schema.CondSpec{{Column: "name", Op: schema.Eq, Operands: []schema.OperandSpec{{Env: "$name"}}}}}))
 	show("list of rows that are not deleted", Trash{}, schema.AsList(schema.ListSpec{Name: "Trash"}))
+	show("many-to-many", Film{})
+	show("table between with a struct", Shelf{}, schema.Include("Tags", "Shelving"))
 	golden(t, "layers.txt", got.String())
 }
 

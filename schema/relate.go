@@ -14,8 +14,6 @@ type edge struct {
 // and gorm's, then by the names of fields.
 func relate(f *fieldDecl, child *decl) (edge, error) {
 	switch parent := f.owner; {
-	case f.orm.manyToMany, f.tags.through != "":
-		return edge{}, f.fault("many-to-many: not supported yet: do not include it")
 	case f.orm.otherColumns:
 		return edge{}, f.fault("a relation by other columns than the key: not supported yet: do not include it")
 	case f.tags.hasOne && f.many:

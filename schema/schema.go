@@ -281,6 +281,8 @@ type Registry struct {
 	Types  []*Type
 
 	decls map[reflect.Type]*decl
+	// declared are the same in the order in which they were read.
+	declared []*decl
 	// origins names the field that declared each column, for messages.
 	origins map[*Table][]string
 	// assumed are the tables whose key no struct has told yet: it is taken for

@@ -202,6 +202,8 @@ func TestTrees(t *testing.T) {
 	show("bun columns", BunColumns{})
 	show("gorm, nothing included", Author{})
 	show("gorm", Author{}, "Profile", "Books.Publisher")
+	show("gorm many-to-many", Author{}, "Fans")
+	show("bun many-to-many", BunColumns{}, "Links")
 	show("bun", Order{}, "Buyer", "Items", "Invoice")
 	golden(t, "trees.txt", got.String())
 }

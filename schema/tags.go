@@ -184,12 +184,13 @@ type ormTags struct {
 	kind         Kind // from type: or serializer:
 	softDelete   bool
 	embedded     bool
-	rel          string // bun: belongs-to, has-one, has-many
-	join         string // bun: base=joined
-	foreignKey   string // gorm: a Go field's name
-	table        string // bun, on the embedded BaseModel
-	manyToMany   bool
-	otherColumns bool // gorm references, polymorphic: links that are no keys
+	rel          string    // bun: belongs-to, has-one, has-many
+	join         string    // bun: base=joined
+	foreignKey   string    // gorm: a Go field's name
+	table        string    // bun, on the embedded BaseModel
+	through      string    // gorm many2many, bun m2m: a table
+	joins        [2]string // the names of the links in it, to here and to the target
+	otherColumns bool      // gorm references, polymorphic: links that are no keys
 }
 
 func parseORM(f reflect.StructField) ormTags {
@@ -226,7 +227,11 @@ func (t *ormTags) gorm(tag string) {
 		case "foreignkey":
 			t.foreignKey = value
 		case "many2many":
-			t.manyToMany = true
+			t.through = value
+		case "joinforeignkey":
+			t.joins[0] = snake(value)
+		case "joinreferences":
+			t.joins[1] = snake(value)
 		case "references", "polymorphic", "polymorphictype", "polymorphicid":
 			t.otherColumns = true
 		}
@@ -258,7 +263,7 @@ func (t *ormTags) bun(tag string) {
 			t.otherColumns = t.otherColumns || t.join != ""
 			t.join = value
 		case "m2m":
-			t.manyToMany = true
+			t.through = value
 		case "polymorphic":
 			t.otherColumns = true
 		case "table":

@@ -118,7 +118,7 @@ func (r *Registry) Tree(t reflect.Type, opts ...Option) (*Tree, error) {
 			return nil, err
 		}
 	}
-	if err := b.oneUserKind(); err != nil {
+	if err := b.checkAudiences(); err != nil {
 		return nil, err
 	}
 	for _, path := range slices.Sorted(maps.Keys(b.include)) {
@@ -202,6 +202,12 @@ func (b *builder) branch(parent *Layer, f *fieldDecl, way trail) (*Layer, error)
 	if err != nil {
 		return nil, err
 	}
+	if f.through() != "" {
+		return b.throughBranch(parent, f, d, typ, way)
+	}
+	if f.tags.target != nil {
+		return nil, f.fault("tag target: it is for many-to-many: name the table with through:TABLE")
+	}
 	e, err := relate(f, d)
 	if err != nil {
 		return nil, err
@@ -216,7 +222,7 @@ func (b *builder) branch(parent *Layer, f *fieldDecl, way trail) (*Layer, error)
 	if err := b.restrict(l, d, f.tags.filter, f.tags.shared); err != nil {
 		return nil, f.fault("condition: %w", err)
 	}
-	if err := b.audience(l, f, d); err != nil {
+	if err := b.audience(l, f, d, f.tags.userKey); err != nil {
 		return nil, err
 	}
 	return l, b.grow(l, d, way)
@@ -258,34 +264,37 @@ func (b *builder) restrict(l *Layer, d *decl, specs []CondSpec, exempt bool) err
 }
 
 // audience makes the layer's rows those of the user that the column names.
-func (b *builder) audience(l *Layer, f *fieldDecl, d *decl) error {
-	if f.tags.userKey == "" {
+func (b *builder) audience(l *Layer, f *fieldDecl, d *decl, userKey string) error {
+	if userKey == "" {
 		return nil
 	}
-	for up := l.Parent; up != nil; up = up.Parent {
-		if up.UserKey >= 0 {
-			return f.fault("tag user_key: it stands below %s, whose rows are one user's already: leave it out", up.Path)
-		}
-	}
-	column, err := b.registry.compared(l.Type.Table, d, f.tags.userKey)
+	column, err := b.registry.compared(l.Type.Table, d, userKey)
 	if err != nil {
 		return f.fault("tag user_key: %w", err)
 	}
 	if k := l.Type.Table.Columns[column].Kind; k != Int && k != Text && k != UUID {
-		return f.fault("tag user_key: column %s is %s: a user's id is an integer, a UUID or text", f.tags.userKey, k)
+		return f.fault("tag user_key: column %s is %s: a user's id is an integer, a UUID or text", userKey, k)
 	}
 	l.UserKey = column
 	return nil
 }
 
-// oneUserKind checks that all layers of one user compare the same id.
-func (b *builder) oneUserKind() error {
+// checkAudiences checks that all layers of one user compare the same id, and
+// that none stands below another.
+func (b *builder) checkAudiences() error {
 	kind, ok := b.tree.UserKind()
 	for _, l := range b.tree.Layers {
-		if ok && l.UserKey >= 0 && l.Type.Table.Columns[l.UserKey].Kind != kind {
-			c := l.Type.Table.Columns[l.UserKey]
-			return fmt.Errorf("schema: %s.%s: tag user_key: column %s is %s, but another user_key of the tree is %s: declare them alike",
-				l.Parent.Type.Name, l.GoName, c.Name, c.Kind, kind)
+		if !ok || l.UserKey < 0 {
+			continue
+		}
+		for up := l.Parent; up != nil; up = up.Parent {
+			if up.UserKey >= 0 {
+				return fmt.Errorf("schema: %s: tag user_key: it stands below %s, whose rows are one user's already: leave it out", l.Path, up.Path)
+			}
+		}
+		if c := l.Type.Table.Columns[l.UserKey]; c.Kind != kind {
+			return fmt.Errorf("schema: %s: tag user_key: column %s is %s, but another user_key of the tree is %s: declare them alike",
+				l.Path, c.Name, c.Kind, kind)
 		}
 	}
 	return nil
