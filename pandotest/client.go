@@ -21,8 +21,8 @@ import (
 	"github.com/pando-sync/pando/internal/wire"
 )
 
-// Client is one user's connection. It shows an anchor by one stream at a time;
-// a test that wants two connects twice. It is safe for concurrent use.
+// Client is one user's connection, with any number of streams. It is safe for
+// concurrent use.
 type Client struct {
 	token string
 	write sync.Mutex // one frame at a time
@@ -35,8 +35,8 @@ type Client struct {
 	nextID  uint64
 	replies map[uint64]chan reply
 	streams map[string]feeder
-	scopes  map[string]feeder
-	group   []update // of one commit, until its end
+	scopes  map[string][]*part // of the present connection, by id
+	group   []update           // of one commit, until its end
 	grouped bool
 	marked  uint64
 	marks   chan struct{} // closed and replaced as marked grows
@@ -70,18 +70,20 @@ type reply struct {
 	err     error
 }
 
-// update is a state frame on its way to its stream.
+// update is a state frame on its way to the streams that show its scope.
 type update struct {
-	to    feeder
+	scope string
 	frame *wire.StateFrame
 }
 
 // feeder is a Stream of any type of state.
 type feeder interface {
-	// announce gives the types by which the frames that follow are read, and
-	// whether they continue what is held.
-	announce(types []wire.Type, epoch string, resumed bool)
-	feed(frame *wire.StateFrame)
+	// join readies a part for each scope of an answer to open; the frames that
+	// follow are read by types, and shared has the part of another stream for
+	// each scope that one shows already. It returns nothing after an error,
+	// which the stream keeps.
+	join(types []wire.Type, o *opened, shared []*part) []*part
+	feed(p *part, frame *wire.StateFrame)
 	notify()
 	runtime(members map[string]json.RawMessage)
 	shut(err error)
@@ -128,7 +130,7 @@ func NewClient(url, token string) *Client {
 	close(gone)
 	return &Client{
 		url: socketURL(url), token: token, closed: gone,
-		streams: map[string]feeder{}, scopes: map[string]feeder{}, replies: map[uint64]chan reply{}, marks: make(chan struct{}),
+		streams: map[string]feeder{}, scopes: map[string][]*part{}, replies: map[uint64]chan reply{}, marks: make(chan struct{}),
 	}
 }
 
@@ -144,6 +146,7 @@ func socketURL(url string) string { return "ws" + strings.TrimPrefix(url, "http"
 // Dial connects, or connects again. Streams that were open must be opened
 // again with Resume.
 func (c *Client) Dial(ctx context.Context) error {
+	c.Drop() // the reader of an earlier connection has ended before the next begins
 	c.mu.Lock()
 	url := c.url
 	c.mu.Unlock()
@@ -154,7 +157,7 @@ func (c *Client) Dial(ctx context.Context) error {
 	closed := make(chan struct{})
 	c.mu.Lock()
 	c.conn, c.closed, c.closeCode, c.marked = conn, closed, 0, 0
-	c.group, c.grouped = nil, false
+	c.group, c.grouped, c.scopes = nil, false, map[string][]*part{}
 	c.mu.Unlock()
 	if buffered == nil {
 		buffered = bufio.NewReaderSize(conn, 32<<10)
@@ -352,21 +355,30 @@ func (c *Client) control(h *head) {
 		c.marks = make(chan struct{})
 	}
 	c.mu.Unlock()
-	apply(done)
+	c.apply(done)
 }
 
 // apply feeds the frames of one commit and notifies each stream once.
-func apply(updates []update) {
+func (c *Client) apply(updates []update) {
+	var fed []feeder
 	for _, u := range updates {
-		u.to.feed(u.frame)
-	}
-	told := map[feeder]bool{}
-	for _, u := range updates {
-		if !told[u.to] {
-			told[u.to] = true
-			u.to.notify()
+		for _, p := range c.showing(u.scope) {
+			p.stream.feed(p, u.frame)
+			if !slices.Contains(fed, p.stream) {
+				fed = append(fed, p.stream)
+			}
 		}
 	}
+	for _, st := range fed {
+		st.notify()
+	}
+}
+
+// showing returns the parts that a scope's frames go to.
+func (c *Client) showing(scope string) []*part {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.scopes[scope])
 }
 
 func (c *Client) state(m *message) {
@@ -374,15 +386,46 @@ func (c *Client) state(m *message) {
 	if err := json.Unmarshal(m.Payload, &f); err != nil {
 		panic(fmt.Sprintf("pandotest: bad state frame: %v: %s", err, m.Payload))
 	}
+	u := update{m.Stream, &f}
 	c.mu.Lock()
-	u := update{c.scopes[m.Stream], &f}
-	grouped := c.grouped && u.to != nil
+	grouped := c.grouped
 	if grouped {
 		c.group = append(c.group, u)
 	}
 	c.mu.Unlock()
-	if !grouped && u.to != nil {
-		apply([]update{u})
+	if !grouped {
+		c.apply([]update{u})
+	}
+}
+
+// join has the frames of a stream's scopes go to it.
+func (c *Client) join(st feeder, o *opened) {
+	shared := make([]*part, len(o.Scopes))
+	for i, sc := range o.Scopes {
+		if parts := c.showing(sc.ID); len(parts) > 0 {
+			shared[i] = parts[0]
+		}
+	}
+	c.mu.Lock()
+	types := c.types
+	c.mu.Unlock()
+	parts := st.join(types, o, shared)
+	c.mu.Lock()
+	for i, p := range parts {
+		c.scopes[o.Scopes[i].ID] = append(c.scopes[o.Scopes[i].ID], p)
+	}
+	c.mu.Unlock()
+	if slices.ContainsFunc(shared, func(p *part) bool { return p != nil }) || parts == nil {
+		st.notify()
+	}
+}
+
+// leave keeps further frames from a stream.
+func (c *Client) leave(st feeder) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for id, parts := range c.scopes {
+		c.scopes[id] = slices.DeleteFunc(parts, func(p *part) bool { return p.stream == st })
 	}
 }
 
@@ -399,13 +442,7 @@ func (c *Client) stream(m *message, h *head) {
 		if err := json.Unmarshal(m.Payload, &o); err != nil {
 			panic(fmt.Sprintf("pandotest: bad opened: %v: %s", err, m.Payload))
 		}
-		c.mu.Lock()
-		for _, sc := range o.Scopes {
-			c.scopes[sc.ID] = st
-		}
-		types := c.types
-		c.mu.Unlock()
-		st.announce(types, o.Epoch, slices.ContainsFunc(o.Scopes, func(s scope) bool { return s.Resumed }))
+		c.join(st, &o)
 	case "runtime":
 		var r struct{ Set map[string]json.RawMessage }
 		if err := json.Unmarshal(m.Payload, &r); err != nil {
@@ -413,13 +450,15 @@ func (c *Client) stream(m *message, h *head) {
 		}
 		st.runtime(r.Set)
 	case "closed":
+		c.leave(st)
 		st.shut(h.coded())
 	}
 }
 
 type opened struct {
-	Epoch  string
-	Scopes []scope
+	Channel string
+	Epoch   string
+	Scopes  []scope
 }
 
 type scope struct {

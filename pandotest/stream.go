@@ -16,37 +16,30 @@ import (
 	"github.com/pando-sync/pando/state"
 )
 
-// Stream is an open channel whose state is an S. It is safe for concurrent
-// use.
+// Stream is an open channel whose state is an S: the root's struct, or a slice
+// of structs for a list. It is safe for concurrent use.
 type Stream[S any] struct {
 	client *Client
 	name   string
 	route  string
 	tree   *schema.Tree
+	anchor schema.Value
 
-	mu      sync.Mutex // guards what follows
-	store   *state.Store
-	decoder *wire.Decoder
-	loading *state.Store // the snapshot that is coming in, nil if none is
-	anchor  schema.Value
-	epoch   string
-	version uint64
-	whole   bool // a snapshot has come in wholly
-	// awaiting tells that the server will send a snapshot, of the history
-	// arriving; until it is whole the state is what was held before.
-	awaiting bool
-	arriving string
-	members  map[string]json.RawMessage
-	changed  chan struct{} // closed and replaced with every change
-	observe  func(version uint64, state []byte)
-	frames   int
-	ended    error
+	mu    sync.Mutex // guards what follows
+	parts []*part    // of each scope, in the order of opened
+	// shown is what the parts held when they were last complete.
+	shown   []*state.Store
+	members map[string]json.RawMessage
+	changed chan struct{} // closed and replaced with every change
+	observe func(version uint64, state []byte)
+	frames  int
+	ended   error
 }
 
-// Open opens a route and waits for its first state.
-func Open[S any](t testing.TB, c *Client, route string) *Stream[S] {
+// Open opens a route and waits for its first state. For opts see NewStream.
+func Open[S any](t testing.TB, c *Client, route string, opts ...schema.Option) *Stream[S] {
 	t.Helper()
-	st, err := NewStream[S](c, route)
+	st, err := NewStream[S](c, route, opts...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,9 +66,21 @@ func Refused[S any](t testing.TB, c *Client, route string) error {
 	return err
 }
 
-// NewStream returns a stream of a route that is not open yet.
-func NewStream[S any](c *Client, route string, include ...string) (*Stream[S], error) {
-	tree, err := schema.NewRegistry().Tree(reflect.TypeFor[S](), schema.Include(include...))
+// NewStream returns a stream of a route that is not open yet. The tree is that
+// of S, read with opts as the app reads it: schema.Include where it includes
+// relations. A slice is a list, sorted by key unless an option says otherwise:
+//
+//	order := schema.AsList(schema.ListSpec{Name: "TasksChannel", Order: []string{"-created_at"}})
+//	tasks, err := pandotest.NewStream[[]Task](client, "tasks", order)
+func NewStream[S any](c *Client, route string, opts ...schema.Option) (*Stream[S], error) {
+	root := reflect.TypeFor[S]()
+	if root.Kind() == reflect.Slice {
+		if root = root.Elem(); root.Kind() == reflect.Pointer {
+			root = root.Elem()
+		}
+		opts = append([]schema.Option{schema.AsList(schema.ListSpec{Name: root.Name()})}, opts...)
+	}
+	tree, err := schema.NewRegistry().Tree(root, opts...)
 	if err != nil {
 		return nil, err
 	}
@@ -91,8 +96,8 @@ func NewTreeStream(c *Client, route string, tree *schema.Tree) *Stream[json.RawM
 
 func newStream[S any](c *Client, route string, tree *schema.Tree) *Stream[S] {
 	st := &Stream[S]{
-		client: c, route: route, tree: tree,
-		store: state.NewStore(), members: map[string]json.RawMessage{}, changed: make(chan struct{}),
+		client: c, route: route, tree: tree, anchor: anchorIn(route, tree),
+		shown: []*state.Store{state.NewStore()}, members: map[string]json.RawMessage{}, changed: make(chan struct{}),
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -103,23 +108,22 @@ func newStream[S any](c *Client, route string, tree *schema.Tree) *Stream[S] {
 }
 
 // Resume opens the stream on the client's present connection. What it holds
-// from an earlier one is continued from its version, or read anew when the
+// from an earlier one is continued from its versions, or read anew when the
 // server says so; in both cases Resume returns once the state is whole.
 func (s *Stream[S]) Resume(ctx context.Context) error {
 	payload := map[string]any{"type": "open", "route": s.route}
 	s.mu.Lock()
-	if s.whole {
-		payload["resume"] = map[string]any{"epoch": s.epoch, "versions": []uint64{s.version}}
+	if s.whole() {
+		versions := make([]uint64, len(s.parts))
+		for i, p := range s.parts {
+			versions[i] = p.version
+		}
+		payload["resume"] = map[string]any{"epoch": s.parts[0].epoch, "versions": versions}
 	}
-	s.loading, s.ended = nil, nil
+	s.ended = nil
 	s.mu.Unlock()
-	answer, err := s.client.request(ctx, s.name, payload)
-	if err != nil {
+	if _, err := s.client.request(ctx, s.name, payload); err != nil {
 		return err
-	}
-	var o opened
-	if err := json.Unmarshal(answer, &o); err != nil || len(o.Scopes) != 1 {
-		return fmt.Errorf("open %s: bad answer %s", s.route, answer)
 	}
 	return s.until(ctx, s.complete)
 }
@@ -139,11 +143,12 @@ func (s *Stream[S]) Observe(fn func(version uint64, state []byte)) {
 	s.observe = fn
 }
 
-// State is the present state; nil when the anchor does not exist.
+// State is the present state; nil when the anchor does not exist. Fields that
+// the channel shows as what a method makes of them, of another type, stay zero.
 func (s *Stream[S]) State() *S {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	view := state.NewView(s.tree, s.store)
+	view := s.view()
 	rows := view.Top(s.anchor)
 	out := new(S)
 	if s.tree.Root.Relation != schema.List && len(rows) == 0 {
@@ -157,14 +162,25 @@ func (s *Stream[S]) State() *S {
 func (s *Stream[S]) JSON() []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.store.AppendJSON(nil, s.tree, s.anchor)
+	return s.view().AppendJSON(nil, s.anchor)
 }
+
+// view is the state as it is shown. The mutex is held.
+func (s *Stream[S]) view() *state.View { return state.NewView(s.tree, s.shown...) }
 
 // Version is the version of the newest frame.
 func (s *Stream[S]) Version() uint64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.version
+	return s.version()
+}
+
+func (s *Stream[S]) version() uint64 {
+	var newest uint64
+	for _, p := range s.parts {
+		newest = max(newest, p.version)
+	}
+	return newest
 }
 
 // Frames is the number of state frames that have come.
@@ -206,7 +222,13 @@ func (s *Stream[S]) Wait(t testing.TB, what string, ok func(*S) bool) *S {
 func (s *Stream[S]) complete() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.whole && !s.awaiting
+	return s.settled()
+}
+
+// whole tells whether the stream holds a complete state, be it an old one. The
+// mutex is held.
+func (s *Stream[S]) whole() bool {
+	return len(s.parts) > 0 && !slices.ContainsFunc(s.parts, func(p *part) bool { return !p.whole })
 }
 
 // until waits until ok.
@@ -279,11 +301,10 @@ func (s *Stream[S]) notify() {
 	s.mu.Lock()
 	close(s.changed)
 	s.changed = make(chan struct{})
-	observe, whole := s.observe, s.whole && !s.awaiting
+	observe, version := s.observe, s.version()
 	var text []byte
-	version := s.version
-	if observe != nil && whole {
-		text = s.store.AppendJSON(nil, s.tree, s.anchor)
+	if observe != nil && s.settled() {
+		text = s.view().AppendJSON(nil, s.anchor)
 	}
 	s.mu.Unlock()
 	if text != nil {
@@ -305,53 +326,74 @@ func (s *Stream[S]) shut(err error) {
 	s.notify()
 }
 
-func (s *Stream[S]) announce(types []wire.Type, epoch string, resumed bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.decoder = wire.NewDecoder(types, s.tree, "")
-	s.awaiting, s.arriving = !resumed, epoch
+// settled tells whether all parts are complete. The mutex is held.
+func (s *Stream[S]) settled() bool {
+	return len(s.parts) > 0 && !slices.ContainsFunc(s.parts, func(p *part) bool { return !p.complete() })
 }
 
-// feed applies a state frame.
-func (s *Stream[S]) feed(f *wire.StateFrame) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if f.V < s.version && f.Snapshot == "" {
-		s.ended = fmt.Errorf("stream %s went back in time, from version %d to %d", s.route, s.version, f.V)
+// show has the stream show what its parts hold, once that is complete. The
+// mutex is held.
+func (s *Stream[S]) show() {
+	if !s.settled() {
+		return
 	}
-	s.frames++
-	into := s.store
-	switch f.Snapshot {
-	case "first", "only":
-		s.loading = state.NewStore()
-		s.findAnchor()
-		into = s.loading
-	case "more", "last":
-		into = s.loading
+	s.shown = make([]*state.Store, len(s.parts))
+	for i, p := range s.parts {
+		s.shown[i] = p.store
 	}
-	if err := s.decoder.Apply(f, into); err != nil {
-		panic(fmt.Sprintf("pandotest: stream %s: bad frame: %v", s.route, err))
-	}
-	switch f.Snapshot {
-	case "first", "more":
-		return // what is held is still of the old version
-	case "only", "last":
-		s.store, s.loading, s.whole = s.loading, nil, true
-		s.epoch, s.awaiting = s.arriving, false
-	}
-	s.version = f.V
 }
 
-// findAnchor takes the anchor's key from the route's last parameter; routes
-// with the anchor elsewhere are looked through for it.
-func (s *Stream[S]) findAnchor() {
-	root := s.tree.Root.Type
-	parts := strings.Split(s.route, "/")
-	slices.Reverse(parts)
-	for _, p := range parts {
-		if v, err := root.Fields[root.Key].Kind.ParseText(unescape(p)); err == nil {
-			s.anchor = v
-			return
+func (s *Stream[S]) join(types []wire.Type, o *opened, shared []*part) []*part {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.parts) != len(o.Scopes) {
+		s.parts = make([]*part, len(o.Scopes))
+		for i := range s.parts {
+			s.parts[i] = &part{stream: s, store: state.NewStore()}
 		}
 	}
+	decoder, err := wire.NewDecoder(types, s.tree, o.Channel)
+	for i, sc := range o.Scopes {
+		if err == nil {
+			err = s.parts[i].attach(decoder, o.Epoch, sc.Resumed, shared[i])
+		}
+	}
+	if err != nil {
+		s.ended, s.parts = fmt.Errorf("stream %s: %w", s.route, err), nil
+		return nil
+	}
+	if !s.settled() {
+		// What is shown stays as it is until all parts are complete.
+		for _, p := range s.parts {
+			if p.complete() {
+				p.store = p.store.Clone()
+			}
+		}
+	}
+	s.show()
+	return s.parts
+}
+
+func (s *Stream[S]) feed(p *part, f *wire.StateFrame) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.frames++
+	if err := p.feed(f); err != nil && s.ended == nil {
+		s.ended = fmt.Errorf("stream %s: %w", s.route, err)
+	}
+	s.show()
+}
+
+// anchorIn takes the anchor's key from the route's last parameter; routes
+// with the anchor elsewhere are looked through for it. A list has none.
+func anchorIn(route string, tree *schema.Tree) schema.Value {
+	if tree.Root.Relation == schema.List {
+		return schema.Value{}
+	}
+	for _, segment := range slices.Backward(strings.Split(route, "/")) {
+		if v, err := tree.Root.Type.Table.ParseKey(unescape(segment)); err == nil {
+			return v
+		}
+	}
+	return schema.Value{}
 }

@@ -2,7 +2,6 @@ package wire
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -35,17 +34,19 @@ type remote struct {
 
 // NewDecoder returns a decoder of a hello's types. The places of a list are
 // read as those of the channel that the server opened, whatever tree calls
-// them.
-func NewDecoder(announced []Type, tree *schema.Tree, channel string) *Decoder {
+// them; it is an error when they say more than the tree knows.
+func NewDecoder(announced []Type, tree *schema.Tree, channel string) (*Decoder, error) {
 	local := map[string]*schema.Type{}
 	for _, l := range tree.Layers {
 		if !l.Hidden {
 			local[l.Type.Name] = l.Type
 		}
 	}
+	var list *schema.Type
 	if tree.Root.Relation == schema.List {
-		delete(local, tree.Root.Type.Name)
-		local["@"+channel] = tree.Root.Type
+		list = tree.Root.Type
+		delete(local, list.Name)
+		local["@"+channel] = list
 	}
 	d := &Decoder{types: make([]remote, len(announced))}
 	for i, a := range announced {
@@ -54,11 +55,15 @@ func NewDecoder(announced []Type, tree *schema.Tree, channel string) *Decoder {
 		if typ == nil {
 			typ = local[a.Name[strings.LastIndexByte(a.Name, '.')+1:]]
 		}
-		if typ != nil {
-			d.types[i] = remote{typ, fieldsOf(typ, a.Fields)}
+		if typ == nil {
+			continue
+		}
+		d.types[i] = remote{typ, fieldsOf(typ, a.Fields)}
+		if at := slices.Index(d.types[i].fields, nil); at >= 0 && typ == list {
+			return nil, fmt.Errorf("the rows of %s have places by %s, which its tree here does not know: give it the order of the channel", channel, a.Fields[at])
 		}
 	}
-	return d
+	return d, nil
 }
 
 func fieldsOf(t *schema.Type, names []string) []*schema.Field {
@@ -93,6 +98,37 @@ func (d *Decoder) Apply(f *StateFrame, into *state.Store) error {
 	return nil
 }
 
+// Adopt makes of the rows that another decoder of the same hello has read what
+// this one would have read. It is an error when this one knows a field that
+// the other does not.
+func (d *Decoder) Adopt(from *Decoder, rows *state.Store) (*state.Store, error) {
+	own := state.NewStore()
+	for i := range d.types {
+		to, of := &d.types[i], &from.types[i]
+		if to.typ == nil {
+			continue
+		}
+		for at, f := range to.fields {
+			if f != nil && (of.typ == nil || of.fields[at] == nil) {
+				return nil, fmt.Errorf("%s.%s was not read", to.typ.Name, f.Name)
+			}
+		}
+		rows.Each(of.typ, func(row schema.Row) { own.Set(to.adopt(of, row)) })
+	}
+	return own, nil
+}
+
+// adopt makes an instance of a row of another's type.
+func (r *remote) adopt(of *remote, row schema.Row) state.Instance {
+	mine := make(schema.Row, len(r.typ.Table.Columns))
+	for at, f := range r.fields {
+		if f != nil {
+			mine[f.Column] = row[of.fields[at].Column]
+		}
+	}
+	return state.Instance{Ref: state.Ref{Type: r.typ, Key: mine[r.typ.Table.Key]}, Row: mine}
+}
+
 func (d *Decoder) remote(id json.RawMessage) (*remote, error) {
 	var i int
 	if err := json.Unmarshal(id, &i); err != nil || i < 0 || i >= len(d.types) {
@@ -102,7 +138,7 @@ func (d *Decoder) remote(id json.RawMessage) (*remote, error) {
 }
 
 func (r *remote) ref(key json.RawMessage) (state.Ref, error) {
-	v, err := parse(r.typ, &r.typ.Fields[r.typ.Key], key)
+	v, err := r.typ.Fields[r.typ.Key].ParseWire(key)
 	return state.Ref{Type: r.typ, Key: v}, err
 }
 
@@ -167,58 +203,10 @@ func (r *remote) assign(row schema.Row, at int, raw json.RawMessage) error {
 		return nil
 	}
 	f := r.fields[at]
-	v, err := parse(r.typ, f, raw)
+	v, err := f.ParseWire(raw)
 	if err != nil {
 		return fmt.Errorf("field %s: %w", f.Name, err)
 	}
 	row[f.Column] = v
 	return nil
-}
-
-// parse reads a value of a field.
-func parse(t *schema.Type, f *schema.Field, raw json.RawMessage) (schema.Value, error) {
-	if f.Kind != schema.Tuple || string(raw) == "null" {
-		return f.Kind.ParseWire(raw)
-	}
-	var text string
-	if err := json.Unmarshal(raw, &text); err != nil {
-		return schema.Value{}, errTuple
-	}
-	return parseTuple(t.Table, f.Column, text)
-}
-
-// ParseKey reads a key of a type as it stands in a route.
-func ParseKey(t *schema.Type, text string) (schema.Value, error) {
-	f := &t.Fields[t.Key]
-	if f.Kind != schema.Tuple {
-		return f.Kind.ParseText(text)
-	}
-	return parseTuple(t.Table, f.Column, text)
-}
-
-var errTuple = errors.New("want the texts of a tuple's parts with commas between them")
-
-// tupleParts undoes the escapes that keep commas between parts apart from
-// those in them.
-var tupleParts = strings.NewReplacer("%25", "%", "%2C", ",")
-
-// parseTuple reads the text of a tuple, whose parts are of its columns' kinds.
-func parseTuple(t *schema.Table, column int, text string) (schema.Value, error) {
-	parts := t.Columns[column].Parts
-	texts := strings.Split(text, ",")
-	if len(parts) == 0 && text == "" {
-		texts = nil
-	}
-	if len(texts) != len(parts) {
-		return schema.Value{}, errTuple
-	}
-	values := make([]schema.Value, len(parts))
-	for i, p := range parts {
-		v, err := t.Columns[p].Kind.ParseText(tupleParts.Replace(texts[i]))
-		if err != nil {
-			return schema.Value{}, fmt.Errorf("part %d: %w", i+1, err)
-		}
-		values[i] = v
-	}
-	return schema.TupleValue(values...), nil
 }

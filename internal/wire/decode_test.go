@@ -9,9 +9,19 @@ import (
 	"github.com/pando-sync/pando/state"
 )
 
+// decoder reads the types of a channel that is named ShipmentsChannel.
+func decoder(t *testing.T, tree *schema.Tree, types ...Type) *Decoder {
+	t.Helper()
+	d, err := NewDecoder(types, tree, "ShipmentsChannel")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
 func TestDecoderRefusesBadFrames(t *testing.T) {
 	tree := shelfTree(t)
-	d := NewDecoder([]Type{{Name: "shelf", Fields: []string{"id", "name"}}}, tree, "")
+	d := decoder(t, tree, Type{Name: "shelf", Fields: []string{"id", "name"}})
 	for payload, want := range map[string]string{
 		`{"set":[[1,["1"]]]}`:          "hello has no type 1",
 		`{"set":[["0",["1"]]]}`:        `hello has no type "0"`,
@@ -53,7 +63,7 @@ func TestDecoderInvertsEncoder(t *testing.T) {
 		Delete: []state.Ref{p.Set[2].Ref},
 	}
 	want, got := state.NewStore(), state.NewStore()
-	d := NewDecoder([]Type{{Name: "shelf", Fields: []string{"id", "name"}}, {Name: "item", Fields: []string{"id", "title", "done", "price", "note", "@shelf_id"}}}, tree, "")
+	d := decoder(t, tree, Type{Name: "shelf", Fields: []string{"id", "name"}}, Type{Name: "item", Fields: []string{"id", "title", "done", "price", "note", "@shelf_id"}})
 	var e Encoder
 	for _, patch := range []*state.Patch{&p, &next} {
 		want.Apply(patch)
@@ -71,7 +81,10 @@ func TestDecoderInvertsEncoder(t *testing.T) {
 	}
 }
 
-// shipment has a key of two columns, and boxes that link to it.
+var shipmentKey = []schema.Kind{schema.Text, schema.Int}
+
+// shipmentTree is a list of shipments, which have a key of two columns, with
+// boxes that link to them.
 func shipmentTree() *schema.Tree {
 	shipments := &schema.Table{Name: "shipments", Key: 2, Columns: []schema.Column{
 		{Name: "depot", Kind: schema.Text}, {Name: "number", Kind: schema.Int}, {Name: "(depot,number)", Kind: schema.Tuple, Parts: []int{0, 1}},
@@ -81,13 +94,13 @@ func shipmentTree() *schema.Tree {
 		{Name: "(depot,number)", Kind: schema.Tuple, Nullable: true, Parts: []int{1, 2}},
 	}}
 	shipment := &schema.Type{Name: "Shipment", Table: shipments, Key: 1, Fields: []schema.Field{
-		{Name: "depot", Column: 0, Kind: schema.Text}, {Name: "@(depot,number)", Hidden: true, Column: 2, Kind: schema.Tuple},
+		{Name: "depot", Column: 0, Kind: schema.Text}, {Name: "@(depot,number)", Hidden: true, Column: 2, Kind: schema.Tuple, Parts: shipmentKey},
 	}}
 	box := &schema.Type{Name: "Box", Table: boxes, Fields: []schema.Field{
-		{Name: "id", Column: 0, Kind: schema.Int}, {Name: "@(depot,number)", Hidden: true, Column: 3, Kind: schema.Tuple},
+		{Name: "id", Column: 0, Kind: schema.Int}, {Name: "@(depot,number)", Hidden: true, Column: 3, Kind: schema.Tuple, Parts: shipmentKey},
 	}}
 	place := &schema.Type{Name: "@Shipment", Table: shipments, Fields: []schema.Field{
-		{Name: "@(depot,number)", Hidden: true, Column: 2, Kind: schema.Tuple},
+		{Name: "@(depot,number)", Hidden: true, Column: 2, Kind: schema.Tuple, Parts: shipmentKey},
 	}}
 	list := &schema.Layer{Type: place, Relation: schema.List}
 	root := &schema.Layer{Index: 1, Type: shipment, Parent: list, Relation: schema.BelongsTo, Link: 2, Members: []schema.Member{{Field: 0}}}
@@ -101,12 +114,11 @@ func shipmentTree() *schema.Tree {
 // places, which is not the tree's.
 func TestDecoderReadsTuplesAndPlaces(t *testing.T) {
 	tree := shipmentTree()
-	d := NewDecoder([]Type{
-		{Name: "app.Shipment", Fields: []string{"depot", "@(depot,number)"}},
-		{Name: "Box", Fields: []string{"id", "@(depot,number)"}},
-		{Name: "@OtherChannel", Fields: []string{"@(depot,number)"}},
-		{Name: "@ShipmentsChannel", Fields: []string{"@(depot,number)"}},
-	}, tree, "ShipmentsChannel")
+	d := decoder(t, tree,
+		Type{Name: "app.Shipment", Fields: []string{"depot", "@(depot,number)"}},
+		Type{Name: "Box", Fields: []string{"id", "@(depot,number)"}},
+		Type{Name: "@OtherChannel", Fields: []string{"@(depot,number)", "@weight"}},
+		Type{Name: "@ShipmentsChannel", Fields: []string{"@(depot,number)"}})
 	store := state.NewStore()
 	for _, frame := range []string{
 		`{"set":[[3,["a%2C%25b,7"]],[0,["a,%b","a%2C%25b,7"]],[1,["1","a%2C%25b,7"]],[1,["2",null]],[2,["c,8"]],[0,["c","c,8"]]]}`,
@@ -128,19 +140,34 @@ func TestDecoderReadsTuplesAndPlaces(t *testing.T) {
 	}
 }
 
-func TestParseKey(t *testing.T) {
-	tree := shipmentTree()
-	shipment, box := tree.Layers[1].Type, tree.Layers[2].Type
-	want := schema.TupleValue(schema.TextValue("a,%2C"), schema.IntValue(-7))
-	if got, err := ParseKey(shipment, want.String()); err != nil || got != want {
-		t.Errorf("got %v, %v, want %v", got, err, want)
+func TestDecoderKnowsTheOrderOfAList(t *testing.T) {
+	_, err := NewDecoder([]Type{{Name: "@ShipmentsChannel", Fields: []string{"@(depot,number)", "@weight"}}}, shipmentTree(), "ShipmentsChannel")
+	if err == nil || !strings.Contains(err.Error(), "@weight") {
+		t.Errorf("got %v, want an error that names @weight", err)
 	}
-	if got, err := ParseKey(box, "7"); err != nil || got != schema.IntValue(7) {
-		t.Errorf("got %v, %v, want 7", got, err)
+}
+
+// TestDecoderAdopts hands rows from one tree's types to another's.
+func TestDecoderAdopts(t *testing.T) {
+	types := []Type{{Name: "shelf", Fields: []string{"id", "name"}}, {Name: "item", Fields: []string{"id", "title", "later"}}, {Name: "Box"}}
+	from, to := shelfTree(t), shelfTree(t)
+	rows := state.NewStore()
+	a, b := decoder(t, from, types...), decoder(t, to, types...)
+	var f StateFrame
+	if err := json.Unmarshal([]byte(`{"set":[[0,["1","s"]],[1,["2","Milk",true]]]}`), &f); err != nil {
+		t.Fatal(err)
 	}
-	for text, want := range map[string]string{"a": "commas between", "a,b": "part 2: want an integer", "a,1,2": "commas between", "": "commas between"} {
-		if got, err := ParseKey(shipment, text); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%q: got %v, %v, want %q", text, got, err, want)
-		}
+	if err := a.Apply(&f, rows); err != nil {
+		t.Fatal(err)
+	}
+	got, err := b.Adopt(a, rows)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if one, two := rows.AppendJSON(nil, from, schema.IntValue(1)), got.AppendJSON(nil, to, schema.IntValue(1)); string(one) != string(two) || got.Len() != 2 {
+		t.Errorf("got %s, want %s", two, one)
+	}
+	if _, err := decoder(t, shipmentTree(), Type{Name: "Box", Fields: []string{"id"}}).Adopt(decoder(t, to, Type{Name: "Box", Fields: []string{"id"}}), got); err == nil {
+		t.Error("a type that was not read is adopted")
 	}
 }

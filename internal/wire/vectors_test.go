@@ -70,11 +70,14 @@ func (v *vector) run(t *testing.T) {
 	var anchor schema.Value
 	if tree.Root.Relation != schema.List {
 		var err error
-		if anchor, err = parse(tree.Root.Type, &tree.Root.Type.Fields[tree.Root.Type.Key], v.Anchor); err != nil {
+		if anchor, err = tree.Root.Type.Fields[tree.Root.Type.Key].ParseWire(v.Anchor); err != nil {
 			t.Fatal(err)
 		}
 	}
-	d := NewDecoder(v.Hello.Types, tree, strings.TrimPrefix(tree.Root.Type.Name, "@"))
+	d, err := NewDecoder(v.Hello.Types, tree, strings.TrimPrefix(tree.Root.Type.Name, "@"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	shown, loading := state.NewStore(), (*state.Store)(nil)
 	for i, step := range v.Steps {
 		frames := step.Frames
@@ -149,20 +152,12 @@ func (v *vector) typeOf(t *testing.T, id int, name string) *schema.Type {
 	t.Helper()
 	typ := &schema.Type{ID: id, Name: name, Table: &schema.Table{ID: id, Name: name}}
 	fields := v.Model.Types[name].Fields
-	var tuples [][]schema.Kind
 	for i, field := range slices.Sorted(maps.Keys(fields)) {
 		kind, parts := kindNamed(t, fields[field])
 		typ.Table.Columns = append(typ.Table.Columns, schema.Column{Name: field, Kind: kind})
-		typ.Fields = append(typ.Fields, schema.Field{Name: field, Column: i, Kind: kind, AsString: v.isText(name, field)})
+		typ.Fields = append(typ.Fields, schema.Field{Name: field, Column: i, Kind: kind, Parts: parts, AsString: v.isText(name, field)})
 		if field == v.Model.Types[name].Key {
 			typ.Key, typ.Table.Key = i, i
-		}
-		tuples = append(tuples, parts)
-	}
-	for i, parts := range tuples {
-		for _, part := range parts {
-			typ.Table.Columns[i].Parts = append(typ.Table.Columns[i].Parts, len(typ.Table.Columns))
-			typ.Table.Columns = append(typ.Table.Columns, schema.Column{Kind: part})
 		}
 	}
 	return typ
