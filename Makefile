@@ -153,6 +153,10 @@ bench-latency: ## commit to the last of 100 clients, as RESULT lines
 bench-idle: ## a server's memory for an idle connection, as RESULT lines
 	@cd bench && go run ./latency -only idle
 
+.PHONY: bench-bigtx
+bench-bigtx: ## a large anchor, and a transaction of a million rows, as RESULT lines
+	@cd bench && go run ./latency -only bigtx
+
 .PHONY: bench-route
 bench-route: ## changes per second through a tree of four layers, as RESULT lines
 	@scripts/bench-route.sh

@@ -53,19 +53,9 @@ func (c *Clients) Open(args OpenArgs, _ *struct{}) error {
 	return nil
 }
 
+// dial connects a client, and returns once it shows the board.
 func dial(addr string) (*client, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-	defer cancel()
-	conn, buffered, _, err := ws.Dial(ctx, "ws://"+addr+"/ws")
-	if err != nil {
-		return nil, err
-	}
-	if buffered == nil {
-		buffered = bufio.NewReaderSize(conn, 1<<10)
-	}
-	c := &client{conn: conn, in: buffered}
-	err = wsutil.WriteClientText(conn, []byte(`[{"stream":"@","id":1,"payload":{"type":"connect","protocol":1}},`+
-		`{"stream":"s","id":2,"payload":{"type":"open","route":"boards/1"}}]`))
+	c, err := connect(addr, 1)
 	for err == nil {
 		var frame []byte
 		if frame, err = c.read(nil); err != nil || bytes.Contains(frame, []byte(`"snapshot":"only"`)) {
@@ -76,6 +66,23 @@ func dial(addr string) (*client, error) {
 		}
 	}
 	return nil, err
+}
+
+// connect connects a client, and asks for a board.
+func connect(addr string, board int) (*client, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	conn, buffered, _, err := ws.Dial(ctx, "ws://"+addr+"/ws")
+	if err != nil {
+		return nil, err
+	}
+	if buffered == nil {
+		buffered = bufio.NewReaderSize(conn, 1<<10)
+	}
+	c := &client{conn: conn, in: buffered}
+	err = wsutil.WriteClientText(conn, fmt.Appendf(nil, `[{"stream":"@","id":1,"payload":{"type":"connect","protocol":1}},`+
+		`{"stream":"s","id":2,"payload":{"type":"open","route":"boards/%d"}}]`, board))
+	return c, err
 }
 
 // read reads one frame's payload into buf.

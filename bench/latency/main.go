@@ -28,8 +28,8 @@ import (
 
 // plan is what is measured.
 type plan struct {
-	rounds, seconds, rate, clients, idle int
-	only                                 string
+	rounds, seconds, rate, clients, idle, rows int
+	only                                       string
 
 	// results are the lines that end the output, for scripts.
 	results []string
@@ -44,7 +44,8 @@ func main() {
 	flag.IntVar(&p.rate, "rate", 200, "commits per second")
 	flag.IntVar(&p.clients, "clients", 100, "clients of the measures with many")
 	flag.IntVar(&p.idle, "idle", 2000, "idle connections")
-	flag.StringVar(&p.only, "only", "", "measure only what contains this: sqlite, sqlite_one, sqlite_foreign, sqlite_foreign_one, idle")
+	flag.IntVar(&p.rows, "rows", 1_000_000, "rows of the large transaction")
+	flag.StringVar(&p.only, "only", "", "measure only what contains this: sqlite, sqlite_one, sqlite_foreign, sqlite_foreign_one, idle, bigtx")
 	flag.Parse()
 	var err error
 	switch *role {
@@ -93,6 +94,11 @@ func (p *plan) run() error {
 	if strings.Contains("idle", p.only) {
 		if err := p.measureIdle(cores, filepath.Join(dir, "idle.db")); err != nil {
 			return fmt.Errorf("idle: %w", err)
+		}
+	}
+	if strings.Contains("bigtx", p.only) && p.only != "" {
+		if err := p.measureLarge(cores, dir); err != nil {
+			return fmt.Errorf("bigtx: %w", err)
 		}
 	}
 	fmt.Println(strings.Join(p.results, "\n"))
