@@ -2,7 +2,7 @@
 // store, from the parsed frame to the new state; `us_per_message` from the
 // socket's text to the listener, JSON.parse included. Run it with
 // `npm run bench -w @pando-sync/client`; it prints RESULT lines.
-import { Scope } from '../dist/bench/scope.js'
+import { Store } from '../dist/bench/store.js'
 import { Channel, createClient } from '../dist/index.js'
 
 const types = [
@@ -113,14 +113,14 @@ function measure(frames, apply) {
 
 function perFrame(shape, channelSpec, rows, frameOf) {
   const frames = Array.from({ length: rounds * perRound }, (_, n) => frameOf(n, rows.length - 1))
-  const scope = new Scope(channelSpec.model, '1')
-  scope.attach(types, 'e', false)
-  scope.receive({ v: 1, snapshot: 'only', set: rows })
-  const before = scope.state()
+  const store = new Store(channelSpec.model, '1')
+  store.attach(types, 'e', [false])
+  store.receive(0, { v: 1, snapshot: 'only', set: rows })
+  const before = store.state()
   let state
   const us = measure(frames, (frame) => {
-    scope.receive(frame)
-    state = scope.state()
+    store.receive(0, frame)
+    state = store.state()
   })
   if (state === before) throw new Error('nothing changed')
   console.log(`RESULT client.us_per_frame.${shape} ${us} us`)

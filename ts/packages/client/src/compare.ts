@@ -1,4 +1,4 @@
-import type { Kind } from './model.js'
+import type { ColumnKind, Kind } from './model.js'
 
 /** A value as it came in a frame. */
 export type Value = unknown
@@ -11,7 +11,7 @@ export type Compare<T> = (a: T, b: T) => number
  * false before true, numbers by size, all else by the bytes of its UTF-8.
  */
 export function compareKind(kind: Kind): Compare<Value> {
-  const compare = comparers[kind]
+  const compare = comparers[kind] ?? compareText
   return (a, b) => {
     if (a === b) return 0
     if (a === null || b === null) return a === null ? -1 : 1
@@ -19,30 +19,45 @@ export function compareKind(kind: Kind): Compare<Value> {
   }
 }
 
-const comparers: Readonly<Record<Kind, Compare<Value>>> = {
+/** The order of tuples of a kind, which `partsOf` has taken apart: by the first part, then by the next. */
+export function compareParts(kind: Kind): Compare<readonly string[]> {
+  const compares = kindsOf(kind).map((part) => comparers[part === 'bool' ? 'text' : part] ?? compareText)
+  return (a, b) => {
+    let result = 0
+    compares.some((compare, i) => (result = compare(a[i], b[i])) !== 0)
+    return result
+  }
+}
+
+/** Whether values of the kind are several together. */
+export function isTuple(kind: Kind): boolean {
+  return kind.startsWith('tuple')
+}
+
+/** The texts of a tuple's parts. */
+export function partsOf(tuple: string): readonly string[] {
+  return tuple.split(',').map((part) => part.replaceAll('%2C', ',').replaceAll('%25', '%'))
+}
+
+/** Texts, UUIDs and times compare as texts; JSON columns are no order. */
+const comparers: Readonly<Partial<Record<Kind, Compare<Value>>>> = {
   bool: compareNumbers,
   int: compareInts,
   float: compareNumbers,
-  text: compareText,
-  uuid: compareText,
-  time: compareText,
   bytes: (a, b) => compareText(atob(String(a)), atob(String(b))),
-  json: (a, b) => compareText(JSON.stringify(a), JSON.stringify(b)),
+}
+
+function kindsOf(tuple: Kind): readonly ColumnKind[] {
+  return tuple.slice(6, -1).split(',') as ColumnKind[]
 }
 
 function compareNumbers(a: Value, b: Value): number {
   return Number(a) - Number(b)
 }
 
-/** Integers are numbers, or strings of digits without leading zeros. */
+/** Integers are numbers, or strings of digits, which differ in ways that doubles do not. */
 function compareInts(a: Value, b: Value): number {
-  if (typeof a === 'number' && typeof b === 'number') return a - b
-  const x = String(a)
-  const y = String(b)
-  const negative = x.startsWith('-')
-  if (negative !== y.startsWith('-')) return negative ? -1 : 1
-  const size = x.length - y.length || (x < y ? -1 : x > y ? 1 : 0)
-  return negative ? -size : size
+  return Number(a) - Number(b) || Number(BigInt(a as string) - BigInt(b as string))
 }
 
 /**

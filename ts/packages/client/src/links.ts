@@ -1,32 +1,55 @@
+import type { Progress } from './lists.js'
 import type { Shape } from './shape.js'
-import { keyOf, type Key, type Row } from './table.js'
+import { keyOf, type Index, type Instance, type Key, type Row } from './table.js'
+
+const none: ReadonlySet<Row> = new Set()
 
 /**
  * A belongs-to link read backwards: which rows point at a key, so that a
  * change of the target reaches everything that shows it.
  */
-export class LinkIndex {
-  /** The fields that decide where a row stands: the one that holds the target's key. */
+export class LinkIndex implements Index {
+  /** The field that holds the target's key. */
   readonly places: readonly [number]
+  readonly child: Shape
   readonly #parent: Shape
+  readonly #progress: Progress
   readonly #sources = new Map<Key, Set<Row>>()
 
-  constructor(parent: Shape, child: Shape, link: number) {
+  constructor(parent: Shape, child: Shape, link: number, progress: Progress) {
     this.places = [link]
+    this.child = child
     this.#parent = parent
+    this.#progress = progress
     parent.table.indexes.push(this)
     child.table.backlinks.push(this)
     child.above.push(this)
   }
 
-  /** Adds the row. */
+  /** The row that a row points at. */
+  find(row: Row): Row | undefined {
+    return this.child.table.rows.get(this.#target(row))
+  }
+
+  /** What the link shows: null, or a stub while rows are on their way, without the row that it points at. */
+  read(row: Row): Instance | null {
+    const found = this.find(row)
+    if (found !== undefined) return this.child.build(found)
+    const value = row.values[this.places[0]]
+    return this.#progress.partial && value !== null ? this.child.table.stub(value) : null
+  }
+
+  /** The rows that point at a target. */
+  sources(target: Row): ReadonlySet<Row> {
+    return this.#sources.get(target.key) ?? none
+  }
+
   insert(row: Row): void {
     const key = this.#target(row)
     const rows = this.#sources.get(key) ?? new Set()
     this.#sources.set(key, rows.add(row))
   }
 
-  /** Drops the row; its value must still be the one it was added with. */
   remove(row: Row): void {
     const key = this.#target(row)
     const rows = this.#sources.get(key)
@@ -36,7 +59,13 @@ export class LinkIndex {
 
   /** Notes that a target appeared, went, or has another instance. */
   changed(target: Row): void {
-    for (const row of this.#sources.get(target.key) ?? []) this.#parent.invalidate(row)
+    for (const row of this.sources(target)) this.#parent.invalidate(row)
+  }
+
+  /** Whether the state shows a target by this link. */
+  shows(target: Row): boolean {
+    for (const row of this.sources(target)) if (this.#parent.shows(row)) return true
+    return false
   }
 
   #target(row: Row): Key {

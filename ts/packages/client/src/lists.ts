@@ -1,6 +1,6 @@
 import type { Compare } from './compare.js'
 import type { Shape } from './shape.js'
-import { keyOf, type Instance, type Key, type Row } from './table.js'
+import { keyOf, type Index, type Instance, type Key, type Row } from './table.js'
 
 type Items = readonly (Instance | undefined)[]
 
@@ -8,7 +8,7 @@ const none: Items = Object.freeze([])
 
 /** The rows of one parent, in order, and the array that was shown of them. */
 interface List {
-  readonly rows: Row[]
+  rows: Row[]
   /** What was handed out last; never mutated. */
   shown: Items
   /** A copy of `shown` that follows `rows` place by place, until the next read. */
@@ -19,46 +19,57 @@ interface List {
   moved: boolean
 }
 
+/** How far the rows of a tree have come. */
+export interface Progress {
+  /**
+   * Whether many rows are on their way: lists are not kept, but made of all
+   * rows by `ListIndex.settle`, and what is missing is shown as a stub.
+   */
+  partial: boolean
+}
+
+/** What a list consists of. */
+export interface ListRule {
+  /** The shape of the rows that have lists; undefined for the one list that is the state. */
+  readonly parent: Shape | undefined
+  readonly child: Shape
+  /** The field that holds the parent's key; -1 for the one list. */
+  readonly link: number
+  /** The other fields that decide where a row stands. */
+  readonly places: readonly number[]
+  readonly compare: Compare<Row>
+  readonly progress: Progress
+}
+
 /**
- * The has-many or has-one lists of one member: the rows of each parent, kept
- * sorted. Placing a row is a binary search, never a sort; showing a change is
- * one copy of the array. Rows that link to nothing stand in a list that
- * nobody reads.
+ * The lists of one member: the rows of each parent, kept sorted. Placing a row
+ * is a binary search, never a sort; showing a change is one copy of the array.
+ * Rows that link to nothing stand in a list that nobody reads.
  */
-export class ListIndex {
-  /** The fields that decide where a row stands: the one that holds the parent's key, and those of the order. */
-  readonly places: readonly [number, ...number[]]
-  readonly #parent: Shape
-  readonly #child: Shape
-  readonly #compare: Compare<Row>
+export class ListIndex implements Index {
+  readonly places: readonly number[]
+  readonly #rule: ListRule
   /** The index's place in `Row.found`. */
   readonly #slot: number
   readonly #lists = new Map<Key, List>()
 
-  constructor(parent: Shape, child: Shape, places: readonly [number, ...number[]], compare: Compare<Row>) {
-    this.places = places
-    this.#parent = parent
-    this.#child = child
-    this.#compare = compare
-    parent.table.owned.push(this)
-    this.#slot = child.table.indexes.push(this) - 1
-    child.above.push(this)
+  constructor(rule: ListRule) {
+    const { table } = rule.child
+    this.#rule = rule
+    this.places = [rule.link, ...rule.places]
+    this.#slot = table.lists++
+    table.indexes.push(this)
+    rule.parent?.table.owned.push(this)
+    rule.child.above.push(this)
   }
 
   /** The instances of one parent, in order. */
-  read(parent: Row): Items {
-    const list = this.#lists.get(parent.key)
+  read(parent: Key): Items {
+    const list = this.#lists.get(parent)
     if (list === undefined) return none
     const { dirty } = list
-    if (dirty === undefined) {
-      list.draft = list.rows.map((row, at) => {
-        row.found[this.#slot] = at
-        return this.#child.build(row)
-      })
-      list.moved = true
-    } else {
-      for (const row of dirty) this.#redraw(list, row)
-    }
+    if (dirty === undefined) this.#redrawAll(list)
+    else for (const row of dirty) this.#redraw(list, row)
     const { draft, moved } = list
     list.draft = undefined
     list.dirty = []
@@ -67,40 +78,43 @@ export class ListIndex {
     return list.shown
   }
 
-  /** The first instance of one parent, or null. */
-  first(parent: Row): Instance | null {
-    const row = this.#lists.get(parent.key)?.rows.at(0)
-    return row === undefined ? null : this.#child.build(row)
-  }
-
-  /** Places the row; in bulk, at the end until `sort`. */
-  insert(row: Row, bulk = false): void {
-    const key = this.#parentKey(row)
-    const list = this.#lists.get(key) ?? { rows: [], shown: none, draft: undefined, dirty: undefined, moved: true }
-    this.#lists.set(key, list)
-    const at = bulk ? list.rows.length : this.#search(list, row)
-    list.rows.splice(at, 0, row)
-    if (list.dirty !== undefined) draftOf(list).splice(at, 0, row.instances[this.#child.slot])
-    list.moved = true
+  insert(row: Row): void {
+    if (!this.#rule.progress.partial && this.#isShown(row)) {
+      const list = this.#listOf(row)
+      const at = this.#search(list, row)
+      list.rows.splice(at, 0, row)
+      if (list.dirty !== undefined) draftOf(list).splice(at, 0, row.instances[this.#rule.child.slot])
+      list.moved = true
+    }
     this.changed(row)
   }
 
-  /** Takes the row out; its values must still be those it was placed by. */
   remove(row: Row): void {
     const key = this.#parentKey(row)
     const list = this.#lists.get(key)
-    if (list === undefined) return
-    const at = this.#search(list, row)
-    list.rows.splice(at, 1)
-    if (list.dirty !== undefined) draftOf(list).splice(at, 1)
-    list.moved = true
+    if (!this.#rule.progress.partial && list !== undefined && this.#isShown(row)) {
+      const at = this.#search(list, row)
+      list.rows.splice(at, 1)
+      if (list.dirty !== undefined) draftOf(list).splice(at, 1)
+      list.moved = true
+      if (this.#rule.parent?.table.rows.has(key) === false) this.forget(key)
+    }
     this.changed(row)
-    if (!this.#parent.table.rows.has(key)) this.forget(key)
   }
 
-  /** Sorts what was inserted in bulk. */
-  sort(): void {
-    for (const list of this.#lists.values()) list.rows.sort(this.#compare)
+  /** Makes all lists anew of the rows that are there. */
+  settle(): void {
+    const { child, compare } = this.#rule
+    for (const list of this.#lists.values()) {
+      list.rows = []
+      list.dirty = list.draft = undefined
+      list.moved = true
+    }
+    for (const row of child.table.rows.values()) if (this.#isShown(row)) this.#listOf(row).rows.push(row)
+    for (const [key, { rows }] of this.#lists) {
+      rows.sort(compare)
+      if (rows.length === 0) this.#lists.delete(key)
+    }
   }
 
   /** Notes that the row came, went, or has another instance. */
@@ -111,8 +125,9 @@ export class ListIndex {
     if (list?.dirty !== undefined && list.dirty.push(row) > 8 + list.rows.length / 16) {
       list.dirty = list.draft = undefined
     }
-    const parent = this.#parent.table.rows.get(key)
-    if (parent !== undefined) this.#parent.invalidate(parent)
+    const { parent } = this.#rule
+    const above = parent?.table.rows.get(key)
+    if (above !== undefined) parent?.invalidate(above)
   }
 
   /** Drops the empty list of a parent that is gone. */
@@ -120,15 +135,50 @@ export class ListIndex {
     if (this.#lists.get(parent)?.rows.length === 0) this.#lists.delete(parent)
   }
 
+  /** Whether the state shows a row in one of the lists. */
+  shows(row: Row): boolean {
+    const { parent } = this.#rule
+    const above = parent?.table.rows.get(this.#parentKey(row))
+    return parent === undefined || (above !== undefined && parent.shows(above))
+  }
+
+  /** Whether there is something to show in the row's place. */
+  #isShown(row: Row): boolean {
+    const { child, progress } = this.#rule
+    return child.stands === undefined || progress.partial || child.stands.find(row) !== undefined
+  }
+
   #parentKey(row: Row): Key {
-    return keyOf(row.values[this.places[0]])
+    const { link } = this.#rule
+    return link < 0 ? '' : keyOf(row.values[link])
+  }
+
+  #listOf(row: Row): List {
+    const key = this.#parentKey(row)
+    let list = this.#lists.get(key)
+    if (list === undefined) {
+      list = { rows: [], shown: none, draft: undefined, dirty: undefined, moved: true }
+      this.#lists.set(key, list)
+    }
+    return list
+  }
+
+  #redrawAll(list: List): void {
+    const { child } = this.#rule
+    const draft: (Instance | undefined)[] = []
+    list.rows.forEach((row, at) => {
+      row.found[this.#slot] = at
+      draft.push(child.build(row))
+    })
+    list.draft = draft
+    list.moved = true
   }
 
   /** Looks up the instance of a row, unless it is gone. */
   #redraw(list: List, row: Row): void {
     const at = this.#search(list, row)
     if (list.rows[at] !== row) return
-    const instance = this.#child.build(row)
+    const instance = this.#rule.child.build(row)
     if ((list.draft ?? list.shown)[at] !== instance) draftOf(list)[at] = instance
   }
 
@@ -136,11 +186,12 @@ export class ListIndex {
   #search({ rows }: List, row: Row): number {
     const guess = row.found[this.#slot]
     if (guess !== undefined && rows[guess] === row) return guess
+    const { compare } = this.#rule
     let low = 0
     let high = rows.length
     while (low < high) {
       const middle = (low + high) >>> 1
-      if (this.#compare(rows[middle], row) < 0) low = middle + 1
+      if (compare(rows[middle], row) < 0) low = middle + 1
       else high = middle
     }
     return (row.found[this.#slot] = low)

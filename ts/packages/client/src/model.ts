@@ -1,5 +1,8 @@
 /** The canonical type of a column, as `spec/protocol.md` names it. */
-export type Kind = 'bool' | 'int' | 'float' | 'text' | 'uuid' | 'time' | 'bytes' | 'json'
+export type ColumnKind = 'bool' | 'int' | 'float' | 'text' | 'uuid' | 'time' | 'bytes' | 'json'
+
+/** The type of a field: a column's, or that of several columns together, such as `tuple(int,text)`. */
+export type Kind = ColumnKind | `tuple(${string})`
 
 /** An instance type: its key field and the kind of each field by wire name. */
 export interface TypeModel {
@@ -10,12 +13,15 @@ export interface TypeModel {
 /** A property of a nested object: a field by its wire name, or a relation. */
 export type MemberModel = string | { readonly name: string; readonly layer: number }
 
-/** A node of the state tree; only the root has no relation. */
+/** A node of the state tree; a root without a relation is one row, the anchor's. */
 export interface LayerModel {
   readonly type: string
-  readonly relation?: 'belongsTo' | 'hasMany' | 'hasOne'
+  /** `list` is for the root alone: the state is an array of all rows of the type. */
+  readonly relation?: 'belongsTo' | 'hasMany' | 'hasOne' | 'list'
   /** A field of the layer above for `belongsTo`, else one of this layer. */
   readonly link?: string
+  /** The layer whose rows, which this layer's rows belong to, are shown in their place. */
+  readonly through?: number
   /** Wire names, each with `-` before it to descend; the key breaks ties. */
   readonly order?: readonly string[]
   readonly members: readonly MemberModel[]
@@ -37,7 +43,7 @@ export interface ChannelSpec {
   readonly route: string
   /** The name of each route parameter by the name of the argument. */
   readonly params: Readonly<Record<string, string>>
-  /** The route parameter that is the root's key; the last one when left out. */
+  /** The route parameter that is the root's key; the last one when left out. A list has none. */
   readonly anchor?: string
   readonly actions: readonly string[]
   readonly model: Model

@@ -26,6 +26,10 @@ export class Shape {
   readonly above: (ListIndex | LinkIndex)[] = []
   /** The fields of the row that are part of its object. */
   fields: readonly number[] = []
+  /** The key of the row that is the state itself. */
+  anchor: Key
+  /** The link to what is shown in the place of these rows, if they stand only for places. */
+  stands: LinkIndex | undefined
   #members: readonly Member[] = []
 
   constructor(table: Table) {
@@ -36,7 +40,7 @@ export class Shape {
   /** Sets the members: a shape is known to its indexes before it is complete. */
   define(members: readonly Member[]): void {
     this.#members = members
-    this.fields = members.flatMap(({ field }) => field ?? [])
+    this.fields = [...members.flatMap(({ field }) => field ?? []), ...(this.stands?.places ?? [])]
   }
 
   /** Marks the row's object, and those of all ancestors, as no longer right. */
@@ -45,6 +49,11 @@ export class Shape {
     row.fresh[this.slot] = false
     this.table.touch(row.key)
     for (const index of this.above) index.changed(row)
+  }
+
+  /** Whether the state shows the row in this shape. */
+  shows(row: Row): boolean {
+    return row.key === this.anchor || this.above.some((index) => index.shows(row))
   }
 
   /** The object of the key's row as of now, if there is one. */
@@ -59,12 +68,15 @@ export class Shape {
     const before = row.instances[slot]
     if (before !== undefined && row.fresh[slot]) return before
     row.fresh[slot] = true
-    const made: Record<string, unknown> = {}
-    let same = before
+    return (row.instances[slot] = this.stands?.read(row) ?? this.#make(row, before))
+  }
+
+  #make(row: Row, before: Instance | undefined): Instance {
+    let made: Record<string, unknown> | undefined
     for (const { name, read } of this.#members) {
-      made[name] = read(row)
-      if (before?.[name] !== made[name]) same = undefined
+      const value = read(row)
+      if (before === undefined || before[name] !== value) (made ??= { ...before })[name] = value
     }
-    return (row.instances[slot] = same ?? made)
+    return made ?? before ?? {}
   }
 }

@@ -4,7 +4,7 @@ import { deepEqual } from './equal.js'
 import { PandoError } from './errors.js'
 import type { Failure, Opened, Reply, StreamFrame } from './frames.js'
 import { Listeners } from './listeners.js'
-import { Scope } from './scope.js'
+import { Store } from './store.js'
 import type { Scopes } from './scopes.js'
 import type { Session } from './session.js'
 import { pending, type Snapshot } from './snapshot.js'
@@ -26,14 +26,14 @@ const noRuntime: Runtime = Object.freeze({})
 
 /**
  * One subscription: a channel with its arguments, shared by everyone who
- * listens. It keeps its scope over connections, to go on from where it was.
+ * listens. It keeps its store over connections, to go on from where it was.
  */
 export class Stream {
   readonly name: string
   readonly channel: AnyChannel
   /** How many callers keep the stream open. */
   users = 0
-  scope: Scope
+  store: Store
   readonly #host: StreamHost
   readonly #listeners = new Listeners()
   readonly #watchers = new Watchers()
@@ -53,7 +53,7 @@ export class Stream {
     this.name = name
     this.channel = channel
     this.#host = host
-    this.scope = new Scope(channel.spec.model, channel.anchor)
+    this.store = new Store(channel.spec.model, channel.anchor)
   }
 
   /** The stream as it is now; the same object until it changes. */
@@ -63,7 +63,7 @@ export class Stream {
 
   /** The object of one row, while there is a state. */
   instance(type: string, key: string): unknown {
-    return this.get().state === undefined ? undefined : this.scope.instance(type, key)
+    return this.get().state === undefined ? undefined : this.store.instance(type, key)
   }
 
   /** Calls back after every change; returns what ends it. */
@@ -83,9 +83,8 @@ export class Stream {
     this.#asked = true
     this.#runtimeAnew = true
     const turn = ++this.#turn
-    const { epoch, version, complete } = this.scope
-    const resume = complete && { resume: { epoch, versions: [version] } }
-    session.request(this.name, { type: 'open', route: this.channel.route, ...resume }, (reply) => {
+    const { resume } = this.store
+    session.request(this.name, { type: 'open', route: this.channel.route, ...(resume && { resume }) }, (reply) => {
       if (turn === this.#turn) this.#answered(session, reply)
     })
   }
@@ -93,7 +92,7 @@ export class Stream {
   /** Closes the stream on the server. */
   close(): void {
     if (this.#asked) this.#host.session()?.request(this.name, { type: 'close' }, () => undefined)
-    this.scope.watchers.delete(this.#watchers)
+    this.store.watchers.delete(this.#watchers)
     this.down()
   }
 
@@ -112,7 +111,7 @@ export class Stream {
     this.#error = error
     if (isDenial(error)) {
       this.#runtime = undefined
-      this.#show(new Scope(this.channel.spec.model, this.channel.anchor))
+      this.#show(new Store(this.channel.spec.model, this.channel.anchor))
     }
     this.#watchers.touchAll()
   }
@@ -183,11 +182,11 @@ export class Stream {
     if (session !== undefined) this.open(session)
   }
 
-  #show(scope: Scope): void {
-    this.scope.watchers.delete(this.#watchers)
-    scope.watchers.add(this.#watchers)
-    if (scope !== this.scope) this.#watchers.touchAll()
-    this.scope = scope
+  #show(store: Store): void {
+    this.store.watchers.delete(this.#watchers)
+    store.watchers.add(this.#watchers)
+    if (store !== this.store) this.#watchers.touchAll()
+    this.store = store
     this.touch()
   }
 
@@ -200,20 +199,19 @@ export class Stream {
   }
 
   #snapshot(): Snapshot<unknown, Runtime> {
-    const { scope, retry } = this
+    const { store, retry } = this
     const error = this.#error
-    const runtime = this.#runtime
-    const state = scope.complete ? scope.state() : undefined
-    if (error !== undefined && isDenial(error)) {
-      return { status: 'denied', state: undefined, runtimeState: undefined, stale: false, error, retry }
-    }
+    const runtimeState = this.#runtime
+    const known = { ...pending, runtimeState, retry }
+    if (error !== undefined && isDenial(error)) return { ...pending, retry, status: 'denied', error }
     // An error that heals by itself is not worth a blank page.
-    if (error !== undefined && !(error.retry && scope.complete)) {
-      return { status: 'error', state, runtimeState: runtime, stale: scope.complete, error, retry }
+    if (error !== undefined && !(error.retry && store.complete)) {
+      const state = store.complete ? store.state() : undefined
+      return { ...known, status: 'error', state, stale: store.complete, error }
     }
-    if (!scope.complete) return { ...pending, runtimeState: runtime, retry }
-    const stale = !this.#opened || scope.awaiting
-    return { status: 'live', state, runtimeState: runtime ?? noRuntime, stale, error: undefined, retry }
+    if (!store.complete) return { ...known, loading: store.state() ?? undefined }
+    const stale = !this.#opened || store.awaiting
+    return { ...known, status: 'live', state: store.state(), runtimeState: runtimeState ?? noRuntime, stale }
   }
 }
 

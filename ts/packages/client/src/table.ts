@@ -13,12 +13,26 @@ export interface Row {
   readonly key: string
   /** In the order of the model's fields; replaced, never mutated. */
   values: readonly Value[]
+  /** The scopes that hold the row, one bit each. */
+  held: number
   /** By `Shape.slot`: the object that was shown last. */
   readonly instances: (Instance | undefined)[]
   /** By `Shape.slot`: whether that object is still right. */
   readonly fresh: boolean[]
-  /** By place in `Table.indexes`: where the row was found last, perhaps no longer true. */
+  /** By `ListIndex.slot`: where the row was found last, perhaps no longer true. */
   readonly found: (number | undefined)[]
+  /** A key of several columns taken apart, once it was compared. */
+  parts: readonly string[] | undefined
+}
+
+/** Where a table's rows stand. */
+export interface Index {
+  /** The fields that decide where a row stands. */
+  readonly places: readonly number[]
+  /** Takes the row in, which its table holds already. */
+  insert(row: Row): void
+  /** Takes the row out; its values must still be those it was taken in with, and its table hold it. */
+  remove(row: Row): void
 }
 
 /** Hears of every instance that may have changed, come or gone. */
@@ -39,11 +53,11 @@ export function keyOf(value: Value): Key {
  */
 export class Table {
   readonly rows = new Map<Key, Row>()
-  /** Rows of a snapshot that is not complete, by key. */
-  readonly staged = new Map<Key, Value[]>()
   readonly shapes: Shape[] = []
   /** Indexes in which this table's rows stand. */
-  readonly indexes: (ListIndex | LinkIndex)[] = []
+  readonly indexes: Index[] = []
+  /** How many of them are lists. */
+  lists = 0
   /** Lists that belong to this table's rows. */
   readonly owned: ListIndex[] = []
   /** Links to this table's rows. */
@@ -52,6 +66,8 @@ export class Table {
   readonly type: TypeModel
   /** Wire names, in the order of `Row.values`. */
   readonly fields: readonly string[]
+  /** What stands for a row that has not arrived, by key. */
+  readonly #stubs = new Map<Key, Instance>()
   readonly #key: number
   readonly #onTouch: OnTouch
 
@@ -63,33 +79,56 @@ export class Table {
     this.#onTouch = onTouch
   }
 
-  /** Keeps a snapshot's row until `swap`. */
-  stage(values: Value[]): void {
-    this.staged.set(this.#keyOf(values), values)
+  /** The key in a row's values. */
+  keyIn(values: readonly Value[]): string {
+    return String(values[this.#key])
   }
 
-  /** Swaps in the staged rows; rows that are equal keep their objects. `ListIndex.sort` must follow if in bulk. */
-  swap(bulk: boolean): void {
-    for (const key of this.rows.keys()) if (!this.staged.has(key)) this.delete(key)
-    for (const values of this.staged.values()) this.put(values, bulk)
-  }
-
-  /** Adds a row, or gives the row of the same key these values. */
-  put(values: Value[], bulk = false): void {
-    const key = this.#keyOf(values)
+  /** Adds a row that a scope holds, or gives the row of the same key these values. */
+  put(values: Value[], scope: number): void {
+    const key = this.keyIn(values)
     const row = this.rows.get(key)
-    if (row === undefined) this.#insert({ key, values, instances: [], fresh: [], found: [] }, bulk)
-    else this.#change(row, values)
+    if (row !== undefined) {
+      row.held |= scope
+      this.change(row, values)
+      return
+    }
+    this.#insert({ key, values, held: scope, instances: [], fresh: [], found: [], parts: undefined })
   }
 
-  /** Removes a row: it leaves its lists, and links to it show null. */
-  delete(key: Key): void {
+  /** Gives the row these values; those that are equal keep their reference. */
+  change(row: Row, values: Value[]): void {
+    const changed = keepEqual(row.values, values)
+    if (changed.length === 0) return
+    const { indexes } = this
+    for (const index of indexes) if (meet(changed, index.places)) index.remove(row)
+    row.values = values
+    for (const index of indexes) if (meet(changed, index.places)) index.insert(row)
+    for (const shape of this.shapes) if (meet(changed, shape.fields)) shape.invalidate(row)
+  }
+
+  /** Takes a row from a scope, and out of all lists if no other holds it: links to it show null. */
+  delete(key: Key, scope: number): void {
     const row = this.rows.get(key)
-    if (row === undefined) return
+    if (row === undefined || (row.held &= ~scope) !== 0) return
     for (const index of this.indexes) index.remove(row)
     this.rows.delete(key)
-    for (const index of this.owned) index.forget(key)
+    for (const list of this.owned) list.forget(key)
     this.#appeared(row)
+  }
+
+  /** What stands for the row of a key while it is on its way. */
+  stub(key: Value): Instance {
+    const { key: name } = this.type
+    const stub = this.#stubs.get(keyOf(key)) ?? { ...(name.startsWith('@') ? {} : { [name]: key }), _loaded: false }
+    this.#stubs.set(keyOf(key), stub)
+    return stub
+  }
+
+  /** Tells that nothing is on its way any more. */
+  loaded(): void {
+    this.#stubs.clear()
+    for (const { fresh } of this.rows.values()) fresh.fill(false)
   }
 
   /** Tells that an instance may have changed, come or gone. */
@@ -97,13 +136,9 @@ export class Table {
     this.#onTouch(this.name, key)
   }
 
-  #keyOf(values: readonly Value[]): string {
-    return String(values[this.#key])
-  }
-
-  #insert(row: Row, bulk: boolean): void {
+  #insert(row: Row): void {
     this.rows.set(row.key, row)
-    for (const index of this.indexes) index.insert(row, bulk)
+    for (const index of this.indexes) index.insert(row)
     this.#appeared(row)
   }
 
@@ -112,26 +147,18 @@ export class Table {
     for (const index of this.backlinks) index.changed(row)
     this.touch(row.key)
   }
-
-  #change(row: Row, values: Value[]): void {
-    const changed = keepEqual(row.values, values)
-    if (changed.length === 0) return
-    const indexes = this.indexes.filter((index) => dependsOn(changed, index.places))
-    for (const index of indexes) index.remove(row)
-    row.values = values
-    for (const index of indexes) index.insert(row)
-    for (const shape of this.shapes) if (dependsOn(changed, shape.fields)) shape.invalidate(row)
-  }
 }
 
-function dependsOn(changed: readonly number[], fields: readonly number[]): boolean {
-  return changed.some((field) => fields.includes(field))
+function meet(changed: readonly number[], fields: readonly number[]): boolean {
+  for (const field of changed) if (fields.includes(field)) return true
+  return false
 }
 
 /** Lists the fields that changed; equal JSON documents keep their reference. */
 function keepEqual(before: readonly Value[], after: Value[]): number[] {
   const changed: number[] = []
   for (let i = 0; i < after.length; i++) {
+    if (after[i] === before[i]) continue
     if (deepEqual(before[i], after[i])) after[i] = before[i]
     else changed.push(i)
   }

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { compareKind } from '../src/compare.js'
 import type { HelloType, StateFrame } from '../src/frames.js'
 import type { Kind, Model } from '../src/model.js'
-import { Scope } from '../src/scope.js'
+import { Store } from '../src/store.js'
 import { deepFreeze } from './freeze.js'
 
 interface StateVector {
@@ -29,13 +29,13 @@ describe('spec/vectors/state', () => {
   for (const file of readdirSync(join(folder, 'state'))) {
     const vector = read(`state/${file}`) as StateVector
     it(`${file}: ${vector.name}`, () => {
-      const scope = new Scope(vector.model, vector.anchor)
-      scope.attach(vector.hello.types, 'e', false)
+      const store = new Store(vector.model, vector.anchor)
+      store.attach(vector.hello.types, 'e', [false])
       for (const { frame, frames, ...step } of vector.steps) {
-        for (const f of frames ?? []) scope.receive(f)
-        if (frame !== undefined) scope.receive(frame)
-        expect(scope.complete).toBe('state' in step)
-        if (scope.complete) expect(deepFreeze(scope.state())).toEqual(step.state)
+        for (const f of frames ?? []) store.receive(0, f)
+        if (frame !== undefined) store.receive(0, frame)
+        expect(store.complete).toBe('state' in step)
+        if (store.complete) expect(deepFreeze(store.state())).toEqual(step.state)
       }
     })
   }

@@ -30,6 +30,9 @@ function apply<State, Runtime, Selected>(
       return { ...snapshot, state: select(snapshot.state) }
     case 'error':
       return { ...snapshot, state: snapshot.state === undefined ? undefined : select(snapshot.state) }
+    case 'pending':
+      // What is picked of a part of the state would not be what is picked of the whole.
+      return { ...snapshot, loading: undefined }
     default:
       return snapshot
   }

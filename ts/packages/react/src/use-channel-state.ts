@@ -6,6 +6,7 @@ import { Selector } from './selector.js'
 const pending: Snapshot<never, never> = {
   status: 'pending',
   state: undefined,
+  loading: undefined,
   runtimeState: undefined,
   stale: false,
   error: undefined,

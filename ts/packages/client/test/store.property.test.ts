@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { HelloType, StateFrame } from '../src/frames.js'
 import type { Model } from '../src/model.js'
-import { Scope } from '../src/scope.js'
+import { Store } from '../src/store.js'
 import { deepFreeze } from './freeze.js'
 import { Oracle } from './oracle.js'
 
@@ -84,21 +84,21 @@ describe('a scope under random models and patches', () => {
     fc.assert(
       fc.property(fc.array(tree, { minLength: 1, maxLength: 2 }), history, fc.boolean(), (children, [first, batches], lazy) => {
         const model = modelOf(children)
-        const scope = new Scope(model, '1')
+        const store = new Store(model, '1')
         const oracle = new Oracle(model, '1', types)
-        scope.attach(types, 'e', false)
+        store.attach(types, 'e', [false])
         const receive = (frame: Omit<StateFrame, 'v'>, v: number) => {
           const whole = JSON.stringify({ v, ...frame })
-          scope.receive(JSON.parse(whole) as StateFrame)
+          store.receive(0, JSON.parse(whole) as StateFrame)
           oracle.receive(JSON.parse(whole) as StateFrame)
         }
         receive(first, 0)
-        let shown: unknown = deepFreeze(scope.state())
+        let shown: unknown = deepFreeze(store.state())
         expect(shown).toEqual(oracle.state())
         batches.forEach((batch, i) => {
           for (const frame of batch) receive(frame, i + 1)
           if (lazy && i % 3 !== 2) return
-          const next = deepFreeze(scope.state())
+          const next = deepFreeze(store.state())
           expect(next).toEqual(oracle.state())
           if (!lazy && keepsRows(batch)) expectShared(shown, next)
           shown = next
