@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+	"sync/atomic"
 )
 
 // decl is one struct as its tags declare it, before it meets other structs.
@@ -21,6 +22,8 @@ type decl struct {
 	unsent []*fieldDecl
 	// keys are the columns of the key, more than one for a tuple.
 	keys []*fieldDecl
+	// found are the slots of the columns, once all trees are in.
+	found atomic.Pointer[[]slot]
 	// softDelete is the column that is null while a row is not deleted.
 	softDelete *fieldDecl
 }
@@ -30,6 +33,7 @@ type fieldDecl struct {
 	owner  *decl
 	goName string
 	goType reflect.Type
+	index  []int
 	tags   tags
 	orm    ormTags
 	wire   string
@@ -109,7 +113,8 @@ func (d *decl) read() error {
 		if sf.Anonymous {
 			asField = sf.Index
 		}
-		if !sf.IsExported() || orm.skip || sf.Tag.Get("db") == "-" {
+		skipped := (orm.skip || sf.Tag.Get("db") == "-") && !computedTag(sf.Tag.Get("pando"))
+		if !sf.IsExported() || skipped {
 			continue
 		}
 		f, err := d.readField(sf, orm)
@@ -154,7 +159,7 @@ func hasPrefix(index, prefix []int) bool {
 
 // readField returns nil for a field that is no part of the declaration.
 func (d *decl) readField(sf reflect.StructField, orm ormTags) (*fieldDecl, error) {
-	f := &fieldDecl{owner: d, goName: sf.Name, goType: sf.Type, orm: orm}
+	f := &fieldDecl{owner: d, goName: sf.Name, goType: sf.Type, index: sf.Index, orm: orm}
 	var err error
 	if f.tags, err = parseTags(sf.Tag.Get("pando")); err != nil {
 		return nil, f.fault("%w", err)
@@ -225,7 +230,10 @@ func (f *fieldDecl) checkColumn() error {
 	if item := f.tags.misplaced(false); item != "" {
 		return f.fault("tag %s: it is for relations, and this is a column: leave it out", item)
 	}
-	if f.tags.asString && f.kind != Int {
+	if err := f.checkComputed(); err != nil {
+		return err
+	}
+	if f.tags.asString && f.kind != Int && f.tags.represent == "" {
 		return f.fault("tag string: it is for integers, and this is %s: leave it out", f.kind)
 	}
 	if !f.sent && !f.tags.writeOnly {
@@ -246,7 +254,7 @@ func (f *fieldDecl) checkWire() error {
 
 func (d *decl) findKey() error {
 	for _, f := range d.fields {
-		if f.target == nil && (f.tags.key || f.orm.key) {
+		if f.stored() && (f.tags.key || f.orm.key) {
 			d.keys = append(d.keys, f)
 		}
 	}
@@ -289,13 +297,13 @@ func (d *decl) checkNames() error {
 		if other := wires[f.wire]; named && other != nil {
 			return f.fault("name %q is %s's already: give it another with the json tag", f.wire, other)
 		}
-		if other := columns[f.column]; f.target == nil && other != nil {
+		if other := columns[f.column]; f.stored() && other != nil {
 			return f.fault("column %q is %s's already: leave one out with pando:\"-\"", f.column, other)
 		}
 		if named {
 			wires[f.wire] = f
 		}
-		if f.target == nil {
+		if f.stored() {
 			columns[f.column] = f
 		}
 	}
@@ -318,7 +326,7 @@ func (d *decl) byColumn(column string) *fieldDecl {
 		return nil
 	}
 	for _, f := range d.fields {
-		if f.target == nil && f.column == column {
+		if f.stored() && f.column == column {
 			return f
 		}
 	}

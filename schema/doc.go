@@ -79,6 +79,21 @@
 //
 // The options Filter and EveryLayer, and lists (AsList), have conditions too.
 //
+// # Computed fields
+//
+// A field tagged computed:METHOD has no column: its value is what the struct's
+// method of that name returns, which has no arguments and the field's type as
+// its result. One tagged represent:METHOD has a column, and the method's result
+// travels in its place. The method sees every column that the struct declares.
+// With of:RELATION, repeated for more, it also sees the rows of a has-many or
+// has-one relation, in the order of their keys. The items count:RELATION,
+// sum:RELATION.FIELD, min:RELATION.FIELD and max:RELATION.FIELD name Go fields,
+// and are built in; filter chooses among their rows by constants. A relation
+// that serves them only has json:"-".
+//
+// Methods are pure: they read nothing but the struct, no clock and no database.
+// The value of one that panics is NULL, and Registry.Fault hears of it once.
+//
 // # Tags
 //
 // The pando tag is a list of items, separated by commas.
@@ -102,6 +117,11 @@
 //     user_key:COL  the relation's rows, and what stands below them, are sent
 //     only to the user whose id the column holds
 //     depth:N       the struct stands up to N more times below itself
+//     computed:M    no column: what the method M returns
+//     represent:M   what the method M returns travels in place of the column
+//     of:RELATION   the relation's rows are set when the method is called
+//     count:R       the number of the relation's rows; sum:R.FIELD, min:R.FIELD
+//     and max:R.FIELD are made of a field of theirs
 //     shared        the table is common to all tenants: EveryLayer passes it over
 //
 // A blank field tagged table:NAME, _ struct{} `pando:"table:NAME"`, names the

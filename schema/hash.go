@@ -25,6 +25,7 @@ func (c *Channel) ComputeHash() string {
 	for _, u := range m.Types {
 		describeFields(&b, u)
 	}
+	describeRows(&b, c.Tree)
 	d := describer{b: &b, seen: map[reflect.Type]bool{}}
 	b.WriteString("runtime ")
 	d.write(c.Runtime)
@@ -48,7 +49,49 @@ func describeFields(b *strings.Builder, u ModelType) {
 		if f.Link != nil {
 			link = f.Link.Name
 		}
-		fmt.Fprintf(b, "field %s.%s null=%t string=%t link=%s\n", u.Type.Name, f.Name, f.Nullable, f.AsString, link)
+		fmt.Fprintf(b, "field %s.%s null=%t string=%t link=%s%s\n", u.Type.Name, f.Name, f.Nullable, f.AsString, link, origin(f))
+	}
+	for _, f := range u.Type.WriteOnly {
+		fmt.Fprintf(b, "written %s.%s %s null=%t\n", u.Type.Name, f.Name, f.KindName(), f.Nullable)
+	}
+}
+
+// origin tells how a field differs from a column that is sent as it is.
+func origin(f Field) string {
+	switch {
+	case f.made != "":
+		return " made=" + f.made
+	case f.ReadOnly:
+		return " readonly"
+	default:
+		return ""
+	}
+}
+
+// describeRows tells which rows a scope has beside those that links lead to.
+// They are no part of the class, but a cookie of other rows is of no use.
+func describeRows(b *strings.Builder, t *Tree) {
+	for _, v := range t.Env {
+		fmt.Fprintf(b, "env %s %s\n", v.Name, v.Kind)
+	}
+	if t.Limit > 0 {
+		fmt.Fprintf(b, "limit %d\n", t.Limit)
+	}
+	for _, l := range t.Layers {
+		columns := l.Type.Table.Columns
+		if l.Hidden {
+			fmt.Fprintf(b, "hidden %d %s by %s of %d\n", l.Index, l.Type.Table.Name, columns[l.Link].Name, l.Parent.Index)
+		}
+		if l.UserKey >= 0 {
+			fmt.Fprintf(b, "user %d %s\n", l.Index, columns[l.UserKey].Name)
+		}
+		for _, c := range l.Where {
+			fmt.Fprintf(b, "where %d %s %s", l.Index, columns[c.Column].Name, c.Op)
+			for _, o := range c.Operands {
+				fmt.Fprintf(b, " %d:%q", o.Env, o.Value)
+			}
+			b.WriteByte('\n')
+		}
 	}
 }
 

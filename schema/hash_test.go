@@ -25,6 +25,17 @@ func channelOf[T any](t *testing.T, change func(*schema.Channel)) string {
 	return c.ComputeHash()
 }
 
+// hashOf is the hash of a channel of nothing but a tree.
+func hashOf(t *testing.T, of reflect.Type, opts ...schema.Option) string {
+	t.Helper()
+	tree, err := schema.NewRegistry().Tree(of, opts...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := schema.Channel{Tree: tree, Runtime: reflect.TypeFor[struct{}]()}
+	return c.ComputeHash()
+}
+
 func TestHashFollowsFacts(t *testing.T) {
 	type tag struct{ ID int64 }
 	type item struct {
@@ -101,6 +112,41 @@ func TestHashFollowsFacts(t *testing.T) {
 		}
 		return channelOf[Note](t, nil)
 	}())
+	type owned struct {
+		ID    int64
+		Owner int64 `json:"-"`
+		Rank  int   `json:"-"`
+	}
+	type plain struct {
+		ID     int64
+		Things []owned `pando:"link:n"`
+	}
+	distinct("things", channelOf[plain](t, nil))
+	for _, tag := range []string{"link:n,filter:rank=1", "link:n,filter:rank=2", "link:n,filter:rank!=1", "link:n,filter:rank=$rank", "link:n,filter:owner=$rank",
+		"link:n,user_key:owner", "link:n,user_key:rank", "through:n", "through:n,link:m", "through:n,target:m"} {
+		typ := reflect.StructOf([]reflect.StructField{
+			{Name: "_", PkgPath: "example", Type: reflect.TypeFor[struct{}](), Tag: `pando:"table:plains"`},
+			{Name: "ID", Type: reflect.TypeFor[int64]()},
+			{Name: "Things", Type: reflect.TypeFor[[]owned](), Tag: reflect.StructTag(`pando:"` + tag + `"`)},
+		})
+		distinct(tag, hashOf(t, typ))
+	}
+	for _, tag := range []string{"readonly", "writeonly", "string", "count:Things", "sum:Things.Rank", "sum:Things.Owner", "count:Things,filter:rank=1"} {
+		typ := reflect.StructOf([]reflect.StructField{
+			{Name: "_", PkgPath: "example", Type: reflect.TypeFor[struct{}](), Tag: `pando:"table:plains"`},
+			{Name: "ID", Type: reflect.TypeFor[int64]()},
+			{Name: "N", Type: reflect.TypeFor[int64](), Tag: reflect.StructTag(`pando:"` + tag + `"`)},
+			{Name: "Things", Type: reflect.TypeFor[[]owned](), Tag: `json:"-" pando:"link:n"`},
+		})
+		distinct(tag, hashOf(t, typ))
+	}
+	list := func(limit int, order ...string) schema.Option {
+		return schema.AsList(schema.ListSpec{Name: "L", Limit: limit, Order: order})
+	}
+	distinct("list", hashOf(t, reflect.TypeFor[owned](), list(0)))
+	distinct("list with limit", hashOf(t, reflect.TypeFor[owned](), list(1)))
+	distinct("list with another limit", hashOf(t, reflect.TypeFor[owned](), list(2)))
+	distinct("list with order", hashOf(t, reflect.TypeFor[owned](), list(0, "rank")))
 	if again := channelOf[Note](t, func(c *schema.Channel) { c.Actions[0].Method = "Rename" }); again != hashes["base"] {
 		t.Errorf("a Go name changes the hash")
 	}

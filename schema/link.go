@@ -8,28 +8,28 @@ import (
 // link finds or adds the link's columns and marks their field as a key of the
 // other side.
 func (b *builder) link(l *Layer, f *fieldDecl, child *decl, links []string) error {
-	s := side{holder: l.Type, declares: child, target: f.owner, nullable: true}
-	branded := l.Parent.Type
+	holder, target := l.Type, l.Parent.Type
+	s := side{table: holder.Table, declares: child, target: f.owner, nullable: true}
 	if l.Relation == BelongsTo {
-		s = side{holder: l.Parent.Type, declares: f.owner, target: child, nullable: f.goType.Kind() == reflect.Pointer}
-		branded = l.Type
+		holder, target = target, holder
+		s = side{table: holder.Table, declares: f.owner, target: child, nullable: f.goType.Kind() == reflect.Pointer}
 	}
-	column, err := b.linkColumn(s, f, links)
+	column, err := b.registry.linkColumn(s, f, links)
 	if err != nil {
 		return err
 	}
 	l.Link = column
-	b.brand(s.holder, column, branded)
+	b.brand(holder, column, target)
 	if l.Relation != BelongsTo {
-		addLink(s.holder.Table, column)
+		addLink(holder.Table, column)
 	}
 	return nil
 }
 
 // side is the table that holds a link, and what it is a key of.
 type side struct {
-	holder *Type
-	// declares is the struct over the holder's table, nil if there is none.
+	table *Table
+	// declares is the struct over the table, nil if there is none.
 	declares *decl
 	target   *decl
 	// nullable is what the columns are that no struct declares.
@@ -37,7 +37,7 @@ type side struct {
 }
 
 // linkColumn is the column of a link: a tuple for a key of several columns.
-func (b *builder) linkColumn(s side, f *fieldDecl, links []string) (int, error) {
+func (r *Registry) linkColumn(s side, f *fieldDecl, links []string) (int, error) {
 	if len(links) != len(s.target.keys) {
 		return 0, f.fault("the key of %s is of %d columns (%s), but the link is of %d: name one column for each, as in link:a|b",
 			s.target.name, len(s.target.keys), s.target.keyName(), len(links))
@@ -52,13 +52,13 @@ func (b *builder) linkColumn(s side, f *fieldDecl, links []string) (int, error) 
 			}
 			nullable = declared.nullable
 		}
-		column, err := b.registry.column(s.holder.Table, name, key.kind, nullable, f.String())
+		column, err := r.column(s.table, name, key.kind, nullable, f.String())
 		if err != nil {
 			return 0, err
 		}
 		parts = append(parts, column)
 	}
-	return b.registry.together(s.holder.Table, parts, f.String()), nil
+	return r.together(s.table, parts, f.String()), nil
 }
 
 // brand makes the field over a link's column one that holds keys of a type.

@@ -10,7 +10,8 @@ import (
 type Model struct {
 	// Types are the tree's instance types in the order of the layers.
 	Types []ModelType
-	// Layers are the tree's layers; the first is the root.
+	// Layers are the tree's layers but the hidden ones, which have the highest
+	// indexes; the first is the root.
 	Layers []ModelLayer
 }
 
@@ -36,10 +37,11 @@ type ModelLayer struct {
 // of the registry are in.
 func (t *Tree) Model() Model {
 	var m Model
-	for _, l := range t.Layers {
+	layers := slices.DeleteFunc(slices.Clone(t.Layers), func(l *Layer) bool { return l.Hidden })
+	for _, l := range layers {
 		useField(&m, l.Type, l.Type.Table.Key)
 	}
-	for _, l := range t.Layers {
+	for _, l := range layers {
 		layer := ModelLayer{Layer: l}
 		if holder := l.LinkType(); holder != nil {
 			layer.Link = useField(&m, holder, l.Link)

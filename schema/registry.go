@@ -53,6 +53,9 @@ func (r *Registry) typeOf(d *decl) (*Type, error) {
 
 // field adds a declared column to a type.
 func (r *Registry) field(t *Type, f *fieldDecl) error {
+	if f.computed() || f.tags.represent != "" && f.sent {
+		return r.derived(t, f)
+	}
 	column, err := r.column(t.Table, f.column, f.kind, f.nullable, f.String())
 	if err != nil {
 		return err

@@ -47,7 +47,8 @@ func (c *Column) Derived() bool {
 // Aggregate is a value made of a row and of rows that are related to it.
 type Aggregate struct {
 	// Sources are the related rows. Every layer whose type sends the aggregate
-	// has a hidden layer below it for each of them, in this order.
+	// has a hidden layer below it for each of them, in this order; for several
+	// aggregates in the order of Type.Fields.
 	Sources []Source
 	// Value makes the value; related has each source's rows, in the order of
 	// their keys. It is pure and does not keep the slices.
@@ -136,6 +137,11 @@ type Field struct {
 	// GoType and GoName are the struct field's; empty for hidden fields.
 	GoType reflect.Type
 	GoName string
+
+	// made tells what a derived field is made by, as its tag does.
+	made string
+	// computed is where Decode puts a value that the struct has no column for.
+	computed *slot
 }
 
 // Relation is how a layer's rows are found from the layer above.
@@ -279,6 +285,10 @@ func (t *Tree) valuesOf(column int, env []Value) []Value {
 type Registry struct {
 	Tables []*Table
 	Types  []*Type
+	// Fault is told once of each computed field whose method panicked, or
+	// returned what its kind cannot hold; its value is NULL then. It is set
+	// before rows are read, and called by whatever goroutine completes a row.
+	Fault func(error)
 
 	decls map[reflect.Type]*decl
 	// declared are the same in the order in which they were read.

@@ -108,6 +108,15 @@ func (t *tags) setter(name string) func(value string) error {
 		return text(&t.through)
 	case "user_key":
 		return text(&t.userKey)
+	case "computed":
+		return text(&t.compute)
+	case "represent":
+		return text(&t.represent)
+	case "count", "sum", "min", "max":
+		t.built = name
+		return t.addOf
+	case "of":
+		return t.addOf
 	case "order":
 		return t.setOrder
 	case "filter":
@@ -124,6 +133,11 @@ func (t *tags) setter(name string) func(value string) error {
 func (t *tags) setOrder(value string) error {
 	column, desc := strings.CutPrefix(value, "-")
 	t.order = append(t.order, orderTag{column, desc})
+	return nil
+}
+
+func (t *tags) addOf(value string) error {
+	t.of = append(t.of, value)
 	return nil
 }
 

@@ -35,13 +35,13 @@ func (b *builder) throughBranch(parent *Layer, f *fieldDecl, d *decl, typ *Type,
 		return nil, err
 	}
 	l := b.below(parent, f, Layer{Type: place, Relation: HasMany})
-	if l.Link, err = b.linkColumn(side{holder: place, target: f.owner}, f, links); err != nil {
+	if l.Link, err = b.registry.linkColumn(side{table: table, target: f.owner}, f, links); err != nil {
 		return nil, err
 	}
 	b.brand(place, l.Link, parent.Type)
 	addLink(table, l.Link)
 	row := b.add(&Layer{Path: l.Path + ".@", Type: typ, Parent: l, Relation: BelongsTo})
-	if row.Link, err = b.linkColumn(side{holder: place, target: d}, f, targets); err != nil {
+	if row.Link, err = b.registry.linkColumn(side{table: table, target: d}, f, targets); err != nil {
 		return nil, err
 	}
 	b.brand(place, row.Link, typ)

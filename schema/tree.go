@@ -118,6 +118,9 @@ func (r *Registry) Tree(t reflect.Type, opts ...Option) (*Tree, error) {
 			return nil, err
 		}
 	}
+	if err := b.hide(); err != nil {
+		return nil, err
+	}
 	if err := b.checkAudiences(); err != nil {
 		return nil, err
 	}

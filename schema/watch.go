@@ -1,0 +1,24 @@
+package schema
+
+import (
+	"fmt"
+	"reflect"
+)
+
+// Watch has a struct's table followed without a layer over it, and returns the
+// table and the index of one of its columns, which the struct declares.
+func (r *Registry) Watch(t reflect.Type, column string) (*Table, int, error) {
+	d, err := r.declare(t)
+	if err != nil {
+		return nil, 0, err
+	}
+	table, err := r.table(d)
+	if err != nil {
+		return nil, 0, err
+	}
+	at, err := r.compared(table, d, column)
+	if err != nil {
+		return nil, 0, fmt.Errorf("schema: watch %s: %w", d.name, err)
+	}
+	return table, at, nil
+}
