@@ -130,6 +130,52 @@ var changeCases = []changeCase{
 		do:      []string{"REPLACE INTO items VALUES (1, 1, 'b', 'h')"},
 		want:    map[string]string{"items 1": "b"},
 	},
+	{
+		name:    "PairChanges",
+		prepare: []string{"INSERT INTO pairs VALUES (1, 'x', 1, 'n'), (1, 'y', 1, 'm')"},
+		do:      []string{"INSERT INTO pairs VALUES (2, 'x', 1, NULL)", "UPDATE pairs SET note = 'o' WHERE a = 1 AND b = 'x'", "DELETE FROM pairs WHERE b = 'y'"},
+		want:    map[string]string{"pairs 1,x": "o", "pairs 1,y": gone, "pairs 2,x": "null"},
+	},
+	{
+		name:    "PairMoves",
+		prepare: []string{"INSERT INTO pairs VALUES (1, 'x', 1, 'n'), (1, 'y', 1, 'm')"},
+		do:      []string{"UPDATE pairs SET b = 'z' WHERE b = 'x'", "UPDATE pairs SET a = 7 WHERE b = 'y'"},
+		want:    map[string]string{"pairs 1,x": gone, "pairs 1,z": "n", "pairs 1,y": gone, "pairs 7,y": "m"},
+	},
+	{
+		name:    "PairsSwap",
+		prepare: []string{"INSERT INTO pairs VALUES (1, 'x', 1, 'n'), (1, 'y', 1, 'm')"},
+		do:      []string{"UPDATE pairs SET b = 't' WHERE b = 'x'", "UPDATE pairs SET b = 'x' WHERE b = 'y'", "UPDATE pairs SET b = 'y' WHERE b = 't'"},
+		want:    map[string]string{"pairs 1,x": "m", "pairs 1,y": "n"},
+	},
+	{
+		name:    "PairUpsert",
+		prepare: []string{"INSERT INTO pairs VALUES (1, 'x', 1, 'n')"},
+		do:      []string{"INSERT INTO pairs VALUES (1, 'x', 1, 'o'), (1, 'w', 1, 'p') ON CONFLICT (a, b) DO UPDATE SET note = excluded.note"},
+		want:    map[string]string{"pairs 1,x": "o", "pairs 1,w": "p"},
+	},
+	{
+		name:    "PairReplace",
+		needs:   func(d Dialect) bool { return d.Replace },
+		prepare: []string{"INSERT INTO pairs VALUES (1, 'x', 1, 'n'), (2, 'x', 1, 'm')"},
+		do:      []string{"REPLACE INTO pairs VALUES (1, 'x', 1, 'o')", "UPDATE OR REPLACE pairs SET a = 1 WHERE a = 2"},
+		want:    map[string]string{"pairs 1,x": "m", "pairs 2,x": gone},
+	},
+	{
+		name:    "PairCascade",
+		prepare: []string{"INSERT INTO pairs VALUES (1, 'x', 1, 'n'), (1, 'y', 1, 'm')", "INSERT INTO legs VALUES (1, 1, 1, 'x', 'l'), (2, 1, 1, 'y', 'k'), (3, 1, 1, NULL, 'j')"},
+		do:      []string{"DELETE FROM pairs WHERE b = 'x'", "UPDATE pairs SET b = 'z'"},
+		want:    map[string]string{"pairs 1,x": gone, "pairs 1,y": gone, "pairs 1,z": "m", "legs 1": gone, "legs 2": "k"},
+	},
+	{
+		name:    "SavepointsWithin",
+		prepare: []string{"INSERT INTO items VALUES (1, 1, 'a', 'h')"},
+		do: []string{
+			"SAVEPOINT one", "UPDATE items SET name = 'b'", "SAVEPOINT two", "DELETE FROM items", "INSERT INTO items VALUES (2, 1, 'x', 'h')",
+			"ROLLBACK TO SAVEPOINT two", "RELEASE SAVEPOINT two", "UPDATE items SET name = name || 'c'", "RELEASE SAVEPOINT one",
+		},
+		want: map[string]string{"items 1": "bc"},
+	},
 }
 
 func testChanges(t *testing.T, f *fixture) {
@@ -139,7 +185,7 @@ func testChanges(t *testing.T, f *fixture) {
 			continue
 		}
 		t.Run(c.name, func(t *testing.T) {
-			f.tx("DELETE FROM children", "DELETE FROM items")
+			f.tx("DELETE FROM children", "DELETE FROM items", "DELETE FROM legs", "DELETE FROM pairs")
 			if len(c.prepare) > 0 {
 				f.tx(c.prepare...)
 			}
@@ -206,6 +252,8 @@ func testSetup(t *testing.T, f *fixture) {
 		{Name: "nowhere", Columns: []schema.Column{col("id", schema.Int)}},
 		{Name: "items", Columns: []schema.Column{col("id", schema.Int), col("nothing", schema.Int)}},
 		{Name: "items", Key: 1, Columns: []schema.Column{col("id", schema.Int), null("name", schema.Text)}},
+		{Name: "items", Key: 2, Columns: []schema.Column{col("id", schema.Int), null("name", schema.Text), tuple("(id,name)", 0, 1)}},
+		{Name: "pairs", Columns: []schema.Column{col("a", schema.Int)}},
 	} {
 		other := f.Open(t)
 		if err := other.Setup(ctx, []*schema.Table{table}); err == nil {

@@ -20,15 +20,18 @@ import (
 //	children  id, grp, item_id → items (cascades), name
 //	words     word (text key), grp, note
 //	marks     id (uuid key), grp, note
+//	pairs     a, b (key of both), grp, note
+//	legs      id, grp, (a, b) → pairs (cascades), name
 //	samples   id, grp, and a nullable column of each kind
 //	strays    id (not declared at all)
 //
-// grp is 1 in every row, so that one query reads a whole table.
+// grp is 1 in every row, so that one query reads a whole table. pairs, legs and
+// samples have derived columns too.
 type fixture struct {
 	Harness
-	t                                      testing.TB
-	items, children, words, marks, samples *schema.Table
-	tables                                 []*schema.Table
+	t                                                   testing.TB
+	items, children, words, marks, pairs, legs, samples *schema.Table
+	tables                                              []*schema.Table
 }
 
 // sampleKinds are the kinds of the columns of samples after id and grp.
@@ -41,16 +44,22 @@ func newFixture(t testing.TB, h Harness) *fixture {
 	f.children = f.table("children", 2, col("id", schema.Int), col("grp", schema.Int), null("item_id", schema.Int), null("name", schema.Text))
 	f.words = f.table("words", 0, col("word", schema.Text), col("grp", schema.Int), null("note", schema.Text))
 	f.marks = f.table("marks", 0, col("id", schema.UUID), col("grp", schema.Int), null("note", schema.Text))
+	f.pairs = f.table("pairs", 0, tuple("(a,b)", 1, 2), col("a", schema.Int), col("b", schema.Text), col("grp", schema.Int),
+		schema.Column{Name: "@shout", Kind: schema.Text, Compute: shout}, schema.Column{Name: "@total", Kind: schema.Int, Aggregate: &schema.Aggregate{}}, null("note", schema.Text))
+	f.legs = f.table("legs", 4, col("id", schema.Int), col("grp", schema.Int), null("a", schema.Int), null("b", schema.Text), tuple("(a,b)", 2, 3), null("name", schema.Text))
 	columns := []schema.Column{col("id", schema.Int), col("grp", schema.Int)}
 	for _, kind := range sampleKinds {
 		columns = append(columns, null("c_"+kind.String(), kind))
 	}
+	columns = append(columns, tuple("()"), tuple("(grp,id)", 1, 0), tuple("(c_float,c_uuid,c_text,c_bytes)", 4, 6, 5, 8))
 	f.samples = f.table("samples", 0, columns...)
 
 	f.create(f.items, "hidden "+h.Dialect.Types[schema.Text])
 	f.create(f.children, "FOREIGN KEY (item_id) REFERENCES items (id) ON DELETE CASCADE")
 	f.create(f.words)
 	f.create(f.marks)
+	f.create(f.pairs)
+	f.create(f.legs, "FOREIGN KEY (a, b) REFERENCES pairs (a, b) ON DELETE CASCADE ON UPDATE CASCADE")
 	f.create(f.samples)
 	f.exec("CREATE TABLE strays (id " + h.Dialect.Types[schema.Int] + " PRIMARY KEY)")
 	return f
@@ -60,6 +69,16 @@ func col(name string, kind schema.Kind) schema.Column { return schema.Column{Nam
 
 func null(name string, kind schema.Kind) schema.Column {
 	return schema.Column{Name: name, Kind: kind, Nullable: true}
+}
+
+// tuple declares the tuple of the columns at parts.
+func tuple(name string, parts ...int) schema.Column {
+	return schema.Column{Name: name, Kind: schema.Tuple, Parts: append([]int{}, parts...)}
+}
+
+// shout computes a value of the last column.
+func shout(row schema.Row) schema.Value {
+	return schema.TextValue(strings.ToUpper(row[len(row)-1].String()) + "!")
 }
 
 // table declares a table whose first column is the key; link is the index of
@@ -76,8 +95,14 @@ func (f *fixture) table(name string, link int, columns ...schema.Column) *schema
 // create creates a declared table in the database.
 func (f *fixture) create(table *schema.Table, more ...string) {
 	f.t.Helper()
-	var parts []string
+	var parts, key []string
+	for _, i := range table.Columns[table.Key].Parts {
+		key = append(key, table.Columns[i].Name)
+	}
 	for i, column := range table.Columns {
+		if column.Derived() {
+			continue
+		}
 		part := column.Name + " " + f.Dialect.Types[column.Kind]
 		if i == table.Key {
 			part += " PRIMARY KEY"
@@ -86,7 +111,11 @@ func (f *fixture) create(table *schema.Table, more ...string) {
 		}
 		parts = append(parts, part)
 	}
-	f.exec("CREATE TABLE " + table.Name + " (" + strings.Join(append(parts, more...), ", ") + ")")
+	parts = append(parts, more...)
+	if key != nil {
+		parts = append(parts, "PRIMARY KEY ("+strings.Join(key, ", ")+")")
+	}
+	f.exec("CREATE TABLE " + table.Name + " (" + strings.Join(parts, ", ") + ")")
 }
 
 // bind gives parameters the dialect's form; sql has no other question marks.
@@ -167,9 +196,15 @@ func (f *fixture) read(source feed.Source) (State, feed.Snapshot) {
 	f.t.Cleanup(func() { snapshot.Close() })
 	state := make(State)
 	for _, table := range f.tables {
-		state[table] = f.query(snapshot, feed.Query{Table: table, Column: 1, Values: []schema.Value{schema.IntValue(1)}})
+		state[table] = f.query(snapshot, all(table))
 	}
 	return state, snapshot
+}
+
+// all reads a whole table.
+func all(table *schema.Table) feed.Query {
+	grp := slices.IndexFunc(table.Columns, func(c schema.Column) bool { return c.Name == "grp" })
+	return feed.Query{Table: table, Column: grp, Values: []schema.Value{schema.IntValue(1)}}
 }
 
 // query returns the rows of q by key.

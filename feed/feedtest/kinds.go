@@ -186,6 +186,9 @@ func testQueries(t *testing.T, f *fixture) {
 	if got := f.query(snapshot, feed.Query{Table: f.items}); len(got) != 0 {
 		t.Errorf("read %d rows by no key", len(got))
 	}
+	if got := f.query(snapshot, feed.Query{Table: f.items, Values: []schema.Value{schema.TextValue("1"), {}}}); len(got) != 0 {
+		t.Errorf("read %d rows by values of another kind", len(got))
+	}
 	halt := errors.New("halt")
 	calls := 0
 	err = snapshot.Rows(context.Background(), feed.Query{Table: f.items, Values: values}, func(schema.Row) error {

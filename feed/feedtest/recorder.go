@@ -32,6 +32,8 @@ type Recorder struct {
 	starts   []Start
 	commits  []*feed.Commit
 	position feed.Position
+	// partial holds the parts so far of a commit that goes on, else nil.
+	partial *feed.Commit
 	// changed is closed and replaced at every call.
 	changed chan struct{}
 }
@@ -66,19 +68,32 @@ func Record(t testing.TB, source feed.Source) (r *Recorder, stop func()) {
 func (r *Recorder) Start(epoch string, head feed.Position, reason string) {
 	r.note(func() {
 		r.starts = append(r.starts, Start{epoch, head, reason})
-		r.commits = nil
+		r.commits, r.partial = nil, nil
 		r.position = head
 	})
 }
 
-// Commit implements feed.Sink.
+// Commit implements feed.Sink. It puts the parts of a commit together.
 func (r *Recorder) Commit(c *feed.Commit) {
 	r.note(func() {
-		r.advance(c.Position)
-		r.commits = append(r.commits, c)
 		if len(c.Changes) == 0 {
 			r.t.Errorf("commit %d has no changes", c.Position)
 		}
+		whole := &feed.Commit{Position: c.Position, Changes: slices.Clip(c.Changes)}
+		if r.partial != nil {
+			whole.Changes = r.partial.Changes
+			whole.Changes = append(whole.Changes, c.Changes...)
+			if c.Position != r.partial.Position {
+				r.t.Errorf("a part of commit %d comes within commit %d", c.Position, r.partial.Position)
+			}
+		}
+		if c.More {
+			r.partial = whole
+			return
+		}
+		r.partial = nil
+		r.advance(c.Position)
+		r.commits = append(r.commits, whole)
 	})
 }
 
@@ -88,6 +103,9 @@ func (r *Recorder) Advance(p feed.Position) { r.note(func() { r.advance(p) }) }
 func (r *Recorder) advance(p feed.Position) {
 	if len(r.starts) == 0 {
 		r.t.Errorf("position %d comes before Start", p)
+	}
+	if r.partial != nil {
+		r.t.Errorf("position %d comes within commit %d", p, r.partial.Position)
 	}
 	if p <= r.position {
 		r.t.Errorf("position %d comes after %d", p, r.position)
@@ -143,7 +161,7 @@ func (r *Recorder) Starts(n int) []Start {
 	return slices.Clone(r.starts)
 }
 
-// Commits returns the commits since the last Start.
+// Commits returns the whole commits since the last Start.
 func (r *Recorder) Commits() []*feed.Commit {
 	r.mu.Lock()
 	defer r.mu.Unlock()

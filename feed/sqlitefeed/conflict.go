@@ -3,6 +3,7 @@ package sqlitefeed
 import (
 	"context"
 	"database/sql/driver"
+	"encoding/hex"
 	"errors"
 	"io"
 	"slices"
@@ -66,9 +67,9 @@ func (c *conflicts) settle(table *schema.Table, rows ...schema.Row) {
 func (c *conflicts) dropPresent(ctx context.Context, db *conn) error {
 	c.unsure = 0
 	for table, rows := range c.rows {
-		sql := selectKey(table)
 		for key, r := range rows {
-			switch err := db.queryRow(ctx, sql, nil, r.key...); {
+			sql, args := selectKey(table, r.key)
+			switch err := db.queryRow(ctx, sql, nil, args...); {
 			case err == nil:
 				delete(rows, key)
 			case !errors.Is(err, io.EOF):
@@ -79,13 +80,19 @@ func (c *conflicts) dropPresent(ctx context.Context, db *conn) error {
 	return nil
 }
 
-// selectKey finds a row by its key as it is stored.
-func selectKey(table *schema.Table) string {
+// selectKey finds a row by its key as it is stored. Drivers bind an empty blob
+// as they like, so that blobs travel in hexadecimal.
+func selectKey(table *schema.Table, key []driver.Value) (sql string, args []driver.Value) {
 	var same []string
-	for _, i := range stored(table, table.Key) {
-		same = append(same, quote(table.Columns[i].Name)+" = ?")
+	for n, i := range stored(table, table.Key) {
+		param, v := "?", key[n]
+		if b, ok := v.([]byte); ok {
+			param, v = "unhex(?)", hex.EncodeToString(b)
+		}
+		same = append(same, quote(table.Columns[i].Name)+" = "+param)
+		args = append(args, v)
 	}
-	return "SELECT 1 FROM " + quote(table.Name) + " WHERE " + strings.Join(same, " AND ")
+	return "SELECT 1 FROM " + quote(table.Name) + " WHERE " + strings.Join(same, " AND "), args
 }
 
 // appendGone appends the deletion of each row that is not there any more, in

@@ -30,14 +30,14 @@ var dialect = feedtest.Dialect{
 	Replace: true,
 	Lossy:   rebuild,
 	Values: map[schema.Kind][]any{
-		schema.Bool:  {int64(1), "true", "nonsense", 0.5},
-		schema.Int:   {"12", 3.0, "nonsense", 1.5, []byte("7")},
-		schema.Float: {int64(3), "nonsense", "1e400", math.Inf(1), math.Inf(-1)},
-		schema.Text:  {int64(5), 1.25, []byte{'a', 0, 'b'}, "nul \x00 inside", "bad \xff utf8 \xc3"},
-		schema.UUID:  {[]byte("0123456789abcdef"), "f47ac10b58cc4372a5670e02b2c3d479", "nonsense"},
-		schema.Time:  {int64(1_700_000_000), int64(1_700_000_000_123), "2026-01-02", "nonsense"},
-		schema.Bytes: {"text", "nul \x00 inside", int64(1)},
-		schema.JSON:  {int64(1), 1.5, "not json", `{"a":1,"a":2}`},
+		schema.Bool:  {int64(1), "true", "t", "1", "nonsense", 0.5, int64(2)},
+		schema.Int:   {"12", "+12", "012", 3.0, "nonsense", 1.5, []byte("7"), float64(1 << 60), 1e300},
+		schema.Float: {int64(3), int64(1)<<53 + 1, "nonsense", "1e400", "2.5", math.Inf(1), math.Inf(-1), math.NaN(), math.Copysign(0, -1)},
+		schema.Text:  {int64(5), 1.25, []byte{'a', 0, 'b'}, []byte{}, "nul \x00 inside", "bad \xff utf8 \xc3", "nul \x00 bad \xff", "truncated \xe2\x82"},
+		schema.UUID:  {[]byte("0123456789abcdef"), "f47ac10b58cc4372a5670e02b2c3d479", "F47AC10B58CC4372A5670E02B2C3D479", "F47ac10b-58cc-4372-a567-0e02b2c3d479", "nonsense"},
+		schema.Time:  {int64(1_700_000_000), int64(1_700_000_000_123), 1.5, "2026-01-02", "2026-01-02 03:04:05.000001 +0200 EET m=+0.1", "2026-02-31T00:00:00.000000Z", "nonsense"},
+		schema.Bytes: {"text", "nul \x00 inside", int64(1), ""},
+		schema.JSON:  {int64(1), 1.5, "not json", `{"a":1,"a":2}`, ` { "b" : 1.0 , "a" : 1e2 } `, []byte(`{"a":1}`)},
 	},
 }
 

@@ -200,6 +200,9 @@ func TestUUIDForms(t *testing.T) {
 	if _, err := db.Exec(`CREATE TABLE u (id PRIMARY KEY)`); err != nil {
 		t.Fatal(err)
 	}
+	if err := s.Setup(context.Background(), []*schema.Table{table}); err != nil {
+		t.Fatal(err)
+	}
 	for _, stored := range []any{
 		"f47ac10b-58cc-4372-a567-0e02b2c3d479", "F47AC10B-58CC-4372-A567-0E02B2C3D479", "f47ac10b58cc4372a5670e02b2c3d479",
 		[]byte{0xf4, 0x7a, 0xc1, 0x0b, 0x58, 0xcc, 0x43, 0x72, 0xa5, 0x67, 0x0e, 0x02, 0xb2, 0xc3, 0xd4, 0x79},

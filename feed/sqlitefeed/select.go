@@ -50,21 +50,24 @@ func (s *selection) values(formOf formOf) error {
 	q := s.query
 	column := &q.Table.Columns[q.Column]
 	parts := stored(q.Table, q.Column)
-	for _, i := range parts {
-		if f, err := formOf(i); err != nil || f == odd {
+	forms := make([]form, len(parts))
+	for n, i := range parts {
+		f, err := formOf(i)
+		if err != nil || f == odd {
 			s.whole = false
 			return err
 		}
+		forms[n] = f
 	}
 	switch values := fitting(q, parts); {
 	case len(values) == 0:
 		s.where = append(s.where, "0")
 	case len(parts) == 0:
 	case column.Parts == nil:
-		s.in(column, values)
+		s.add(s.in(quote(column.Name), column.Kind, forms[0], values))
 	case len(values) == 1:
-		for i, part := range values[0].Parts() {
-			s.in(&q.Table.Columns[parts[i]], []schema.Value{part})
+		for n, part := range values[0].Parts() {
+			s.add(s.in(quote(q.Table.Columns[parts[n]].Name), part.Kind(), forms[n], []schema.Value{part}))
 		}
 	default:
 		s.inTuples(parts, values)
@@ -72,15 +75,23 @@ func (s *selection) values(formOf formOf) error {
 	return nil
 }
 
-// in limits the rows to those whose column is one of values, or leaves it to
-// Go.
-func (s *selection) in(column *schema.Column, values []schema.Value) {
-	set, ok := s.set(column.Kind, values)
+// add adds a condition that SQL can tell, if ok.
+func (s *selection) add(sql string, ok bool) {
 	if !ok {
 		s.whole = false
 		return
 	}
-	s.where = append(s.where, quote(column.Name)+" IN ("+set+")")
+	s.where = append(s.where, sql)
+}
+
+// in holds for the rows in which a column is one of values. One value alone
+// leaves the rows in the order of an index that goes on with other columns.
+func (s *selection) in(name string, kind schema.Kind, f form, values []schema.Value) (sql string, ok bool) {
+	if len(values) == 1 && f == canonical {
+		return name + " = " + s.param(values[0]), true
+	}
+	set, ok := s.set(kind, values)
+	return name + " IN (" + set + ")", ok
 }
 
 // fitting are the values that a row can have: of the column's kind.
@@ -111,15 +122,11 @@ func (s *selection) condition(c *schema.Bound, formOf formOf) error {
 		return err
 	}
 	fits := !slices.ContainsFunc(c.Values, func(v schema.Value) bool { return !v.IsNull() && v.Kind() != column.Kind })
-	sql, ok := "", false
-	if f != odd && fits {
-		sql, ok = s.compare(c, column, f)
-	}
-	if !ok {
+	if f == odd || !fits {
 		s.whole = false
 		return nil
 	}
-	s.where = append(s.where, sql)
+	s.add(s.compare(c, column, f))
 	return nil
 }
 
@@ -134,11 +141,11 @@ func (s *selection) compare(c *schema.Bound, column *schema.Column, f form) (sql
 		if len(values) == 0 {
 			return "0", true
 		}
-		set, ok := s.set(column.Kind, values)
+		sql, ok := s.in(name, column.Kind, f, values)
 		if c.Op == schema.Ne {
-			return name + " NOT IN (" + set + ")", ok
+			sql = "NOT (" + sql + ")"
 		}
-		return name + " IN (" + set + ")", ok
+		return sql, ok
 	default:
 		if c.Values[0].IsNull() {
 			return "0", true
