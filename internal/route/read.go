@@ -313,7 +313,7 @@ func (t *Router) answerBucket(b *bucket) bool {
 			t.change(r, vals)
 		}
 	})
-	if ok {
+	if ok && !b.complete {
 		b.complete, b.asked = true, false
 		for i := range b.bound.list {
 			b.bound.list[i].scope.waits--

@@ -82,6 +82,9 @@ func (t *Router) linkOf(l *schema.Layer) *link {
 // bind shows a bucket's rows in a layer of a scope.
 func (t *Router) bind(b *bucket, s *Scope, l *schema.Layer) {
 	b.bound.add(s, l)
+	if !b.complete {
+		s.waits++
+	}
 	// Rows that come in from here on join by themselves.
 	for _, r := range b.rows {
 		t.join(r, s, l)
@@ -89,7 +92,6 @@ func (t *Router) bind(b *bucket, s *Scope, l *schema.Layer) {
 	if b.complete {
 		return
 	}
-	s.waits++
 	if !t.answerBucket(b) {
 		t.wantBucket(b, l)
 	}
@@ -98,10 +100,11 @@ func (t *Router) bind(b *bucket, s *Scope, l *schema.Layer) {
 // unbind hides a bucket's rows from a layer of a scope.
 func (t *Router) unbind(b *bucket, s *Scope, l *schema.Layer) {
 	b.bound.remove(s, l)
+	waited := !b.complete
 	for _, r := range b.rows {
 		t.leave(r, s, l)
 	}
-	if !b.complete {
+	if waited {
 		s.waits--
 	}
 	if b.bound.len() == 0 {
