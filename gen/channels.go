@@ -1,9 +1,11 @@
 package gen
 
 import (
+	"bytes"
+	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/pando-sync/pando/schema"
@@ -63,7 +65,7 @@ func (a *app) writeChannel(w *writer, c *schema.Channel) {
 func (a *app) instanceTypes(c *schema.Channel) []documented {
 	var order []string
 	shapes := map[string][]string{}
-	for _, l := range c.Tree.Layers {
+	for _, l := range shownLayers(c.Tree) {
 		name := a.shapeOf(l, "").name
 		a.used[name] = true
 		if shapes[l.Type.Name] == nil {
@@ -122,9 +124,7 @@ func signature(name string, params []string, result string) string {
 }
 
 func (a *app) writeClass(w *writer, c *schema.Channel) {
-	state := a.shapeOf(c.Tree.Root, "").name
-	a.used[state] = true
-	params := []string{state + " | null", c.Name + "Types", c.Name + "Actions", c.Name + "Runtime"}
+	params := []string{a.stateOf(c), c.Name + "Types", c.Name + "Actions", c.Name + "Runtime"}
 	head := "export class " + c.Name + " extends Channel<" + strings.Join(params, ", ") + "> {"
 	if len(head) > width {
 		head = "export class " + c.Name + " extends Channel<\n  " + strings.Join(params, ",\n  ") + "\n> {"
@@ -134,11 +134,30 @@ func (a *app) writeClass(w *writer, c *schema.Channel) {
 	w.WriteString(spec)
 	w.literal(specOf(c), "  ", len(spec))
 	w.linef("\n")
-	w.linef("  /** The channel of one %s. */", c.Tree.Root.Type.Name)
-	w.linef("  static with(args: %s): %s {", a.withArgs(c), c.Name)
-	w.linef("    return new %s(%s.spec, args)", c.Name, c.Name)
+	one := "one " + c.Tree.Root.Type.Name
+	if through := c.Tree.Root.Through; through != nil {
+		one = "a list of " + through.Type.Name
+	}
+	w.doc("  ", "The channel of "+one+".")
+	args, given := "args: "+a.withArgs(c), "args"
+	if len(c.Params) == 0 {
+		args, given = "", "{}"
+	}
+	w.linef("  static with(%s): %s {", args, c.Name)
+	w.linef("    return new %s(%s.spec, %s)", c.Name, c.Name, given)
 	w.linef("  }")
 	w.linef("}")
+}
+
+// stateOf is the type of a channel's state: the anchor's, which may not exist,
+// or a list's.
+func (a *app) stateOf(c *schema.Channel) string {
+	state := a.shapeOf(c.Tree.Root, "").name
+	a.used[state] = true
+	if c.Tree.Root.Relation == schema.List {
+		return "readonly " + state + "[]"
+	}
+	return state + " | null"
 }
 
 // withArgs is the type of the argument of with.
@@ -182,50 +201,51 @@ func specOf(c *schema.Channel) literal {
 		entry{"route", text(quote(c.Route))},
 		entry{"params", params},
 	)
-	if c.Anchor != len(c.Params)-1 {
+	if c.Tree.Root.Relation == schema.Root && c.Anchor != len(c.Params)-1 {
 		spec.entries = append(spec.entries, entry{"anchor", text(quote(c.Params[c.Anchor].Name))})
 	}
-	spec.entries = append(spec.entries, entry{"actions", quoted(actions)}, entry{"model", modelOf(c.Tree.Model())})
+	spec.entries = append(spec.entries, entry{"actions", quoted(actions)}, entry{"model", modelOf(c.Tree)})
 	return spec
 }
 
-func modelOf(m schema.Model) literal {
-	types := object()
-	for _, u := range m.Types {
-		fields := object()
-		for _, n := range u.Fields {
-			f := u.Type.Fields[n]
-			fields.entries = append(fields.entries, entry{f.Name, text(quote(f.Kind.String()))})
-		}
-		key := u.Type.Fields[u.Type.Key].Name
-		types.entries = append(types.entries, entry{u.Type.Name, object(entry{"key", text(quote(key))}, entry{"fields", fields})})
+// modelOf is the JSON of the tree's model as a literal.
+func modelOf(t *schema.Tree) literal {
+	model, err := t.Model().MarshalJSON()
+	if err != nil {
+		panic("gen: a model has no JSON: " + err.Error())
 	}
-	var layers []literal
-	for _, l := range m.Layers {
-		layers = append(layers, layerOf(l))
-	}
-	return object(entry{"root", text("0")}, entry{"types", types}, entry{"layers", array(layers...)})
+	d := json.NewDecoder(bytes.NewReader(model))
+	d.UseNumber()
+	return readLiteral(d)
 }
 
-func layerOf(m schema.ModelLayer) literal {
-	l := object(entry{"type", text(quote(m.Layer.Type.Name))})
-	if m.Link != "" {
-		l.entries = append(l.entries,
-			entry{"relation", text(quote(m.Layer.Relation.String()))}, entry{"link", text(quote(m.Link))})
-	}
-	if len(m.Order) > 0 {
-		l.entries = append(l.entries, entry{"order", quoted(m.Order)})
-	}
-	var members []literal
-	for _, member := range m.Layer.Members {
-		if member.Layer == nil {
-			members = append(members, text(quote(m.Layer.Type.Fields[member.Field].Name)))
-			continue
+// readLiteral reads one value of the JSON of a model.
+func readLiteral(d *json.Decoder) literal {
+	switch token := nextToken(d).(type) {
+	case string:
+		return text(quote(token))
+	case json.Delim:
+		l := literal{open: token.String()}
+		for d.More() {
+			var e entry
+			if token == '{' {
+				e.key = fmt.Sprint(nextToken(d))
+			}
+			e.literal = readLiteral(d)
+			l.entries = append(l.entries, e)
 		}
-		members = append(members, object(
-			entry{"name", text(quote(member.Layer.Name))},
-			entry{"layer", text(strconv.Itoa(member.Layer.Index))}))
+		nextToken(d) // the end of it
+		return l
+	default:
+		return text(fmt.Sprint(token))
 	}
-	l.entries = append(l.entries, entry{"members", array(members...)})
-	return l
+}
+
+// nextToken panics where the package schema has written no JSON.
+func nextToken(d *json.Decoder) json.Token {
+	token, err := d.Token()
+	if err != nil {
+		panic("gen: a model is no JSON: " + err.Error())
+	}
+	return token
 }

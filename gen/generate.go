@@ -51,6 +51,14 @@ type app struct {
 	taken map[string]bool
 	// shapes are the interfaces of layers, in order of need.
 	shapes []*shape
+	// byLayer has the shape of each family's head that was met.
+	byLayer map[*schema.Layer]*shape
+	// absent are the layers of relations to one row that may have none.
+	absent map[*schema.Layer]bool
+	// keyed are the types whose key is several columns together, keys the names
+	// of their types of key.
+	keyed []*schema.Type
+	keys  map[*schema.Type]string
 	// values are the interfaces and enums of Go types that travel as
 	// encoding/json has it, in order of need.
 	values []*value
@@ -68,7 +76,8 @@ func split(m *schema.Manifest, docs Docs) ([]*app, error) {
 		a := byPackage[c.Package]
 		if a == nil {
 			a = &app{name: appName(c.Package, docs), docs: docs,
-				taken: map[string]bool{}, byType: map[reflect.Type]*value{}, used: map[string]bool{}}
+				taken: map[string]bool{}, byType: map[reflect.Type]*value{}, used: map[string]bool{},
+				byLayer: map[*schema.Layer]*shape{}, absent: map[*schema.Layer]bool{}, keys: map[*schema.Type]string{}}
 			if other, ok := byName[a.name]; ok {
 				return nil, fmt.Errorf("generate: packages %s and %s would both write %s.channels.ts: rename one", other, c.Package, a.name)
 			}
@@ -109,7 +118,16 @@ func (a *app) gather() error {
 		}
 	}
 	for _, c := range a.channels {
+		for _, l := range c.Tree.Layers {
+			a.absent[l] = mayBeAbsent(c.Tree, l)
+		}
 		a.shapeOf(c.Tree.Root, "")
+	}
+	for _, s := range a.shapes {
+		if key := s.typ.Fields[s.typ.Key]; key.Kind == schema.Tuple && a.keys[s.typ] == "" {
+			a.keyed = append(a.keyed, s.typ)
+			a.keys[s.typ] = a.claim(s.typ.Name+"Key", s.typ.Name+"StateKey")
+		}
 	}
 	for _, c := range a.channels {
 		if err := a.gatherValues(c); err != nil {
@@ -119,9 +137,21 @@ func (a *app) gather() error {
 	return nil
 }
 
+// shownLayers are the layers whose rows a client sees: no places, and none from
+// which values are computed.
+func shownLayers(t *schema.Tree) []*schema.Layer {
+	var layers []*schema.Layer
+	for _, l := range t.Layers {
+		if !l.Hidden && l.Through == nil {
+			layers = append(layers, l)
+		}
+	}
+	return layers
+}
+
 // gatherValues visits every Go type of the channel that travels as JSON.
 func (a *app) gatherValues(c *schema.Channel) error {
-	for _, l := range c.Tree.Layers {
+	for _, l := range shownLayers(c.Tree) {
 		for _, f := range l.Type.Fields {
 			if f.Hidden {
 				continue

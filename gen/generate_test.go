@@ -14,6 +14,7 @@ import (
 
 	"github.com/pando-sync/pando/gen"
 	"github.com/pando-sync/pando/gen/testdata/board"
+	"github.com/pando-sync/pando/gen/testdata/desk"
 	"github.com/pando-sync/pando/gen/testdata/kitchen"
 	"github.com/pando-sync/pando/schema"
 )
@@ -35,15 +36,26 @@ func newManifest(t *testing.T) manifest {
 // is the anchor unless anchor says otherwise.
 func (m manifest) add(channel, root any, c schema.Channel, params ...string) *schema.Channel {
 	m.t.Helper()
-	tree, err := m.Registry.Tree(reflect.TypeOf(root))
+	return m.addTree(channel, m.tree(root), c, params...)
+}
+
+func (m manifest) tree(root any, opts ...schema.Option) *schema.Tree {
+	m.t.Helper()
+	tree, err := m.Registry.Tree(reflect.TypeOf(root), opts...)
 	if err != nil {
 		m.t.Fatal(err)
 	}
+	return tree
+}
+
+// addTree is add for a tree that is there; a list has no anchor.
+func (m manifest) addTree(channel any, tree *schema.Tree, c schema.Channel, params ...string) *schema.Channel {
+	m.t.Helper()
 	c.Tree = tree
 	c.Name, c.Package = reflect.TypeOf(channel).Name(), reflect.TypeOf(channel).PkgPath()
 	for i, name := range params {
 		p := schema.Param{Name: name, Kind: schema.Text}
-		if i == c.Anchor {
+		if i == c.Anchor && tree.Root.Relation == schema.Root {
 			p.Link, p.Kind = tree.Root.Type, tree.Root.Type.Fields[tree.Root.Type.Key].Kind
 		}
 		c.Params = append(c.Params, p)
@@ -91,6 +103,19 @@ func kitchenManifest(t *testing.T) *schema.Manifest {
 	return m.seal()
 }
 
+func deskManifest(t *testing.T) *schema.Manifest {
+	m := newManifest(t)
+	ofProject := []schema.CondSpec{{Column: "project_id", Op: schema.Eq, Operands: []schema.OperandSpec{{Env: "$project_id"}}}}
+	tickets := m.tree(desk.Ticket{}, schema.AsList(schema.ListSpec{Name: "TicketsChannel", Where: ofProject, Order: []string{"-created_at"}, Limit: 50}))
+	m.addTree(desk.TicketsChannel{}, tickets, schema.Channel{
+		Route: "projects/{project_id}/tickets/{status}", Actions: []schema.Action{action("Close", nil, []int64{})},
+	}, "project_id", "status")
+	m.addTree(desk.LabelsChannel{}, m.tree(desk.Label{}, schema.AsList(schema.ListSpec{Name: "LabelsChannel"})), schema.Channel{Route: "labels"})
+	m.add(desk.LineChannel{}, desk.OrderLine{}, schema.Channel{Route: "lines/{line}"}, "line")
+	m.add(desk.ThreadChannel{}, desk.Comment{}, schema.Channel{Route: "threads/{id}"}, "id")
+	return m.seal()
+}
+
 func action(method string, result any, args ...any) schema.Action {
 	a := schema.Action{Method: method, Name: strings.ToLower(method[:1]) + method[1:]}
 	for _, arg := range args {
@@ -103,7 +128,7 @@ func action(method string, result any, args ...any) schema.Action {
 }
 
 func TestGenerate(t *testing.T) {
-	cases := map[string]func(*testing.T) *schema.Manifest{"board": boardManifest, "kitchen": kitchenManifest}
+	cases := map[string]func(*testing.T) *schema.Manifest{"board": boardManifest, "desk": deskManifest, "kitchen": kitchenManifest}
 	for name, build := range cases {
 		t.Run(name, func(t *testing.T) {
 			m := build(t)

@@ -12,7 +12,11 @@ func (a *app) interfacesFile() []byte {
 	var body writer
 	for _, s := range a.shapes {
 		body.WriteByte('\n')
-		body.interfaceOf(s.name, a.docs.of(s.layer.Type.GoType).Text, a.shapeMembers(s))
+		body.interfaceOf(s.name, a.docs.of(s.typ.GoType).Text, a.shapeMembers(s))
+	}
+	for _, t := range a.keyed {
+		body.WriteByte('\n')
+		a.writeKey(&body, t)
 	}
 	for _, v := range a.values {
 		body.WriteByte('\n')
@@ -30,28 +34,61 @@ func (a *app) interfacesFile() []byte {
 
 func (a *app) shapeMembers(s *shape) []documented {
 	var members []documented
-	typ := s.layer.Type
-	for _, m := range s.layer.Members {
-		var name, goName, expr string
-		if m.Layer == nil {
-			f := typ.Fields[m.Field]
-			name, goName, expr = f.Name, f.GoName, a.field(f)
-		} else {
-			name, goName, expr = m.Layer.Name, m.Layer.GoName, s.child(m.Layer).relation(m.Layer)
+	for i := range s.members {
+		m := &s.members[i]
+		doc := a.docs.field(s.typ.GoType, m.goName)
+		if m.field < 0 {
+			members = append(members, documented{noted(doc, m.missing, "Missing where the declared depth ends."), a.relation(s, m)})
+			continue
 		}
-		members = append(members, documented{a.docs.field(typ.GoType, goName), "readonly " + property(name) + ": " + expr})
+		f := s.typ.Fields[m.field]
+		members = append(members, documented{noted(doc, f.ReadOnly, "Read-only."), "readonly " + property(m.name) + ": " + a.field(f)})
 	}
 	return members
 }
 
-// child is the shape of one of the shape's relations.
-func (s *shape) child(l *schema.Layer) *shape {
-	for i, c := range s.layer.Children {
-		if c == l {
-			return s.children[i]
-		}
+// noted adds a note to a doc.
+func noted(doc string, applies bool, note string) string {
+	switch {
+	case !applies:
+		return doc
+	case doc == "":
+		return note
+	default:
+		return doc + "\n\n" + note
 	}
-	return nil
+}
+
+// relation is the property that shows a relation.
+func (a *app) relation(s *shape, m *facet) string {
+	names := make([]string, len(s.relations[m.name]))
+	for i, below := range s.relations[m.name] {
+		names[i] = below.name
+	}
+	expr, mark := strings.Join(names, " | "), ""
+	switch {
+	case m.many():
+		expr = "readonly " + grouped(expr) + "[]"
+	case a.nullable(m):
+		expr += " | null"
+	}
+	if m.missing {
+		mark = "?"
+	}
+	return "readonly " + property(m.name) + mark + ": " + expr
+}
+
+// writeKey writes the type of a key of several columns, for which instances
+// have no property.
+func (a *app) writeKey(w *writer, t *schema.Type) {
+	table := t.Table
+	var parts []string
+	for _, p := range table.Columns[table.Key].Parts {
+		parts = append(parts, table.Columns[p].Name)
+	}
+	w.doc("", "The key of "+t.Name+", for which its instances have no property: "+strings.Join(parts, ", ")+
+		"\nwith commas between them, and % and commas in them written %25 and %2C.")
+	w.linef("export type %s = %s", a.keys[t], a.id(t))
 }
 
 func (a *app) writeValue(w *writer, v *value) {

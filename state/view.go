@@ -47,7 +47,11 @@ func (v *View) Top(anchor schema.Value) []schema.Row {
 // above, in order: at most one, except for has-many.
 func (v *View) Related(l *schema.Layer, parent schema.Row) []schema.Row {
 	if l.Relation == schema.BelongsTo {
-		return v.one(l.Type, parent[l.Link])
+		rows := v.one(l.Type, parent[l.Link])
+		if l.Through != nil && len(rows) > 0 {
+			return v.Related(l.Through, rows[0])
+		}
+		return rows
 	}
 	rows := v.of(l, parent[l.Parent.Type.Table.Key])
 	if l.Relation == schema.HasOne {

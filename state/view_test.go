@@ -125,6 +125,22 @@ func TestHasOneThrough(t *testing.T) {
 	expect(t, s, tree, `[{"id":1,"title":"t","tags":null}]`)
 }
 
+// TestBelongsToThrough shows a row that another layer shows too only while it
+// has a place.
+func TestBelongsToThrough(t *testing.T) {
+	user, place, task := typeOver("User", "id int"), typeOver("@active", "@id int"), typeOver("Task", "id int", "@owner_id int")
+	tree := &schema.Tree{}
+	root := layer(tree, nil, "", &schema.Layer{Type: task})
+	owner := layer(tree, root, "owner", &schema.Layer{Type: place, Relation: schema.BelongsTo, Link: 1})
+	owner.Through = layer(tree, owner, "", &schema.Layer{Type: user, Relation: schema.BelongsTo})
+	s := NewStore()
+	s.Set(made(task, "id", 1, "owner_id", 7))
+	s.Set(made(user, "id", 7))
+	expect(t, s, tree, `{"id":1,"owner":null}`)
+	s.Set(made(place, "id", 7))
+	expect(t, s, tree, `{"id":1,"owner":{"id":7}}`)
+}
+
 // TestUnion shows rows of two scopes, of which some are in both.
 func TestUnion(t *testing.T) {
 	tree := stemTree(t)
