@@ -1,6 +1,9 @@
 package gen
 
-import "reflect"
+import (
+	"reflect"
+	"strings"
+)
 
 // Docs is what source tells and reflection does not. The zero Docs is fine:
 // files then have no comments, and parameters are called arg1, arg2.
@@ -19,7 +22,8 @@ type TypeDoc struct {
 	// Fields are the comments of a struct's fields by Go name: the one above
 	// the field, else the one behind it.
 	Fields map[string]string
-	// Methods are those of a channel by Go name.
+	// Methods are those of a channel, or those that make a struct's computed
+	// fields, by Go name.
 	Methods map[string]MethodDoc
 	// Strings are the values of the package's constants of a string type, in
 	// the order of the source.
@@ -38,7 +42,7 @@ type MethodDoc struct {
 func (d Docs) of(t reflect.Type) TypeDoc { return d.Types[t.PkgPath()+"."+t.Name()] }
 
 // field finds the comment of a struct's field, which may be promoted from an
-// embedded struct.
+// embedded struct; else that of the method that makes its value.
 func (d Docs) field(t reflect.Type, goName string) string {
 	f, ok := t.FieldByName(goName)
 	if !ok {
@@ -50,5 +54,20 @@ func (d Docs) field(t reflect.Type, goName string) string {
 			t = t.Elem()
 		}
 	}
-	return d.of(t).Fields[goName]
+	if text := d.of(t).Fields[goName]; text != "" {
+		return text
+	}
+	return d.of(t).Methods[madeBy(f)].Text
+}
+
+// madeBy is the method that makes a field's value, "" for all others.
+func madeBy(f reflect.StructField) string {
+	for item := range strings.SplitSeq(f.Tag.Get("pando"), ",") {
+		for _, tag := range []string{"computed:", "represent:"} {
+			if method, found := strings.CutPrefix(item, tag); found {
+				return method
+			}
+		}
+	}
+	return ""
 }

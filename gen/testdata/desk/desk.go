@@ -4,6 +4,7 @@ package desk
 
 import (
 	"context"
+	"fmt"
 	"time"
 )
 
@@ -18,13 +19,17 @@ const (
 
 // Ticket is what somebody asks for.
 type Ticket struct {
-	ID        int64     `json:"id"`
-	ProjectID int64     `json:"-"`
-	Title     string    `json:"title"`
-	Status    Status    `json:"status"`
-	CreatedAt time.Time `json:"created_at" pando:"readonly"` // set by the database
-	// Hours is what it took.
-	Hours float64 `json:"hours" pando:"readonly"`
+	ID        int64      `json:"id"`
+	ProjectID int64      `json:"-"`
+	Title     string     `json:"title"`
+	Status    Status     `json:"status"`
+	CreatedAt time.Time  `json:"created_at" pando:"readonly"` // set by the database
+	Due       *time.Time `json:"-"`
+	Hours     float64    `json:"hours" pando:"represent:Shown"`
+	Overdue   bool       `json:"overdue" pando:"computed:IsOverdue"`
+	// Said counts the comments that are no replies.
+	Said   int     `json:"said" pando:"count:Comments"`
+	LastID *string `json:"last" pando:"computed:LastWord,of:Comments"`
 	// Source is never sent.
 	Source string `json:"source" pando:"writeonly"`
 	Author User   `json:"author"`
@@ -36,6 +41,20 @@ type Ticket struct {
 	// Mark is the user's own.
 	Mark *Mark      `json:"mark" pando:"hasone,user_key:user_id"`
 	Line *OrderLine `json:"line"`
+}
+
+// Shown is what it took, in words.
+func (t Ticket) Shown() string { return fmt.Sprintf("%g hours", t.Hours) }
+
+// IsOverdue tells whether it came in after it was due.
+func (t Ticket) IsOverdue() bool { return t.Due != nil && t.Due.Before(t.CreatedAt) }
+
+// LastWord is what was said last.
+func (t Ticket) LastWord() *string {
+	if len(t.Comments) == 0 {
+		return nil
+	}
+	return &t.Comments[len(t.Comments)-1].Text
 }
 
 // User writes tickets.

@@ -53,11 +53,29 @@ export interface Ticket {
    */
   readonly created_at: string
   /**
-   * Hours is what it took.
+   * Shown is what it took, in words.
    *
    * Read-only.
    */
-  readonly hours: number
+  readonly hours: string
+  /**
+   * IsOverdue tells whether it came in after it was due.
+   *
+   * Read-only.
+   */
+  readonly overdue: boolean
+  /**
+   * Said counts the comments that are no replies.
+   *
+   * Read-only.
+   */
+  readonly said: number
+  /**
+   * LastWord is what was said last.
+   *
+   * Read-only.
+   */
+  readonly last: string | null
   readonly author: User
   /** Reviewer is shown while active. */
   readonly reviewer: User | null
