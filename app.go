@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pando-sync/pando/feed"
@@ -42,6 +43,11 @@ type Config struct {
 	// LogBytes is what is kept for each scope's clients that lag or come back,
 	// 1 MiB unless set; past it they get one patch of all that changed.
 	LogBytes int
+	// Keep is the number of changed rows that are held in memory for reads in
+	// flight, 200,000 unless set. Reads that take longer than the database takes
+	// to change as many are made again; a scope of many rows under heavy writing
+	// may need more.
+	Keep int
 	// Linger is how long a scope that nobody shows stays in memory, 30 s unless
 	// set.
 	Linger time.Duration
@@ -83,6 +89,11 @@ type App struct {
 	ready    chan struct{} // closed when the database is followed
 	setup    sync.Mutex    // one Setup at a time
 	prepared bool          // Setup has succeeded; guarded by setup
+	open     openStreams
+	judges   chan struct{} // room for calls of IsVisible
+	private  atomic.Uint64 // lists of one stream that were opened
+	// credentials are the columns that Config.Auth's identities depend on.
+	credentials []pipe.On
 
 	mu       sync.RWMutex // guards what follows
 	channels []*channel
@@ -97,7 +108,10 @@ func New(cfg Config) (*App, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	a := &App{cfg: cfg.withDefaults(), registry: schema.NewRegistry(), ready: make(chan struct{})}
+	a := &App{
+		cfg: cfg.withDefaults(), registry: schema.NewRegistry(), ready: make(chan struct{}),
+		judges: make(chan struct{}, judgesAtOnce),
+	}
 	return a, a.mount()
 }
 
@@ -145,6 +159,9 @@ func (a *App) seal() error {
 	if a.sealed {
 		return nil
 	}
+	if err := a.watchCredentials(); err != nil {
+		return err
+	}
 	a.sealed = true
 	for _, c := range a.channels {
 		c.schema.Hash = c.schema.ComputeHash()
@@ -155,7 +172,7 @@ func (a *App) seal() error {
 	}
 	a.pipe = pipe.New(pipe.Config{
 		Source: a.cfg.Source, Registry: a.registry, Logger: a.cfg.Logger,
-		LogBytes: a.cfg.LogBytes, Linger: a.cfg.Linger, Lost: a.lost,
+		LogBytes: a.cfg.LogBytes, Keep: a.cfg.Keep, Linger: a.cfg.Linger, Lost: a.lost,
 	})
 	return nil
 }

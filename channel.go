@@ -7,7 +7,9 @@ import (
 	"reflect"
 	"sync"
 
+	"github.com/pando-sync/pando/internal/pipe"
 	"github.com/pando-sync/pando/internal/session"
+	"github.com/pando-sync/pando/schema"
 	"github.com/pando-sync/pando/token"
 )
 
@@ -72,6 +74,14 @@ func (c *Channel[S, R]) types() (state, runtime reflect.Type) {
 }
 
 //nolint:unused // AnyChannel asks for it
+func (c *Channel[S, R]) isList() bool { return false }
+
+//nolint:unused // AnyChannel asks for it
+func (c *Channel[S, R]) judge(AnyChannel) func(context.Context, *schema.Type, schema.Row) (bool, error) {
+	return nil
+}
+
+//nolint:unused // AnyChannel asks for it
 func (c *Channel[S, R]) start() error { return c.SetRuntime(func(*R) {}) }
 
 // base is what the stages know of a channel's value.
@@ -79,6 +89,9 @@ type base struct {
 	user Identity
 	args Args
 	wake func()
+	// own is the stream's own list over the table, nil when it is shared.
+	own   *pipe.List
+	table *schema.Table
 
 	mu      sync.Mutex // guards what follows
 	runtime any        // *R
@@ -134,16 +147,19 @@ func (b *base) take() map[string]json.RawMessage {
 	return unsent
 }
 
-// AnyChannel is what For accepts: a struct that embeds Channel and answers who
-// may open it.
+// AnyChannel is what For accepts: a struct that embeds Channel or List and
+// answers who may open it.
 type AnyChannel interface {
 	// HasPermission tells whether the stream's user may see the anchor. It is
-	// asked before anything is read or sent. An error is logged and refuses too.
+	// asked before anything is read or sent, and again by App.Recheck and
+	// RecheckOn. An error is logged and refuses too.
 	HasPermission(ctx context.Context) (bool, error)
 
 	core() *base
 	types() (state, runtime reflect.Type)
 	start() error
+	isList() bool
+	judge(self AnyChannel) func(context.Context, *schema.Type, schema.Row) (bool, error)
 }
 
 // Connector is a channel with a hook that runs after permission was granted

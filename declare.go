@@ -1,6 +1,7 @@
 package pando
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"strings"
@@ -18,17 +19,27 @@ type Declaration struct {
 	anchor  string
 	public  bool
 	state   reflect.Type // nil for the channel's own S
+	query   Query
+	ownList bool
+	recheck []recheck
+
+	tenantColumn string
+	tenant       func(Identity) any
 }
 
 // Option is a property of a declared channel.
-type Option func(*Declaration)
+type Option interface{ apply(d *Declaration) }
+
+type option func(*Declaration)
+
+func (o option) apply(d *Declaration) { o(d) }
 
 // For declares a channel. create returns a new value for each stream, with the
 // app's own dependencies in it.
 func For[C AnyChannel](create func() C, options ...Option) *Declaration {
 	d := &Declaration{value: func() AnyChannel { return create() }, typ: reflect.TypeFor[C]()}
 	for _, o := range options {
-		o(d)
+		o.apply(d)
 	}
 	return d
 }
@@ -38,78 +49,116 @@ func For[C AnyChannel](create func() C, options ...Option) *Declaration {
 // any arguments that JSON can carry, and returns an error, or a result and an
 // error.
 func Actions(methods ...any) Option {
-	return func(d *Declaration) { d.actions = append(d.actions, methods...) }
+	return option(func(d *Declaration) { d.actions = append(d.actions, methods...) })
 }
 
 // Include names the relations to follow of structs with gorm or bun relations,
 // as paths of Go fields: "Owner", "Tasks.Comments". Plain structs' relations
 // are followed without.
 func Include(paths ...string) Option {
-	return func(d *Declaration) { d.include = append(d.include, paths...) }
+	return option(func(d *Declaration) { d.include = append(d.include, paths...) })
 }
 
 // AnchorBy names the route parameter that is the root's key, when it is not
 // the last.
-func AnchorBy(param string) Option { return func(d *Declaration) { d.anchor = param } }
+func AnchorBy(param string) Option { return option(func(d *Declaration) { d.anchor = param }) }
 
 // Public lets connections without a user open the channel, if HasPermission
 // agrees.
-func Public() Option { return func(d *Declaration) { d.public = true } }
+func Public() Option { return option(func(d *Declaration) { d.public = true }) }
 
 // StateType gives the struct of the state's root, in the place of the channel's
 // type argument, to programs that make their types at run time. A struct
 // without a name tells its table by a blank field:
 //
 //	_ struct{} `pando:"table:line_items"`
-func StateType(t reflect.Type) Option { return func(d *Declaration) { d.state = t } }
+func StateType(t reflect.Type) Option { return option(func(d *Declaration) { d.state = t }) }
 
 // channel is a declared channel, ready to be opened.
 type channel struct {
 	*Declaration
 
-	schema  *schema.Channel
-	pattern pattern
-	actions map[string]*rpc.Method
+	schema   *schema.Channel
+	pattern  pattern
+	actions  map[string]*rpc.Method
+	list     bool
+	rechecks []recheck
 }
 
 // compile checks a declaration.
 func (d *Declaration) compile(reg *schema.Registry, route string) (*channel, error) {
 	c := &channel{Declaration: d, actions: map[string]*rpc.Method{}}
 	if d.typ.Kind() != reflect.Pointer || d.typ.Elem().Kind() != reflect.Struct {
-		return nil, fmt.Errorf("%s: For must return a pointer to a struct that embeds pando.Channel", d.typ)
+		return nil, fmt.Errorf("%s: For must return a pointer to a struct that embeds pando.Channel or pando.List", d.typ)
 	}
 	name := d.typ.Elem().Name()
-	fault := func(err error) (*channel, error) { return nil, fmt.Errorf("channel %s: %w", name, err) }
-	var err error
-	if c.pattern, err = parsePattern(route); err != nil {
-		return fault(err)
-	}
-	if err := checkHooks(d.typ); err != nil {
-		return fault(err)
-	}
-	stateType, runtimeType := d.value().types()
-	if d.state != nil {
-		stateType = d.state
-	}
-	if runtimeType.Kind() != reflect.Struct {
-		return fault(fmt.Errorf("the runtime state %s is no struct: use one, or pando.NoRuntime", runtimeType))
-	}
-	tree, err := reg.Tree(stateType, schema.Include(d.include...))
-	if err != nil {
-		return fault(err)
-	}
-	c.schema = &schema.Channel{Name: name, Package: d.typ.Elem().PkgPath(), Route: route, Tree: tree, Runtime: runtimeType}
-	if err := c.params(); err != nil {
-		return fault(err)
-	}
-	if err := c.methods(); err != nil {
-		return fault(err)
+	c.schema = &schema.Channel{Name: name, Package: d.typ.Elem().PkgPath(), Route: route}
+	for _, step := range []func(*schema.Registry) error{c.readType, c.params, c.methods, c.compileRechecks} {
+		if err := step(reg); err != nil {
+			return nil, fmt.Errorf("channel %s: %w", name, err)
+		}
 	}
 	return c, nil
 }
 
-// params says which of the route's parameters is the anchor's key.
-func (c *channel) params() error {
+// readType reads what the channel's Go types say: its hooks, its state and its
+// runtime state.
+func (c *channel) readType(reg *schema.Registry) error {
+	var err error
+	if c.pattern, err = parsePattern(c.schema.Route); err != nil {
+		return err
+	}
+	if err := checkHooks(c.typ); err != nil {
+		return err
+	}
+	v := c.value()
+	stateType, runtimeType := v.types()
+	if c.state != nil {
+		stateType = c.state
+	}
+	if runtimeType.Kind() != reflect.Struct {
+		return fmt.Errorf("the runtime state %s is no struct: use one, or pando.NoRuntime", runtimeType)
+	}
+	c.schema.Runtime, c.list = runtimeType, v.isList()
+	if err := c.checkList(v); err != nil {
+		return err
+	}
+	c.schema.Tree, err = reg.Tree(stateType, c.treeOptions()...)
+	return err
+}
+
+// checkList finds what only lists have.
+func (c *channel) checkList(v AnyChannel) error {
+	_, named := c.typ.MethodByName("IsVisible")
+	judged := c.list && v.judge(v) != nil
+	switch {
+	case named && !judged:
+		return errors.New("method IsVisible has another signature than the hook, or the channel is no pando.List: " +
+			"want IsVisible(ctx context.Context, instance *T) (bool, error), with T of pando.List[T, R]")
+	case judged && c.query.limit > 0:
+		return errors.New("IsVisible and Limit exclude each other: rows that are not visible would take the places of others; use conditions")
+	case !c.list && (c.query.limit != 0 || len(c.query.order) > 0 || c.ownList):
+		return errors.New("OrderBy, Limit and OwnList are for lists: embed pando.List in the place of pando.Channel")
+	}
+	c.ownList = c.ownList || judged
+	return nil
+}
+
+func (c *channel) treeOptions() []schema.Option {
+	options := []schema.Option{schema.Include(c.include...)}
+	if c.tenant != nil {
+		options = append(options, schema.EveryLayer(c.tenantColumn, schema.EnvVar{Name: tenantVar}))
+	}
+	if !c.list {
+		return append(options, schema.Filter(c.query.where...))
+	}
+	return append(options, schema.AsList(schema.ListSpec{
+		Name: c.schema.Name, Where: c.query.where, Order: c.query.order, Limit: c.query.limit,
+	}))
+}
+
+// params says what the route's parameters are: the anchor's key, and arguments.
+func (c *channel) params(*schema.Registry) error {
 	c.schema.Anchor = -1
 	for i, name := range c.pattern.params() {
 		c.schema.Params = append(c.schema.Params, schema.Param{Name: name, Kind: schema.Text})
@@ -117,20 +166,24 @@ func (c *channel) params() error {
 			c.schema.Anchor = i // the last one, unless AnchorBy names it
 		}
 	}
-	if c.schema.Anchor < 0 {
-		if c.anchor != "" {
-			return fmt.Errorf("route %q has no parameter {%s}, which AnchorBy names", c.schema.Route, c.anchor)
-		}
+	switch root := c.schema.Tree.Root.Type; {
+	case c.list && c.anchor != "":
+		return errors.New("AnchorBy: a list has no anchor: leave it out")
+	case c.list:
+		c.schema.Anchor = -1
+	case c.schema.Anchor < 0 && c.anchor != "":
+		return fmt.Errorf("route %q has no parameter {%s}, which AnchorBy names", c.schema.Route, c.anchor)
+	case c.schema.Anchor < 0:
 		return fmt.Errorf("route %q has no parameter: one must be the key of %s, as in %s/{id}",
-			c.schema.Route, c.schema.Tree.Root.Type.Name, c.schema.Route)
+			c.schema.Route, root.Name, c.schema.Route)
+	default:
+		p := &c.schema.Params[c.schema.Anchor]
+		p.Kind, p.Link = root.Fields[root.Key].Kind, root
 	}
-	root := c.schema.Tree.Root.Type
-	p := &c.schema.Params[c.schema.Anchor]
-	p.Kind, p.Link = root.Fields[root.Key].Kind, root
-	return nil
+	return c.checkEnv()
 }
 
-func (c *channel) methods() error {
+func (c *channel) methods(*schema.Registry) error {
 	for _, fn := range c.Declaration.actions {
 		m, err := rpc.Compile(fn)
 		if err != nil {
@@ -157,6 +210,7 @@ var hooks = []struct {
 	{"HasPermission", "HasPermission(ctx context.Context) (bool, error)", nil},
 	{"OnConnect", "OnConnect(ctx context.Context) error", reflect.TypeFor[Connector]()},
 	{"OnDisconnect", "OnDisconnect(ctx context.Context)", reflect.TypeFor[Disconnector]()},
+	{"IsVisible", "IsVisible(ctx context.Context, instance *T) (bool, error)", nil},
 }
 
 // checkHooks finds hooks that would silently never be called: a slip in the

@@ -116,15 +116,19 @@ func (a *App) state(ctx context.Context, user Identity, asked string) (tree *sna
 	if err != nil {
 		return nil, nil, err
 	}
+	env, err := c.env(user, args)
+	if err != nil {
+		return nil, nil, err
+	}
 	anchor := c.anchorOf(args)
 	_, err = a.handler(ctx, &Request{
 		Kind: "state", User: user, Channel: c.schema.Name, Route: asked,
 		run: func(ctx context.Context, r *Request) (json.RawMessage, error) {
 			if _, err := c.permit(ctx, r.User, args); err != nil {
-				return nil, a.denied(ctx, c, anchor, err)
+				return nil, a.denied(ctx, c, anchor, envKey(env), err)
 			}
 			var err error
-			if tree, err = snapshot.ReadTree(ctx, a.cfg.Source, c.schema.Tree, anchor, schema.Value{}, schema.Value{}); err != nil {
+			if tree, err = snapshot.ReadTree(ctx, a.cfg.Source, c.schema.Tree, anchor, envKey(env), c.partOf(r.User)); err != nil {
 				return nil, err
 			}
 			body = tree.Store.AppendJSON(nil, c.schema.Tree, anchor)
@@ -142,11 +146,11 @@ func (c *channel) missing(anchor schema.Value) error {
 }
 
 // denied tells a caller who was refused if there is nothing to be refused.
-func (a *App) denied(ctx context.Context, c *channel, anchor schema.Value, err error) error {
-	if e, ok := rpc.Public(err); !ok || e.Code != "denied" {
+func (a *App) denied(ctx context.Context, c *channel, anchor, env schema.Value, err error) error {
+	if e, ok := rpc.Public(err); !ok || e.Code != "denied" || c.list {
 		return err
 	}
-	switch exists, failed := snapshot.Exists(ctx, a.cfg.Source, c.schema.Tree, anchor, schema.Value{}); {
+	switch exists, failed := snapshot.Exists(ctx, a.cfg.Source, c.schema.Tree, anchor, env); {
 	case failed != nil:
 		return failed
 	case !exists:

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"sync"
 
+	"github.com/pando-sync/pando/internal/pipe"
 	"github.com/pando-sync/pando/internal/route"
 	"github.com/pando-sync/pando/internal/rpc"
 	"github.com/pando-sync/pando/internal/session"
@@ -43,6 +44,12 @@ func (a *App) Open(ctx context.Context, req session.OpenRequest) (session.Stream
 		return nil, err
 	}
 	st := &stream{app: a, channel: c, request: req, args: args}
+	if st.env, err = c.env(req.User, args); err != nil {
+		return nil, err
+	}
+	// Before permission is asked: what may withdraw it must not be missed.
+	st.watch = a.pipe.Watch(c.watched(args), req.Ask)
+	a.open.add(st)
 	_, err = a.handler(ctx, &Request{
 		Kind: "open", User: req.User, Session: req.Session, Stream: req.Stream,
 		Channel: c.schema.Name, Route: req.Route,
@@ -64,9 +71,9 @@ func (a *App) find(path string) (*channel, Args, error) {
 		}
 		args := Args{params: c.schema.Params}
 		for i, text := range texts {
-			v, err := c.schema.Params[i].Kind.ParseText(text)
+			v, err := c.parseParam(i, text)
 			if err != nil {
-				return nil, Args{}, rpc.Errorf("bad_argument", "parameter %s: want a key of type %s", c.schema.Params[i].Name, c.schema.Params[i].Kind)
+				return nil, Args{}, badParam(c.schema.Params[i].Name, c.schema.Params[i].Kind)
 			}
 			args.values = append(args.values, v)
 		}
@@ -75,30 +82,45 @@ func (a *App) find(path string) (*channel, Args, error) {
 	return nil, Args{}, rpc.Errorf("unknown_channel", "no channel has this route")
 }
 
+func (c *channel) parseParam(i int, text string) (schema.Value, error) {
+	if i == c.schema.Anchor {
+		return c.schema.Tree.Root.Type.Table.ParseKey(text)
+	}
+	return c.schema.Params[i].Kind.ParseText(text)
+}
+
+func badParam(name string, k schema.Kind) error {
+	return rpc.Errorf("bad_argument", "parameter %s: want a value of type %s", name, k)
+}
+
 // permit makes the channel's value for a user and asks it for permission.
-func (c *channel) permit(ctx context.Context, user Identity, args Args) (v AnyChannel, err error) {
+func (c *channel) permit(ctx context.Context, user Identity, args Args) (AnyChannel, error) {
 	if user.ID == "" && !c.public {
 		return nil, rpc.Errorf("unauthenticated", "channel %s needs a user", c.schema.Name)
 	}
-	defer func() {
-		if p := recover(); p != nil {
-			err = rpc.Panicked("channel "+c.schema.Name+": HasPermission", p)
-		}
-	}()
-	v = c.value()
+	v := c.value()
 	b := v.core()
 	b.user, b.args = user, args
-	ok, err := v.HasPermission(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("channel %s: HasPermission: %w", c.schema.Name, err)
-	}
-	if !ok {
-		return nil, rpc.Errorf("denied", "permission denied")
-	}
-	return v, nil
+	return v, c.ask(ctx, v)
 }
 
-func (c *channel) anchorOf(args Args) schema.Value { return args.values[c.schema.Anchor] }
+// anchorOf is the key of the tree's anchor, NULL for a list.
+func (c *channel) anchorOf(args Args) schema.Value {
+	if c.schema.Anchor < 0 {
+		return schema.Value{}
+	}
+	return args.values[c.schema.Anchor]
+}
+
+// partOf is the value that names a user's part of a tree, NULL when there is
+// none.
+func (c *channel) partOf(user Identity) schema.Value {
+	kind, ok := c.schema.Tree.UserKind()
+	if !ok || user.ID == "" {
+		return schema.Value{}
+	}
+	return valueOr(kind, user.ID)
+}
 
 // stream is one open channel.
 type stream struct {
@@ -106,6 +128,10 @@ type stream struct {
 	channel *channel
 	request session.OpenRequest
 	args    Args
+	env     []schema.Value
+	watch   *pipe.Watch
+	scope   pipe.Request
+	judge   func(context.Context, *schema.Type, schema.Row) (bool, error)
 	value   AnyChannel // nil until permission was granted
 	once    sync.Once
 }
@@ -118,6 +144,7 @@ func (s *stream) open(ctx context.Context, user Identity) (err error) {
 		return err
 	}
 	s.value = v
+	s.choose(user)
 	if err := v.start(); err != nil {
 		return fmt.Errorf("channel %s: %w", s.channel.schema.Name, err)
 	}
@@ -137,12 +164,42 @@ func (s *stream) open(ctx context.Context, user Identity) (err error) {
 	return nil
 }
 
-func (s *stream) Channel() string { return s.channel.schema.Name }
-
-func (s *stream) Scope() route.Key {
-	return route.Key{Tree: s.channel.schema.Tree, Anchor: s.channel.anchorOf(s.args)}
+// choose says which scope the stream shows.
+func (s *stream) choose(user Identity) {
+	tree := s.channel.schema.Tree
+	key := route.Key{Tree: tree, Anchor: s.channel.anchorOf(s.args), Env: envKey(s.env)}
+	s.scope = pipe.Request{User: s.channel.partOf(user)}
+	if s.channel.ownList {
+		key.Private = s.app.private.Add(1)
+		var visible func(context.Context, schema.Row) bool
+		if s.judge = s.value.judge(s.value); s.judge != nil {
+			visible = s.isVisible
+		}
+		s.scope.List = s.app.pipe.NewList(s.watch, visible)
+		b := s.value.core()
+		b.own, b.table = s.scope.List, tree.Root.Type.Table
+	}
+	s.scope.Key = key
 }
 
+// envKey is the values of a tree's conditions as one, for the scope's key.
+func envKey(env []schema.Value) schema.Value {
+	if len(env) == 0 {
+		return schema.Value{}
+	}
+	return schema.TupleValue(env...)
+}
+
+// Channel implements the sessions' Stream.
+func (s *stream) Channel() string { return s.channel.schema.Name }
+
+// Scope implements the sessions' Stream.
+func (s *stream) Scope() pipe.Request { return s.scope }
+
+// Watch implements the sessions' Stream.
+func (s *stream) Watch() *pipe.Watch { return s.watch }
+
+// Runtime implements the sessions' Stream.
 func (s *stream) Runtime() map[string]json.RawMessage { return s.value.core().take() }
 
 // Action calls an action; the version is read after it has returned, so that
@@ -178,6 +235,8 @@ func (s *stream) Action(ctx context.Context, name string, args []json.RawMessage
 // Close runs OnDisconnect, once, if permission had been granted.
 func (s *stream) Close(ctx context.Context) {
 	s.once.Do(func() {
+		s.app.open.remove(s)
+		s.watch.Close()
 		hook, ok := s.value.(Disconnector)
 		if !ok {
 			return

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"reflect"
 	"strings"
 	"time"
 )
@@ -37,6 +38,25 @@ type Authenticator interface {
 	// like. It returns ErrNone or ErrInvalid, also wrapped, when there is no
 	// identity. It is called from many goroutines.
 	Authenticate(ctx context.Context, r *http.Request, token string) (Identity, error)
+}
+
+// Revocable is an Authenticator whose identities depend on rows of the
+// database. When one of them changes, whoever changes it, the connections of
+// the user are authenticated again with what they came with, and those that are
+// refused are closed before anything more is sent.
+type Revocable interface {
+	Authenticator
+	// Credentials names the rows. They do not change.
+	Credentials() []Credential
+}
+
+// Credential names rows that an identity depends on: those of a table that have
+// the user's Identity.ID in a column.
+type Credential struct {
+	// Row is a struct that declares the column, and by its name or by a method
+	// TableName the table.
+	Row    reflect.Type
+	Column string
 }
 
 // FromHeader returns the token of r's Authorization header, "Token x" or

@@ -3,6 +3,7 @@ package token
 import (
 	"database/sql"
 	"log/slog"
+	"reflect"
 	"time"
 )
 
@@ -19,7 +20,7 @@ type Store struct {
 	now      func() time.Time
 }
 
-var _ Authenticator = (*Store)(nil)
+var _ Revocable = (*Store)(nil)
 
 // Option changes a default of New.
 type Option func(*Store)
@@ -50,4 +51,30 @@ func New(db *sql.DB, opts ...Option) *Store {
 		opt(s)
 	}
 	return s
+}
+
+// tokenRow and userRow are what identities depend on.
+type (
+	tokenRow struct {
+		Hash   string `db:"hash" pando:"key,public"`
+		UserID int64  `db:"user_id"`
+	}
+	userRow struct {
+		ID int64 `db:"id" pando:"key"`
+	}
+)
+
+// TableName names the table for Pando.
+func (tokenRow) TableName() string { return "auth_tokens" }
+
+// TableName names the table for Pando.
+func (userRow) TableName() string { return "users" }
+
+// Credentials implements Revocable: a token that is deleted, and a user who is
+// deactivated or deleted, end the connections that stand on them.
+func (*Store) Credentials() []Credential {
+	return []Credential{
+		{Row: reflect.TypeFor[tokenRow](), Column: "user_id"},
+		{Row: reflect.TypeFor[userRow](), Column: "id"},
+	}
 }

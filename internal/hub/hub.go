@@ -85,13 +85,13 @@ func (h *Hub) NewLog(version uint64) *Log {
 	return &Log{hub: h, head: n, tail: n, from: version}
 }
 
-// Append adds a frame. Cursors see it after the next Publish of its version or
+// Append adds a frame, with the parts that follow it. Cursors see it after the next Publish of its version or
 // a later one.
 func (l *Log) Append(f *wire.Frame) {
 	n := &node{frame: f}
 	l.tail.next.Store(n)
 	l.tail = n
-	l.bytes += len(f.Bytes)
+	l.bytes += f.Size()
 	for l.bytes > l.hub.limit && l.head.next.Load() != n {
 		l.drop()
 	}
@@ -106,7 +106,7 @@ func (l *Log) drop() {
 	old := l.head
 	l.head = old.next.Load()
 	l.from = l.head.frame.Version
-	l.bytes -= len(l.head.frame.Bytes)
+	l.bytes -= l.head.frame.Size()
 	old.next.Store(gone)
 }
 
@@ -127,11 +127,7 @@ func (l *Log) Subscribe(s Subscriber, version uint64) (*Cursor, bool) {
 	if version < l.from {
 		return nil, false
 	}
-	at := l.head
-	for n := at.next.Load(); n != nil && n.frame.Version <= version; n = n.next.Load() {
-		at = n
-	}
-	c := &Cursor{log: l, sub: s, at: at, version: version}
+	c := &Cursor{log: l, sub: s, at: l.seek(version), version: version}
 	l.mu.Lock()
 	c.index = len(l.subs)
 	l.subs = append(l.subs, c)
@@ -139,10 +135,19 @@ func (l *Log) Subscribe(s Subscriber, version uint64) (*Cursor, bool) {
 	return c, true
 }
 
-// Reseat moves a cursor that has fallen off to the log's end, which stands at
-// version. It is called by the goroutine that appends, while nobody reads the
-// cursor.
-func (l *Log) Reseat(c *Cursor, version uint64) { c.at, c.version = l.tail, version }
+// seek returns the newest node up to version.
+func (l *Log) seek(version uint64) *node {
+	at := l.head
+	for n := at.next.Load(); n != nil && n.frame.Version <= version; n = n.next.Load() {
+		at = n
+	}
+	return at
+}
+
+// Reseat moves a cursor that has fallen off behind the frames up to version,
+// to which the log goes back. It is called by the goroutine that appends, while
+// nobody reads the cursor.
+func (l *Log) Reseat(c *Cursor, version uint64) { c.at, c.version = l.seek(version), version }
 
 func (l *Log) wake() {
 	l.mu.Lock()
@@ -171,6 +176,7 @@ func (c *Cursor) Version() uint64 { return c.version }
 // which the cursor has not seen.
 func (c *Cursor) Peek(upto uint64) (f *wire.Frame, lost bool) {
 	n := c.at.next.Load()
+	c.seen = nil
 	switch {
 	case n == nil:
 		return nil, false
@@ -181,6 +187,14 @@ func (c *Cursor) Peek(upto uint64) (f *wire.Frame, lost bool) {
 	}
 	c.seen = n
 	return n.frame, false
+}
+
+// Seen is the frame that the last Peek returned, nil when it was taken.
+func (c *Cursor) Seen() *wire.Frame {
+	if c.seen == nil {
+		return nil
+	}
+	return c.seen.frame
 }
 
 // Take moves past the frame that Peek returned, which may have been dropped

@@ -98,6 +98,14 @@ func (h *harness) key(page int64) route.Key {
 	return route.Key{Tree: h.tree, Anchor: schema.IntValue(page)}
 }
 
+func (h *harness) request(page int64, held *state.Version) pipe.Request {
+	r := pipe.Request{Key: h.key(page), Subscriber: silent{}}
+	if held != nil {
+		r.Epoch, r.Held = held.Epoch, []uint64{held.N}
+	}
+	return r
+}
+
 // pass lets the bubble's time pass.
 func (h *harness) pass(d time.Duration) { <-time.After(d) }
 
@@ -113,7 +121,7 @@ func (h *harness) begin(ctx context.Context, page int64, held *state.Version) *o
 	o := &opening{done: make(chan struct{})}
 	go func() {
 		defer close(o.done)
-		o.a, o.err = h.Open(ctx, h.key(page), silent{}, held)
+		o.a, o.err = h.Open(ctx, h.request(page, held))
 	}()
 	synctest.Wait()
 	return o
@@ -131,7 +139,7 @@ func (o *opening) pending() bool {
 // open opens a page, which must succeed.
 func (h *harness) open(page int64, held *state.Version) *pipe.Attachment {
 	h.t.Helper()
-	a, err := h.Open(h.ctx, h.key(page), silent{}, held)
+	a, err := h.Open(h.ctx, h.request(page, held))
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -148,11 +156,21 @@ func (h *harness) refused(err error) {
 	}
 }
 
+// parts lists frames with the parts that follow them.
+func parts(frames []*wire.Frame) (all []*wire.Frame) {
+	for _, f := range frames {
+		for ; f != nil; f = f.Next {
+			all = append(all, f)
+		}
+	}
+	return all
+}
+
 // payloads are frames without their envelopes.
 func payloads(t *testing.T, frames []*wire.Frame) string {
 	t.Helper()
 	var all []string
-	for _, f := range frames {
+	for _, f := range parts(frames) {
 		var m struct{ Payload json.RawMessage }
 		if err := json.Unmarshal(wire.Payload(f.Bytes), &m); err != nil {
 			t.Fatalf("%s: %v", f.Bytes, err)
@@ -162,12 +180,25 @@ func payloads(t *testing.T, frames []*wire.Frame) string {
 	return strings.Join(all, "\n")
 }
 
-// pending takes what an attachment's cursor has.
+// pending takes what an attachment's cursors have, part by part.
 func pending(t *testing.T, a *pipe.Attachment) string {
 	t.Helper()
+	var all []string
+	for i := range a.Parts {
+		if got := behind(t, a, i); got != "" {
+			all = append(all, got)
+		}
+	}
+	return strings.Join(all, "\n")
+}
+
+// behind takes what the cursor of one part has.
+func behind(t *testing.T, a *pipe.Attachment, part int) string {
+	t.Helper()
+	cursor := a.Parts[part].Cursor
 	var frames []*wire.Frame
 	for {
-		f, lost := a.Cursor.Peek(a.Hub.Watermark())
+		f, lost := cursor.Peek(a.Hub.Watermark())
 		if lost {
 			t.Fatal("the cursor has lost its log")
 		}
@@ -175,7 +206,7 @@ func pending(t *testing.T, a *pipe.Attachment) string {
 			return payloads(t, frames)
 		}
 		frames = append(frames, f)
-		a.Cursor.Take()
+		cursor.Take()
 	}
 }
 
@@ -191,12 +222,15 @@ func (h *harness) expect(what, got, want string) {
 func (h *harness) lastState(a *pipe.Attachment) string {
 	t := h.t
 	t.Helper()
-	if a.Resumed {
+	if a.Parts[0].Resumed {
 		return payloads(t, a.Frames)
 	}
-	decoder := wire.NewDecoder(wire.Types(h.registry), h.tree)
+	decoder, err := wire.NewDecoder(wire.Types(h.registry), h.tree, "PageChannel")
+	if err != nil {
+		t.Fatal(err)
+	}
 	store := state.NewStore()
-	for _, f := range a.Frames {
+	for _, f := range parts(a.Frames) {
 		var m struct{ Payload wire.StateFrame }
 		if err := json.Unmarshal(wire.Payload(f.Bytes), &m); err != nil {
 			t.Fatal(err)

@@ -15,8 +15,10 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pando-sync/pando/feed"
@@ -90,15 +92,18 @@ type Pipe struct {
 	patch  state.Patch
 	// misfits are the fields of which a value could not be sent rightly.
 	misfits map[*schema.Field]bool
-	// encoded are the scopes that keep their encoded state.
-	encoded []*Scope
+	// encoded are the parts that keep their encoded state, idle those without
+	// users.
+	encoded, idle []*part
 	// opening are the scopes that are being read for the first time, ahead the
 	// reads that the feed has not passed yet.
 	opening []*Scope
-	idle    []*Scope
 	ahead   []*route.Read
 	waiters []*waiter
-	scopes  uint64
+	parts   uint64
+	watches watches
+	// seen is the last commit that reads are known to see.
+	seen atomic.Pointer[feed.Commit]
 	// broken ends the pipe, trouble passes when a read succeeds again.
 	broken, trouble error
 }
@@ -109,17 +114,9 @@ type job struct {
 	wants []route.Want
 }
 
-// waiter waits until the scopes have said everything up to a version. done is
-// called once, with the mutex held.
-type waiter struct {
-	version uint64
-	scopes  []*Scope
-	done    func()
-}
-
 // New returns a pipe. Run starts it.
 func New(cfg Config) *Pipe {
-	p := &Pipe{cfg: cfg.withDefaults(), started: make(chan struct{}), reads: make(chan job, 64)}
+	p := &Pipe{cfg: cfg.withDefaults(), started: make(chan struct{}), reads: make(chan job, 64), watches: newWatches()}
 	p.enc.Misfit = p.misfit
 	return p
 }
@@ -192,6 +189,7 @@ func (p *Pipe) Start(epoch string, head feed.Position, reason string) {
 	p.router.Advance(uint64(head))
 	p.hub = hub.New(p.cfg.LogBytes)
 	p.hub.Publish(uint64(head))
+	p.watches.holdAll(uint64(head))
 	p.mu.Unlock()
 	if again {
 		p.cfg.Logger.Warn("feed started anew: all scopes are read again", "reason", reason, "epoch", epoch)
@@ -212,10 +210,17 @@ func (p *Pipe) abandon() {
 	p.opening, p.idle, p.encoded, p.ahead, p.waiters = nil, nil, nil, nil, nil
 }
 
-// Commit implements feed.Sink.
+// Commit implements feed.Sink. The parts of a large commit are taken in one by
+// one, so that who opens or leaves between them need not wait for the last.
 func (p *Pipe) Commit(c *feed.Commit) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	// Whose permission it may change is held before anything of it is said.
+	p.watches.touch(c)
+	if c.More {
+		p.router.Stage(c)
+		return
+	}
 	p.router.Commit(c)
 	p.turn()
 }
@@ -233,84 +238,60 @@ func (p *Pipe) Advance(pos feed.Position) {
 // while what it needs is at hand.
 func (p *Pipe) turn() {
 	p.mergeReads()
+	p.enc.Turn()
 	p.router.Flush(p.emit)
 	if wants := p.router.Wants(); wants != nil {
 		p.ask(wants)
 	}
+	p.spreadAsks()
 	p.finishOpening()
 	p.hub.Publish(p.router.Position())
 	p.answerWaiters()
 }
 
+// emit puts a patch into its part's log. A part without a log has never been
+// shown: who comes gets its present state.
 func (p *Pipe) emit(rs *route.Scope, patch *state.Patch) {
-	s, ok := rs.Owner.(*Scope)
-	if !ok {
-		panic("pipe: scope without owner")
+	t := partOf(rs)
+	if t.log == nil {
+		return
 	}
-	f := p.enc.Patch(s.id, patch)
-	s.since += len(f.Bytes)
-	s.log.Append(f)
+	if p.tooLarge(t, patch) {
+		p.encode(t)
+		t.log.Append(t.snapshot)
+		return
+	}
+	f := p.enc.Patch(t.id, patch)
+	t.since += len(f.Bytes)
+	t.log.Append(f)
+}
+
+// The bounds of a patch, in rows: past largePatch, or past half of a scope that
+// is not small, clients are better off with the state anew, in parts.
+const (
+	largePatch = 20_000
+	smallScope = 2_000
+)
+
+// tooLarge tells whether a patch of a part is to be a snapshot instead, which
+// is then in p.patch.
+func (p *Pipe) tooLarge(t *part, patch *state.Patch) bool {
+	n := len(patch.Set) + len(patch.Update) + len(patch.Delete)
+	if n <= smallScope/2 {
+		return false
+	}
+	p.router.Snapshot(t.route, &p.patch)
+	return n > largePatch || len(p.patch.Set) > smallScope && n > len(p.patch.Set)/2
 }
 
 func (p *Pipe) finishOpening() {
-	rest := p.opening[:0]
-	for _, s := range p.opening {
-		if !p.router.Loaded(s.route) {
-			rest = append(rest, s)
-			continue
+	p.opening = slices.DeleteFunc(p.opening, func(s *Scope) bool {
+		loaded := p.router.Loaded(s.route)
+		if loaded {
+			close(s.ready)
 		}
-		s.log = p.hub.NewLog(p.router.Position())
-		close(s.ready)
-	}
-	clear(p.opening[len(rest):])
-	p.opening = rest
-}
-
-// Wait calls done once the scopes have said, in their logs, everything up to
-// version; at once when they have. done is called with the pipe's mutex held:
-// it must not block or call the pipe. It is also called when continuity is
-// lost, since what was waited for will not come.
-func (p *Pipe) Wait(version uint64, scopes []*Scope, done func()) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.wait(&waiter{version, scopes, done})
-}
-
-func (p *Pipe) wait(w *waiter) {
-	if p.router == nil || p.broken != nil || p.passed(w) {
-		w.done()
-		return
-	}
-	p.waiters = append(p.waiters, w)
-}
-
-func (p *Pipe) passed(w *waiter) bool {
-	if p.router.Position() < w.version {
-		return false
-	}
-	for _, s := range w.scopes {
-		// One that was given up says nothing more: nobody may wait for it.
-		if s.life == p.life && !s.route.Ready() {
-			return false
-		}
-	}
-	return true
-}
-
-func (p *Pipe) answerWaiters() {
-	if len(p.waiters) == 0 {
-		return
-	}
-	rest := p.waiters[:0]
-	for _, w := range p.waiters {
-		if p.passed(w) {
-			w.done()
-		} else {
-			rest = append(rest, w)
-		}
-	}
-	clear(p.waiters[len(rest):])
-	p.waiters = rest
+		return loaded
+	})
 }
 
 // Head is an upper bound of everything that was committed before the call.
@@ -335,6 +316,17 @@ func (p *Pipe) Stats() route.Stats {
 		return route.Stats{}
 	}
 	return p.router.Stats()
+}
+
+// Position is the version that the logs stand at, 0 before the feed has
+// started.
+func (p *Pipe) Position() uint64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.router == nil {
+		return 0
+	}
+	return p.router.Position()
 }
 
 func scopeID(n uint64) string { return "#" + strconv.FormatUint(n, 10) }

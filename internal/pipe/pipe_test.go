@@ -121,8 +121,8 @@ func TestResume(t *testing.T) {
 				h.write(h.line(1, 1, "second"))
 				h.write(h.line(1, 1, "third"))
 				a := h.open(1, tt.held(h))
-				if a.Resumed != tt.resumed {
-					t.Errorf("resumed %v, want %v", a.Resumed, tt.resumed)
+				if a.Parts[0].Resumed != tt.resumed {
+					t.Errorf("resumed %v, want %v", a.Parts[0].Resumed, tt.resumed)
 				}
 				h.expect("the frames", h.lastState(a), tt.frames)
 				h.expect("what follows", pending(t, a), tt.follows)
@@ -144,8 +144,8 @@ func TestResumeAheadOfTheFeed(t *testing.T) {
 		}
 		h.db.Deliver()
 		<-o.done
-		if o.err != nil || !o.a.Resumed {
-			t.Fatalf("resumed %v, %v", o.a.Resumed, o.err)
+		if o.err != nil || !o.a.Parts[0].Resumed {
+			t.Fatalf("resumed %v, %v", o.a.Parts[0].Resumed, o.err)
 		}
 		h.expect("what follows", pending(t, o.a), `{"v":3,"upd":[[1,"1",1,"third"]]}`)
 	})
@@ -157,10 +157,10 @@ func TestCatchUp(t *testing.T) {
 		for _, text := range []string{"second", "third", "fourth"} {
 			h.write(h.line(1, 1, text))
 		}
-		if _, lost := a.Cursor.Peek(a.Hub.Watermark()); !lost {
+		if _, lost := a.Parts[0].Cursor.Peek(a.Hub.Watermark()); !lost {
 			t.Fatal("a log of one byte has kept everything")
 		}
-		frames, ready := h.CatchUp(a, func() {})
+		frames, ready := h.CatchUp(a, nil, func() {})
 		if !ready {
 			t.Fatal("there is no answer, and nothing is read")
 		}
@@ -181,12 +181,12 @@ func TestCatchUpWhileTheScopeReads(t *testing.T) {
 		h.write(memdb.Remove(h.pages, schema.IntValue(1)))
 		h.write(h.page(1, "again"))
 		woken := make(chan struct{})
-		if frames, ready := h.CatchUp(a, func() { close(woken) }); ready || frames != nil {
+		if frames, ready := h.CatchUp(a, nil, func() { close(woken) }); ready || frames != nil {
 			t.Fatal("an answer, while the scope is being read")
 		}
 		close(gate)
 		<-woken
-		frames, ready := h.CatchUp(a, func() {})
+		frames, ready := h.CatchUp(a, nil, func() {})
 		if !ready {
 			t.Fatal("no answer, after it was announced")
 		}
@@ -276,13 +276,13 @@ func TestLostContinuity(t *testing.T) {
 		if len(reasons) != 1 || reasons[0] != "the log was trimmed" {
 			t.Errorf("told %q", reasons)
 		}
-		if frames, ready := h.CatchUp(old, func() {}); frames != nil || !ready {
+		if frames, ready := h.CatchUp(old, nil, func() {}); frames != nil || !ready {
 			t.Errorf("an old subscription gets %d frames", len(frames))
 		}
 		h.Close(old)
 		a := h.open(1, &state.Version{Epoch: epoch, N: 1})
-		if a.Resumed || a.Epoch == epoch || a.Scope.ID() == old.Scope.ID() {
-			t.Errorf("resumed %v in epoch %s as %s", a.Resumed, a.Epoch, a.Scope.ID())
+		if a.Parts[0].Resumed || a.Epoch == epoch || a.Parts[0].ID == old.Parts[0].ID {
+			t.Errorf("resumed %v in epoch %s as %s", a.Parts[0].Resumed, a.Epoch, a.Parts[0].ID)
 		}
 		h.write(h.line(1, 1, "second"))
 		h.expect("what follows", pending(t, a), `{"v":2,"upd":[[1,"1",1,"second"]]}`)
@@ -348,7 +348,7 @@ func TestAPipeThatHasEnded(t *testing.T) {
 	inBubble(t, pipe.Config{}, func(t *testing.T, h *harness) {
 		a := h.open(1, nil)
 		h.stop()
-		_, err := h.Open(t.Context(), h.key(1), silent{}, nil)
+		_, err := h.Open(t.Context(), h.request(1, nil))
 		h.refused(err)
 		if h.Health() == nil {
 			t.Error("it is well, and has ended")
@@ -366,7 +366,7 @@ func TestAPipeThatHasNotBegun(t *testing.T) {
 	p := pipe.New(pipe.Config{Source: memdb.New(schema.NewRegistry()), Registry: schema.NewRegistry()})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := p.Open(ctx, route.Key{}, silent{}, nil); !errors.Is(err, pipe.ErrUnavailable) {
+	if _, err := p.Open(ctx, pipe.Request{Subscriber: silent{}}); !errors.Is(err, pipe.ErrUnavailable) {
 		t.Errorf("got %v", err)
 	}
 	if p.Health() == nil || p.Epoch() != "" || p.Stats() != (route.Stats{}) {

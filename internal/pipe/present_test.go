@@ -49,11 +49,11 @@ func TestOpenShowsThePresent(t *testing.T) {
 		db.Deliver()
 	}
 	open := func() string {
-		a, err := p.Open(ctx, route.Key{Tree: tree, Anchor: schema.IntValue(1)}, silent{}, nil)
+		a, err := p.Open(ctx, pipe.Request{Key: route.Key{Tree: tree, Anchor: schema.IntValue(1)}, Subscriber: silent{}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if f, _ := a.Cursor.Peek(a.Hub.Watermark()); f != nil {
+		if f, _ := a.Parts[0].Cursor.Peek(a.Hub.Watermark()); f != nil {
 			t.Errorf("%s comes after what the open brought", f.Bytes)
 		}
 		var all strings.Builder

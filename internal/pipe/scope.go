@@ -2,279 +2,130 @@ package pipe
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
 	"github.com/pando-sync/pando/internal/hub"
 	"github.com/pando-sync/pando/internal/route"
 	"github.com/pando-sync/pando/internal/wire"
-	"github.com/pando-sync/pando/state"
+	"github.com/pando-sync/pando/schema"
 )
 
-// Scope is a live tree with its log.
+// Scope is a live tree. It is told in parts: the public one, which all see who
+// may open it, and for a user what only this user sees.
 type Scope struct {
-	id    string
 	life  int
 	route *route.Scope
 	// ready is closed when the scope has been read, or has failed.
 	ready  chan struct{}
 	failed bool
-	log    *hub.Log
-	users  int
-	// unused is when the last user left.
-	unused time.Time
-	// snapshot is the encoded state at version at, nil when it was not asked for
-	// lately; since is the number of bytes appended to the log after it.
-	snapshot []*wire.Frame
-	at       uint64
-	since    int
-	asked    time.Time
+	closed bool
+	// parts are by user; that of NULL is the public one.
+	parts map[schema.Value]*part
+	// list is the list of one stream alone, nil for a scope that is shared.
+	list *List
 }
 
-// ID is the scope's name in the protocol.
-func (s *Scope) ID() string { return s.id }
+func (s *Scope) public() *part { return s.parts[schema.Value{}] }
 
 func (s *Scope) fail() {
 	s.failed = true
 	close(s.ready)
 }
 
-// Attachment is a subscription to a scope: the frames to write first, then
-// what the cursor reads.
-type Attachment struct {
-	Scope  *Scope
-	Cursor *hub.Cursor
-	// Hub has the watermark up to which the cursor may be read.
-	Hub    *hub.Hub
-	Frames []*wire.Frame
-	// Epoch is the history of the frames' versions. Resumed tells that the frames
-	// continue from the version that was held.
-	Epoch   string
-	Resumed bool
+// part is what one audience sees of a scope, in a log of its own.
+type part struct {
+	id    string
+	user  schema.Value
+	scope *Scope
+	route *route.Scope
+	// log begins with the first who is shown the part; nil before.
+	log   *hub.Log
+	users int
+	// unused is when the last user left.
+	unused time.Time
+	// snapshot is the encoded state at version at, nil when it was not asked for
+	// lately; since is the number of bytes appended to the log after it.
+	snapshot *wire.Frame
+	at       uint64
+	since    int
+	asked    time.Time
 }
 
-// Open subscribes to the scope of a key, which is read first when it is not in
-// memory; all who come meanwhile share the read. held is the version that the
-// subscriber holds, or nil. The subscription is ended by Close.
-func (p *Pipe) Open(ctx context.Context, key route.Key, sub hub.Subscriber, held *state.Version) (*Attachment, error) {
-	select {
-	case <-p.started:
-	case <-ctx.Done():
-		return nil, fmt.Errorf("open scope: %w", ErrUnavailable)
+func partOf(rs *route.Scope) *part {
+	t, ok := rs.Owner.(*part)
+	if !ok {
+		panic("pipe: scope without owner")
 	}
-	s, err := p.scope(key)
-	if err != nil {
-		return nil, err
-	}
-	version, err := p.goal(ctx, s, held)
-	if err == nil {
-		var a *Attachment
-		if a, err = p.attachAt(ctx, version, s, sub, held); err == nil {
-			return a, nil
+	return t
+}
+
+// enter returns the scope of a key, and its parts that a user is shown, with
+// one user more. The mutex is held.
+func (p *Pipe) enter(r *Request) (*Scope, []*part) {
+	rs, fresh := p.router.Open(r.Key)
+	if fresh {
+		s := &Scope{
+			life: p.life, route: rs, ready: make(chan struct{}), parts: map[schema.Value]*part{}, list: r.List,
+		}
+		p.newPart(s, schema.Value{}, rs)
+		p.opening = append(p.opening, s)
+		if r.List != nil {
+			r.List.begin(s)
 		}
 	}
-	p.release(s)
-	return nil, err
+	s := partOf(rs).scope
+	shown := []*part{s.public()}
+	if !r.User.IsNull() {
+		t := s.parts[r.User]
+		if t == nil {
+			t = p.newPart(s, r.User, p.router.Part(rs, r.User))
+		}
+		shown = append(shown, t)
+	}
+	for _, t := range shown {
+		t.users++
+	}
+	if fresh {
+		p.turn()
+	}
+	return s, shown
 }
 
-// scope returns the scope of a key with one user more.
-func (p *Pipe) scope(key route.Key) (*Scope, error) {
+func (p *Pipe) newPart(s *Scope, user schema.Value, rs *route.Scope) *part {
+	p.parts++
+	t := &part{id: scopeID(p.parts), user: user, scope: s, route: rs}
+	rs.Owner = t
+	s.parts[user] = t
+	return t
+}
+
+// release takes a user from parts. A scope of one stream ends with it; others
+// linger, since clients come back.
+func (p *Pipe) release(parts []*part) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.broken != nil {
-		return nil, fmt.Errorf("open scope: %w", ErrUnavailable)
-	}
-	rs, fresh := p.router.Open(key)
-	if !fresh {
-		s, ok := rs.Owner.(*Scope)
-		if !ok {
-			panic("pipe: scope without owner")
+	now := time.Now()
+	for _, t := range parts {
+		t.users--
+		switch {
+		case t.users > 0 || t.scope.life != p.life || t.scope.closed:
+		case t.scope.list != nil:
+			p.closePart(t)
+			p.turn()
+		default:
+			t.unused = now
+			if !slices.Contains(p.idle, t) {
+				p.idle = append(p.idle, t)
+			}
 		}
-		s.users++
-		return s, nil
-	}
-	p.scopes++
-	s := &Scope{id: scopeID(p.scopes), life: p.life, route: rs, ready: make(chan struct{}), users: 1}
-	rs.Owner = s
-	p.opening = append(p.opening, s)
-	p.turn()
-	return s, nil
-}
-
-// goal waits until a new scope has been read, and returns the version that it
-// has to stand at before it may be shown: the present one, or the held one when
-// that is still to come.
-func (p *Pipe) goal(ctx context.Context, s *Scope, held *state.Version) (uint64, error) {
-	select {
-	case <-s.ready:
-	case <-ctx.Done():
-		return 0, fmt.Errorf("open scope: %w", ErrUnavailable)
-	}
-	p.mu.Lock()
-	version := p.router.Position()
-	ahead := held != nil && held.Epoch == p.epoch && held.N > version
-	p.mu.Unlock()
-	if !ahead {
-		return version, nil
-	}
-	head, err := p.Head(ctx)
-	if err != nil {
-		return 0, fmt.Errorf("open scope: %w", ErrUnavailable)
-	}
-	if held.N <= head {
-		version = held.N
-	}
-	return version, nil
-}
-
-// attachAt makes the subscription in the turn in which the scope is whole at
-// version or later.
-func (p *Pipe) attachAt(ctx context.Context, version uint64, s *Scope, sub hub.Subscriber, held *state.Version) (*Attachment, error) {
-	var a *Attachment
-	done := make(chan struct{})
-	w := &waiter{version: version, scopes: []*Scope{s}, done: func() {
-		if s.life == p.life && !s.failed {
-			a = p.attach(s, sub, held)
-		}
-		close(done)
-	}}
-	p.mu.Lock()
-	p.wait(w)
-	p.mu.Unlock()
-	select {
-	case <-done:
-	case <-ctx.Done():
-		p.mu.Lock()
-		p.waiters = slices.DeleteFunc(p.waiters, func(o *waiter) bool { return o == w })
-		p.mu.Unlock()
-	}
-	if a == nil {
-		return nil, fmt.Errorf("open scope: %w", ErrUnavailable)
-	}
-	return a, nil
-}
-
-// attach makes the subscription of a scope that is whole.
-func (p *Pipe) attach(s *Scope, sub hub.Subscriber, held *state.Version) *Attachment {
-	a := &Attachment{Scope: s, Hub: p.hub, Epoch: p.epoch}
-	if held != nil && held.Epoch == p.epoch && held.N <= p.router.Position() {
-		if c, ok := s.log.Subscribe(sub, held.N); ok {
-			a.Cursor, a.Resumed = c, true
-			return a
-		}
-		if p.router.Since(s.route, held.N, &p.patch) {
-			a.Frames = p.conflated(s)
-			a.Cursor, a.Resumed = p.atEnd(s, sub), true
-			return a
-		}
-	}
-	p.refresh(s)
-	a.Cursor, _ = s.log.Subscribe(sub, s.at)
-	a.Frames = p.present(s, a.Cursor)
-	return a
-}
-
-// present is the frames of the scope's present state: the encoded one with what
-// was said since, which is shown at once. The subscriber may have seen the
-// present by another stream or an action's result, and must not see the past
-// again. The cursor is moved to the log's end.
-func (p *Pipe) present(s *Scope, c *hub.Cursor) []*wire.Frame {
-	version := p.router.Position()
-	frame, _ := c.Peek(version)
-	if frame == nil {
-		return s.snapshot
-	}
-	frames := append([]*wire.Frame{wire.Mark("begin", version)}, s.snapshot...)
-	for ; frame != nil; frame, _ = c.Peek(version) {
-		frames = append(frames, frame)
-		c.Take()
-	}
-	return append(frames, wire.Mark("end", version))
-}
-
-func (p *Pipe) atEnd(s *Scope, sub hub.Subscriber) *hub.Cursor {
-	c, _ := s.log.Subscribe(sub, p.router.Position())
-	return c
-}
-
-// conflated encodes p.patch, or nothing when it is empty.
-func (p *Pipe) conflated(s *Scope) []*wire.Frame {
-	if p.patch.Empty() {
-		return nil
-	}
-	return []*wire.Frame{p.enc.Patch(s.id, &p.patch)}
-}
-
-// refresh makes the scope's encoded state anew when the log does not continue
-// it, or has grown longer than it.
-func (p *Pipe) refresh(s *Scope) {
-	s.asked = time.Now()
-	if s.snapshot == nil {
-		p.encoded = append(p.encoded, s)
-	}
-	size := 0
-	for _, f := range s.snapshot {
-		size += len(f.Bytes)
-	}
-	usable := s.snapshot != nil && s.at >= s.log.From()
-	if usable && s.since <= size {
-		return
-	}
-	p.router.Snapshot(s.route, &p.patch)
-	s.snapshot = p.enc.Snapshot(s.id, &p.patch)
-	s.at, s.since = p.router.Position(), 0
-}
-
-// CatchUp returns what a cursor that has fallen off its log has missed, as one
-// conflated patch, or as a snapshot where that is not known, and moves it to
-// the log's end. Nobody may read the cursor meanwhile. While the scope is being
-// read there is no answer: ready is false, and the subscriber is woken when
-// there is one.
-func (p *Pipe) CatchUp(a *Attachment, wake func()) (frames []*wire.Frame, ready bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	s := a.Scope
-	if s.life != p.life {
-		return nil, true
-	}
-	if !s.route.Ready() {
-		p.waiters = append(p.waiters, &waiter{p.router.Position(), []*Scope{s}, wake})
-		return nil, false
-	}
-	if p.router.Since(s.route, a.Cursor.Version(), &p.patch) {
-		frames = p.conflated(s)
-	} else {
-		p.router.Snapshot(s.route, &p.patch)
-		frames = p.enc.Snapshot(s.id, &p.patch)
-	}
-	s.log.Reseat(a.Cursor, p.router.Position())
-	return frames, true
-}
-
-// Close ends a subscription.
-func (p *Pipe) Close(a *Attachment) {
-	a.Cursor.Cancel()
-	p.release(a.Scope)
-}
-
-func (p *Pipe) release(s *Scope) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	s.users--
-	if s.users > 0 || s.life != p.life {
-		return
-	}
-	s.unused = time.Now()
-	if !slices.Contains(p.idle, s) {
-		p.idle = append(p.idle, s)
 	}
 	if len(p.idle) > p.cfg.Lingering {
-		p.forget(time.Now())
+		p.forget(now)
 	}
 }
 
-// sweep closes scopes that have been without users for long.
+// sweep closes parts that have been without users for long.
 func (p *Pipe) sweep(ctx context.Context) {
 	tick := time.NewTicker(max(p.cfg.Linger/4, time.Millisecond))
 	defer tick.Stop()
@@ -291,22 +142,22 @@ func (p *Pipe) sweep(ctx context.Context) {
 	}
 }
 
-// forget closes unused scopes: those that have lingered, and the oldest of
-// those that are too many.
+// forget closes unused parts: those that have lingered, and the oldest of those
+// that are too many.
 func (p *Pipe) forget(now time.Time) {
 	if len(p.idle) == 0 || p.broken != nil {
 		return
 	}
-	slices.SortFunc(p.idle, func(a, b *Scope) int { return a.unused.Compare(b.unused) })
+	slices.SortFunc(p.idle, func(a, b *part) int { return a.unused.Compare(b.unused) })
 	surplus := len(p.idle) - p.cfg.Lingering
 	rest := p.idle[:0]
-	for i, s := range p.idle {
+	for i, t := range p.idle {
 		switch {
-		case s.users > 0:
-		case i < surplus || now.Sub(s.unused) >= p.cfg.Linger:
-			p.closeScope(s)
+		case t.users > 0 || t.scope.closed:
+		case i < surplus || now.Sub(t.unused) >= p.cfg.Linger:
+			p.closePart(t)
 		default:
-			rest = append(rest, s)
+			rest = append(rest, t)
 		}
 	}
 	clear(p.idle[len(rest):])
@@ -317,16 +168,25 @@ func (p *Pipe) forget(now time.Time) {
 // forgetEncoded drops the encoded states that nobody has asked for lately: the
 // rows and the log stay.
 func (p *Pipe) forgetEncoded(now time.Time) {
-	p.encoded = slices.DeleteFunc(p.encoded, func(s *Scope) bool {
-		old := now.Sub(s.asked) >= p.cfg.Linger
+	p.encoded = slices.DeleteFunc(p.encoded, func(t *part) bool {
+		old := now.Sub(t.asked) >= p.cfg.Linger
 		if old {
-			s.snapshot = nil
+			t.snapshot = nil
 		}
 		return old
 	})
 }
 
-func (p *Pipe) closeScope(s *Scope) {
+// closePart forgets a part; the scope, with all parts, goes with the public
+// one, which every stream shows.
+func (p *Pipe) closePart(t *part) {
+	s := t.scope
+	delete(s.parts, t.user)
+	if !t.user.IsNull() {
+		p.router.ClosePart(t.route)
+		return
+	}
+	s.closed = true
 	p.router.Close(s.route)
 	if i := slices.Index(p.opening, s); i >= 0 {
 		p.opening = slices.Delete(p.opening, i, i+1)

@@ -26,7 +26,6 @@ import (
 	"time"
 
 	"github.com/pando-sync/pando/internal/pipe"
-	"github.com/pando-sync/pando/internal/route"
 	"github.com/pando-sync/pando/internal/wire"
 	"github.com/pando-sync/pando/token"
 )
@@ -36,21 +35,30 @@ type App interface {
 	token.Authenticator
 	// Open asks for a stream. What it returns is closed exactly once.
 	Open(ctx context.Context, req OpenRequest) (Stream, error)
+	// Credentials are the rows that a user's identity depends on: when one of
+	// them changes the identity is looked up again.
+	Credentials(user token.Identity) []pipe.On
 }
 
 // OpenRequest is a request to open a stream.
 type OpenRequest struct {
 	Session, Stream, Route string
 	User                   token.Identity
-	// Wake tells the session that Stream.Runtime has something. It never blocks.
-	Wake func()
+	// Wake tells the session that Stream.Runtime has something, Ask that the
+	// stream's watch, or its list, wants an answer. They never block.
+	Wake, Ask func()
 }
 
 // Stream is one open channel.
 type Stream interface {
-	// Channel is the channel's name, Scope what it shows.
+	// Channel is the channel's name, Scope what it shows; who subscribes, and
+	// what is held, is the session's to say.
 	Channel() string
-	Scope() route.Key
+	Scope() pipe.Request
+	// Watch is in doubt while Permit has to be asked again: whether the stream's
+	// user may still see it, an error when not.
+	Watch() *pipe.Watch
+	Permit(ctx context.Context) error
 	// Action calls an action; version is an upper bound of what it committed, 0
 	// when that is not known.
 	Action(ctx context.Context, name string, args []json.RawMessage) (value json.RawMessage, version uint64, err error)
@@ -242,11 +250,11 @@ func (s *Server) turnWheel() {
 		select {
 		case <-s.ctx.Done():
 			return
-		case now := <-tick.C:
+		case <-tick.C:
 			at := &s.slots[i%wheelSlots]
 			at.mu.Lock()
 			for c := range at.sessions {
-				c.visit(now)
+				c.visit()
 			}
 			at.mu.Unlock()
 		}

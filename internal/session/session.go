@@ -2,7 +2,6 @@ package session
 
 import (
 	"context"
-	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/gobwas/ws"
 
+	"github.com/pando-sync/pando/internal/pipe"
 	"github.com/pando-sync/pando/internal/rpc"
 	"github.com/pando-sync/pando/internal/wire"
 	"github.com/pando-sync/pando/token"
@@ -23,6 +23,7 @@ const (
 	codeGoingAway     = 1001
 	codeProtocolError = 1002
 	codeTooLarge      = 1009
+	codeFailed        = 1011
 	codeVersion       = 4400
 	codeUnauthorized  = 4401
 	codeDenied        = 4403
@@ -66,16 +67,30 @@ type Session struct {
 	joined  bool // the client has sent connect
 	streams map[string]*stream
 	views   []*view
-	replies []*wire.Frame
+	replies []reply
 	unread  int // bytes of replies
 	closing bool
 	ended   bool
 	work    sync.WaitGroup
+	// auth is in doubt while the identity may have been revoked; nil when it
+	// cannot be. It does not change once there are streams.
+	auth     *pipe.Watch
+	doubting bool // somebody is about to look the identity up again
+	// token is what the identity was made of, with the request.
+	token  string
+	expiry *time.Timer
+}
+
+// reply is a frame that goes out before what the logs have; of is the view that
+// it is of, nil for the session's own.
+type reply struct {
+	frame *wire.Frame
+	of    *view
 }
 
 // queue puts a frame that is the session's own in line. The mutex is held.
 func (c *Session) queue(f *wire.Frame) {
-	c.replies = append(c.replies, f)
+	c.replies = append(c.replies, reply{frame: f})
 	c.unread += len(f.Bytes)
 }
 
@@ -128,6 +143,9 @@ func (c *Session) end() {
 	c.cancel()
 	c.mu.Lock()
 	c.ended, c.closing = true, true
+	if c.expiry != nil {
+		c.expiry.Stop()
+	}
 	streams := make([]*stream, 0, len(c.streams))
 	for _, st := range c.streams {
 		streams = append(streams, st)
@@ -137,19 +155,15 @@ func (c *Session) end() {
 		st.shut()
 	}
 	c.work.Wait()
+	if auth := c.authWatch(); auth != nil {
+		auth.Close()
+	}
 	c.retire()
 	c.server.dismiss(c)
 }
 
-// visit keeps the connection alive, and ends it with the user's identity.
-func (c *Session) visit(now time.Time) {
-	c.mu.Lock()
-	expired := c.joined && !c.user.Expires.IsZero() && now.After(c.user.Expires)
-	c.mu.Unlock()
-	if expired {
-		c.close(codeUnauthorized, "the token has expired")
-		return
-	}
+// visit keeps the connection alive.
+func (c *Session) visit() {
 	if !c.busy.Swap(false) {
 		c.reply(wire.Beat)
 	}
@@ -164,60 +178,4 @@ func (c *Session) connectLate() {
 		c.fail(wire.Control, 0, rpc.Errorf("unauthenticated", "no connect request came in time"))
 		c.close(codeUnauthorized, "no connect request came in time")
 	}
-}
-
-// connect answers who the client is.
-func (c *Session) connect(id uint64, req *wire.Request) {
-	if req.Protocol != wire.Protocol {
-		c.fail(wire.Control, id, rpc.Errorf("bad_request", "protocol %d is not spoken here, want %d: reload the page", req.Protocol, wire.Protocol))
-		c.close(codeVersion, "protocol version")
-		return
-	}
-	user, err := c.identify(req.Token)
-	if err != nil {
-		c.refuse(id, err)
-		return
-	}
-	c.mu.Lock()
-	changed := c.joined && c.user.ID != user.ID
-	if !changed {
-		c.user, c.known, c.joined = user, true, true
-		c.request = nil
-	}
-	c.mu.Unlock()
-	if changed {
-		c.fail(wire.Control, id, rpc.Errorf("denied", "this connection is another user's: make a new one"))
-		return
-	}
-	c.deadline.Stop()
-	c.reply(wire.Message(wire.Control, id, wire.Connected{Type: "connected", User: user.ID}))
-}
-
-// identify returns who a connect's token stands for. Without one it is whom the
-// header or cookie named, or, for apps that allow it, nobody.
-func (c *Session) identify(tok string) (token.Identity, error) {
-	c.mu.Lock()
-	user, known, r := c.user, c.known, c.request
-	c.mu.Unlock()
-	if tok == "" && known {
-		return user, nil
-	}
-	if r == nil {
-		r = (&http.Request{Header: http.Header{}, Body: http.NoBody}).WithContext(c.ctx)
-	}
-	user, err := c.server.cfg.App.Authenticate(c.ctx, r, tok)
-	if tok == "" && errors.Is(err, token.ErrNone) {
-		return token.Identity{}, nil // whether nobody may see something is each channel's answer
-	}
-	return user, err
-}
-
-func (c *Session) refuse(id uint64, err error) {
-	if errors.Is(err, token.ErrInvalid) || errors.Is(err, token.ErrNone) {
-		c.fail(wire.Control, id, rpc.Errorf("unauthenticated", "the token is not valid"))
-		c.close(codeUnauthorized, "the token is not valid")
-		return
-	}
-	c.fail(wire.Control, id, err)
-	c.close(1011, "cannot authenticate")
 }

@@ -36,6 +36,7 @@ type Note struct {
 // app is one note that everybody may see.
 type app struct {
 	tree    *schema.Tree
+	pipe    *pipe.Pipe
 	expires time.Time
 	// hold, when it is there, keeps actions until it is closed; the first one
 	// says so by closing entered.
@@ -49,18 +50,29 @@ func (a *app) Authenticate(context.Context, *http.Request, string) (token.Identi
 	return token.Identity{ID: "ada", Expires: a.expires}, nil
 }
 
-func (a *app) Open(context.Context, session.OpenRequest) (session.Stream, error) {
-	return &stream{app: a}, nil
+func (a *app) Open(_ context.Context, req session.OpenRequest) (session.Stream, error) {
+	return &stream{app: a, watch: a.pipe.Watch(nil, req.Ask)}, nil
 }
 
-type stream struct{ app *app }
+func (*app) Credentials(token.Identity) []pipe.On { return nil }
+
+type stream struct {
+	app   *app
+	watch *pipe.Watch
+}
 
 func (*stream) Channel() string { return "NoteChannel" }
-func (s *stream) Scope() route.Key {
-	return route.Key{Tree: s.app.tree, Anchor: schema.IntValue(1)}
+func (s *stream) Scope() pipe.Request {
+	return pipe.Request{Key: route.Key{Tree: s.app.tree, Anchor: schema.IntValue(1)}}
 }
+func (s *stream) Watch() *pipe.Watch                { return s.watch }
+func (*stream) Permit(context.Context) error        { return nil }
 func (*stream) Runtime() map[string]json.RawMessage { return nil }
-func (s *stream) Close(context.Context)             { s.app.closed.Add(1) }
+
+func (s *stream) Close(context.Context) {
+	s.watch.Close()
+	s.app.closed.Add(1)
+}
 
 func (s *stream) Action(ctx context.Context, name string, _ []json.RawMessage) (json.RawMessage, uint64, error) {
 	if s.app.hold != nil {
@@ -88,6 +100,7 @@ func start(t *testing.T, a *app, cfg session.Config) (url string) {
 	ended := make(chan error, 1)
 	go func() { ended <- p.Run(ctx) }()
 	db.Started()
+	a.pipe = p
 	cfg.App, cfg.Pipe, cfg.Types = a, p, wire.Types(reg)
 	server := session.New(cfg)
 	web := httptest.NewServer(server)

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -10,7 +11,6 @@ import (
 	"github.com/pando-sync/pando/internal/pipe"
 	"github.com/pando-sync/pando/internal/rpc"
 	"github.com/pando-sync/pando/internal/wire"
-	"github.com/pando-sync/pando/state"
 )
 
 // maxWaiting bounds the requests that wait on one stream.
@@ -22,34 +22,30 @@ type stream struct {
 	session *Session
 	name    string
 	open    Stream // nil until opened
-	view    *view
+	watch   *pipe.Watch
+	view    *view       // guarded by the session's mutex, as skip is
+	skip    bool        // what the logs had when the stream was opened was not permitted
 	changed atomic.Bool // the runtime state has something new
+	gone    bool
 
 	mu      sync.Mutex // guards what follows
 	waiting []request
 	running bool
-	gone    bool
+	asked   bool // a question is in line
 }
 
 type request struct {
 	id  uint64
-	req *wire.Request // nil is the end of the session
-}
-
-// view is one scope that the session shows, by one stream or several.
-type view struct {
-	sub   *pipe.Attachment
-	users int
-	// frames go out before what the cursor has.
-	frames []*wire.Frame
-	// behind tells that the cursor has lost its log and is being caught up.
-	behind bool
+	req *wire.Request // nil is the server's own
+	// question is a doubt to settle; without it, what has no req is the end of the
+	// session.
+	question bool
 }
 
 // dispatch puts a request in its stream's line.
 func (c *Session) dispatch(name string, id uint64, req *wire.Request) {
 	st, err := c.streamFor(name, req.Type)
-	if err == nil && !st.put(request{id, req}) {
+	if err == nil && !st.put(request{id: id, req: req}) {
 		err = rpc.Errorf("rate_limited", "more than %d requests wait on this stream", maxWaiting)
 	}
 	if err != nil {
@@ -87,11 +83,28 @@ func (st *stream) put(r request) bool {
 		return false
 	}
 	st.waiting = append(st.waiting, r)
+	st.work()
+	return true
+}
+
+// ask puts a question in front of all requests: what they bring may not be for
+// this user any more.
+func (st *stream) ask() {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if st.asked {
+		return
+	}
+	st.asked = true
+	st.waiting = slices.Insert(st.waiting, 0, request{question: true})
+	st.work()
+}
+
+func (st *stream) work() {
 	if !st.running {
 		st.running = true
 		st.session.work.Go(st.run)
 	}
-	return true
 }
 
 // shut has the stream closed after its present request.
@@ -107,6 +120,9 @@ func (st *stream) run() {
 		}
 		r := st.waiting[0]
 		st.waiting = st.waiting[1:]
+		if r.question {
+			st.asked = false
+		}
 		st.mu.Unlock()
 		st.serve(r)
 	}
@@ -115,6 +131,8 @@ func (st *stream) run() {
 func (st *stream) serve(r request) {
 	c := st.session
 	switch {
+	case r.question:
+		st.settle()
 	case r.req == nil:
 		st.close()
 	case st.gone:
@@ -143,57 +161,126 @@ func (st *stream) begin(r request) error {
 	user := c.user
 	c.mu.Unlock()
 	open, err := c.server.cfg.App.Open(ctx, OpenRequest{
-		Session: c.id, Stream: st.name, Route: r.req.Route, User: user, Wake: st.wake,
+		Session: c.id, Stream: st.name, Route: r.req.Route, User: user, Wake: st.wake, Ask: st.ask,
 	})
 	if err != nil {
 		return err
 	}
-	st.open = open
-	sub, err := c.server.cfg.Pipe.Open(ctx, open.Scope(), c, held(r.req.Resume))
+	st.open, st.watch = open, open.Watch()
+	sub, err := st.attach(ctx, r.req.Resume)
 	if err != nil {
-		if errors.Is(err, pipe.ErrUnavailable) {
-			err = rpc.Unavailable()
-		}
 		st.dispose()
-		return err
+		return coded(err)
 	}
 	st.show(r.id, sub)
 	return nil
 }
 
-func held(r *wire.Resume) *state.Version {
-	if r == nil || len(r.Versions) != 1 {
-		return nil
+// attach subscribes to the stream's scope. Commits that have come since
+// permission was asked may have withdrawn it.
+func (st *stream) attach(ctx context.Context, resume *wire.Resume) (*pipe.Attachment, error) {
+	c := st.session
+	req := st.open.Scope()
+	req.Subscriber = c
+	if resume != nil {
+		req.Epoch, req.Held = resume.Epoch, resume.Versions
 	}
-	return &state.Version{Epoch: r.Epoch, N: r.Versions[0]}
+	sub, err := c.server.cfg.Pipe.Open(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	if held := st.watch.Held(); held > 0 && held <= sub.Version {
+		err = st.permit(ctx)
+	}
+	if auth := c.authWatch(); err == nil && auth != nil {
+		err = auth.Wait(ctx)
+	}
+	if err != nil {
+		c.server.cfg.Pipe.Close(sub)
+		return nil, err
+	}
+	return sub, nil
 }
 
-// show puts the answer and the scope's first frames in line, and its cursor
+// coded makes the pipe's error one that a client is told of.
+func coded(err error) error {
+	if errors.Is(err, pipe.ErrUnavailable) {
+		return rpc.Unavailable()
+	}
+	return err
+}
+
+// permit ends the stream's doubt, if it has one.
+func (st *stream) permit(ctx context.Context) error {
+	return st.watch.Settle(ctx, st.open.Permit, st.skipPast)
+}
+
+// skipPast has the view caught up instead of read on.
+func (st *stream) skipPast() {
+	st.session.mu.Lock()
+	defer st.session.mu.Unlock()
+	st.skip = true
+	if st.view != nil {
+		st.view.skip = true
+	}
+}
+
+// settle answers what is asked of an open stream: whether its user may still
+// see it, and each new row of a list that is judged. One that has to be refused
+// is closed, and nothing of it follows.
+func (st *stream) settle() {
+	c := st.session
+	if st.gone || st.open == nil || c.ctx.Err() != nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(c.ctx, c.server.cfg.OpenTimeout)
+	defer cancel()
+	err := st.permit(ctx)
+	if list := st.open.Scope().List; err == nil && list != nil {
+		err = list.Judge(ctx)
+	}
+	if err == nil || c.ctx.Err() != nil {
+		c.Ready()
+		return
+	}
+	e, whole := rpc.Public(coded(err))
+	if !whole {
+		c.server.cfg.Logger.ErrorContext(c.ctx, "cannot tell whether a stream is still permitted: it is closed",
+			"session", c.id, "stream", st.name, "error", err)
+	}
+	st.remove()
+	c.reply(wire.Message(st.name, 0, wire.Closed{Type: "closed", Code: e.Code, Message: e.Message}))
+	st.dispose()
+}
+
+// show puts the answer and the scope's first frames in line, and its cursors
 // behind them.
 func (st *stream) show(id uint64, sub *pipe.Attachment) {
 	c := st.session
 	runtime := st.open.Runtime()
+	opened := wire.Opened{Type: "opened", Channel: st.open.Channel(), Epoch: sub.Epoch}
 	c.mu.Lock()
-	shared := false
-	for _, v := range c.views {
-		if v.sub.Scope == sub.Scope {
-			st.view, shared = v, true
-			v.users++
-		}
-	}
+	at := slices.IndexFunc(c.views, func(v *view) bool { return v.shows(sub) })
+	shared := at >= 0
 	if !shared {
-		st.view = &view{sub: sub, users: 1}
-		c.views = append(c.views, st.view)
+		at = len(c.views)
+		c.views = append(c.views, &view{sub: sub})
 	}
-	c.queue(wire.Message(st.name, id, wire.Opened{
-		Type: "opened", Channel: st.open.Channel(), Epoch: sub.Epoch,
-		Scopes: []wire.Scope{{ID: sub.Scope.ID(), Resumed: sub.Resumed || shared}},
-	}))
+	v := c.views[at]
+	v.streams = append(v.streams, st)
+	v.skip = v.skip || st.skip
+	st.view = v
+	for _, p := range sub.Parts {
+		opened.Scopes = append(opened.Scopes, wire.Scope{ID: p.ID, Resumed: p.Resumed || shared})
+	}
+	c.queue(wire.Message(st.name, id, opened))
 	if len(runtime) > 0 {
 		c.queue(wire.Message(st.name, 0, wire.Runtime{Type: "runtime", Set: runtime}))
 	}
 	if !shared {
-		c.replies = append(c.replies, sub.Frames...)
+		for _, f := range sub.Frames {
+			c.replies = append(c.replies, reply{f, v})
+		}
 	}
 	c.mu.Unlock()
 	if shared {
@@ -211,6 +298,11 @@ func (st *stream) wake() {
 
 func (st *stream) action(r request) {
 	c := st.session
+	if auth := c.authWatch(); auth != nil {
+		if err := auth.Wait(c.ctx); err != nil {
+			return // the session has ended
+		}
+	}
 	value, version, err := st.open.Action(c.ctx, r.req.Name, r.req.Args)
 	if err != nil {
 		c.fail(st.name, r.id, err)
@@ -235,13 +327,17 @@ func (c *Session) scopes() []*pipe.Scope {
 
 // passed has a mark written after all frames up to version.
 func (c *Session) passed(version uint64) {
+	c.raiseMark(version)
+	c.Ready()
+}
+
+func (c *Session) raiseMark(version uint64) {
 	for {
 		due := c.mark.Load()
 		if due >= version || c.mark.CompareAndSwap(due, version) {
-			break
+			return
 		}
 	}
-	c.Ready()
 }
 
 // close ends the stream; what waits in line finds it gone.
@@ -256,7 +352,7 @@ func (st *stream) close() {
 }
 
 // remove takes the stream and, with its last stream, the scope out of the
-// session: no frame of it follows.
+// session: no frame of it follows, nor what is in line of it.
 func (st *stream) remove() {
 	c := st.session
 	st.gone = true
@@ -265,21 +361,20 @@ func (st *stream) remove() {
 	v := st.view
 	st.view = nil
 	if v != nil {
-		v.users--
-		if v.users > 0 {
+		v.streams = slices.DeleteFunc(v.streams, func(o *stream) bool { return o == st })
+		if len(v.streams) > 0 {
 			v = nil
 		}
 	}
-	for i, o := range c.views {
-		if o == v {
-			c.views = append(c.views[:i], c.views[i+1:]...)
-			break
-		}
+	if v != nil {
+		c.views = slices.DeleteFunc(c.views, func(o *view) bool { return o == v })
+		c.replies = slices.DeleteFunc(c.replies, func(r reply) bool { return r.of == v })
 	}
 	c.mu.Unlock()
 	if v != nil {
 		c.server.cfg.Pipe.Close(v.sub)
 	}
+	c.Ready() // another stream's frames may have been held with it
 }
 
 // dispose closes what the app opened. The session may have ended: its context

@@ -67,9 +67,12 @@ type batch struct {
 	last bool
 }
 
+// add adds a frame and the parts that follow it.
 func (b *batch) add(f *wire.Frame) {
-	b.bufs = append(b.bufs, f.Bytes)
-	b.bytes += len(f.Bytes)
+	for ; f != nil; f = f.Next {
+		b.bufs = append(b.bufs, f.Bytes)
+		b.bytes += len(f.Bytes)
+	}
 }
 
 func (b *batch) reset() {
@@ -78,13 +81,13 @@ func (b *batch) reset() {
 }
 
 // collect takes what is due: replies, then what the views have, then a mark.
-// It returns the views whose cursors have lost their log.
+// It returns the views that have to be caught up.
 func (c *Session) collect(b *batch) (lost []*view) {
 	mark := c.mark.Swap(0)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, f := range c.replies {
-		b.add(f)
+	for _, r := range c.replies {
+		b.add(r.frame)
 	}
 	clear(c.replies)
 	c.replies, c.unread = c.replies[:0], 0
@@ -98,9 +101,12 @@ func (c *Session) collect(b *batch) (lost []*view) {
 	if c.runtime.Swap(false) {
 		c.collectRuntime(b)
 	}
+	held := c.lookAtViews(b)
 	whole, lost := c.collectViews(b)
 	switch {
 	case mark == 0:
+	case held > 0 && held <= mark:
+		c.raiseMark(mark) // who ends the doubt wakes the session
 	case whole && len(lost) == 0:
 		b.add(wire.Mark("mark", mark))
 	default:
@@ -120,31 +126,44 @@ func (c *Session) collectRuntime(b *batch) {
 	}
 }
 
-// collectViews takes frames in the order of their commits, enclosing those of
-// one commit when there are several.
-func (c *Session) collectViews(b *batch) (whole bool, lost []*view) {
-	var upto uint64
+// lookAtViews finds out how far each view may be read, and takes what stands
+// before its cursors. It returns the first version that is held back of any.
+func (c *Session) lookAtViews(b *batch) (held uint64) {
 	for _, v := range c.views {
+		// In this order: what is held is so before the watermark passes it.
+		v.upto = v.sub.Hub.Watermark()
+		from := v.heldFrom(c.auth)
+		if v.held = from > 0; v.held {
+			v.upto = min(v.upto, from-1)
+			if held == 0 || from < held {
+				held = from
+			}
+		}
 		for _, f := range v.frames {
 			b.add(f)
 		}
 		v.frames = nil
-		upto = v.sub.Hub.Watermark()
 	}
+	return held
+}
+
+// collectViews takes frames in the order of their commits, enclosing those of
+// one commit when there are several.
+func (c *Session) collectViews(b *batch) (whole bool, lost []*view) {
 	for {
 		var next uint64
 		n := 0
 		for _, v := range c.views {
-			f, gone := v.peek(upto)
+			version, frames, gone := v.peek()
 			switch {
-			case gone && !v.behind:
+			case gone:
 				v.behind = true
 				lost = append(lost, v)
-			case f == nil:
-			case n == 0 || f.Version < next:
-				next, n = f.Version, 1
-			case f.Version == next:
-				n++
+			case frames == 0:
+			case n == 0 || version < next:
+				next, n = version, frames
+			case version == next:
+				n += frames
 			}
 		}
 		if n == 0 {
@@ -154,20 +173,19 @@ func (c *Session) collectViews(b *batch) (whole bool, lost []*view) {
 			c.Ready()
 			return false, lost
 		}
-		c.takeCommit(b, next, n, upto)
+		c.takeCommit(b, next, n)
 	}
 }
 
-func (c *Session) takeCommit(b *batch, version uint64, n int, upto uint64) {
+func (c *Session) takeCommit(b *batch, version uint64, n int) {
 	var p *pair
 	if n > 1 {
 		p = c.server.enclosing(version)
 		b.add(p.begin)
 	}
 	for _, v := range c.views {
-		if f, _ := v.peek(upto); f != nil && f.Version == version {
-			b.add(f)
-			v.sub.Cursor.Take()
+		if v.due {
+			v.take(b, version)
 		}
 	}
 	if n > 1 {
@@ -175,23 +193,21 @@ func (c *Session) takeCommit(b *batch, version uint64, n int, upto uint64) {
 	}
 }
 
-// peek returns the view's next frame; one that is being caught up has none.
-func (v *view) peek(upto uint64) (f *wire.Frame, lost bool) {
-	if v.behind {
-		return nil, false
-	}
-	return v.sub.Cursor.Peek(upto)
-}
-
 // catchUp brings views on that have lost their log. While a scope is being
-// read there is nothing to bring; the session is woken when there is.
+// read or held there is nothing to bring; the session is woken when there is.
 func (c *Session) catchUp(lost []*view) {
 	for _, v := range lost {
-		frames, ready := c.server.cfg.Pipe.CatchUp(v.sub, c.Ready)
+		c.mu.Lock()
+		watches := v.watches(c.auth)
+		v.skip = false
+		c.mu.Unlock()
+		frames, ready := c.server.cfg.Pipe.CatchUp(v.sub, watches, c.Ready)
 		c.mu.Lock()
 		v.behind = false
 		if ready {
 			v.frames = frames
+		} else {
+			v.skip = true
 		}
 		c.mu.Unlock()
 		if ready && len(frames) > 0 {

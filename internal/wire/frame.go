@@ -19,6 +19,18 @@ type Frame struct {
 	Version uint64
 	// Bytes go to the socket as they are.
 	Bytes []byte
+	// Next is the part of a snapshot that follows this one, nil behind the last:
+	// no other frame of the scope comes between them.
+	Next *Frame
+}
+
+// Size is the number of bytes of the frame with all parts that follow it.
+func (f *Frame) Size() int {
+	n := 0
+	for ; f != nil; f = f.Next {
+		n += len(f.Bytes)
+	}
+	return n
 }
 
 // headerRoom is the size of the largest header of a server's frame.
@@ -68,6 +80,9 @@ type Encoder struct {
 	Misfit func(t *schema.Type, f *schema.Field, err error)
 
 	buf []byte
+	// recent is what was said of the first rows of this turn.
+	recent [recentRows]saying
+	known  int
 }
 
 // start begins a state frame of a scope.
@@ -81,7 +96,9 @@ func (e *Encoder) start(scope string, version uint64) {
 
 func (e *Encoder) finish(version uint64) *Frame {
 	e.buf = append(e.buf, '}', '}')
-	return &Frame{Version: version, Bytes: seal(append([]byte(nil), e.buf...))}
+	text := append([]byte(nil), e.buf...)
+	e.keep(text)
+	return &Frame{Version: version, Bytes: seal(text)}
 }
 
 // Patch encodes a patch.
@@ -103,10 +120,10 @@ func (e *Encoder) Patch(scope string, p *state.Patch) *Frame {
 // part costs nothing, small enough that the first one paints at once.
 const partSize = 128 << 10
 
-// Snapshot encodes a scope's whole state, in parts when it is large. Rows keep
-// their order; there is at least one frame.
-func (e *Encoder) Snapshot(scope string, p *state.Patch) []*Frame {
-	var frames []*Frame
+// Snapshot encodes a scope's whole state, in parts when it is large, and
+// returns the first. Rows keep their order.
+func (e *Encoder) Snapshot(scope string, p *state.Patch) *Frame {
+	var first, last *Frame
 	rest := p.Set
 	for {
 		e.start(scope, p.N)
@@ -116,18 +133,23 @@ func (e *Encoder) Snapshot(scope string, p *state.Patch) []*Frame {
 		rest = rest[n:]
 		word := "first"
 		switch {
-		case len(rest) == 0 && len(frames) == 0:
+		case len(rest) == 0 && first == nil:
 			word = "only"
 		case len(rest) == 0:
 			word = "last"
-		case len(frames) > 0:
+		case first != nil:
 			word = "more"
 		}
 		// All words but "first" are one letter shorter: a space keeps place.
 		copy(e.buf[at:], `,"snapshot":`+quoteWide(word))
-		frames = append(frames, e.finish(p.N))
-		if len(rest) == 0 {
-			return frames
+		f := e.finish(p.N)
+		if first == nil {
+			first = f
+		} else {
+			last.Next = f
+		}
+		if last = f; len(rest) == 0 {
+			return first
 		}
 	}
 }
@@ -160,7 +182,12 @@ func (e *Encoder) set(rows []state.Instance) {
 		if i > 0 {
 			e.buf = append(e.buf, ',')
 		}
-		e.instance(&rows[i])
+		in := &rows[i]
+		if s := (saying{typ: in.Type, row: &in.Row[0]}); !e.said(s) {
+			from := len(e.buf)
+			e.instance(in)
+			e.note(s, from)
+		}
 	}
 	e.buf = append(e.buf, ']')
 }
@@ -194,18 +221,26 @@ func (e *Encoder) update(rows []state.Update) {
 			e.buf = append(e.buf, ',')
 		}
 		u := &rows[i]
-		e.ref(&u.Ref)
-		for j := range u.Type.Fields {
-			f := &u.Type.Fields[j]
-			if u.Old[f.Column] == u.New[f.Column] {
-				continue
-			}
-			e.buf = append(e.buf, ',')
-			e.buf = strconv.AppendInt(e.buf, int64(j), 10)
-			e.buf = append(e.buf, ',')
-			e.value(u.Type, j, u.New)
+		if s := (saying{typ: u.Type, old: &u.Old[0], row: &u.New[0]}); !e.said(s) {
+			from := len(e.buf)
+			e.changed(u)
+			e.note(s, from)
 		}
-		e.buf = append(e.buf, ']')
+	}
+	e.buf = append(e.buf, ']')
+}
+
+func (e *Encoder) changed(u *state.Update) {
+	e.ref(&u.Ref)
+	for j := range u.Type.Fields {
+		f := &u.Type.Fields[j]
+		if u.Old[f.Column] == u.New[f.Column] {
+			continue
+		}
+		e.buf = append(e.buf, ',')
+		e.buf = strconv.AppendInt(e.buf, int64(j), 10)
+		e.buf = append(e.buf, ',')
+		e.value(u.Type, j, u.New)
 	}
 	e.buf = append(e.buf, ']')
 }

@@ -143,20 +143,21 @@ func TestSnapshotInParts(t *testing.T) {
 	tree := shelfTree(t)
 	p := state.Patch{N: 7, Set: []state.Instance{{Ref: state.Ref{Type: tree.Root.Type, Key: schema.IntValue(1)}, Row: values(schema.IntValue(1), schema.TextValue("all"))}}}
 	var e Encoder
-	if frames := e.Snapshot("#1", &p); len(frames) != 1 || framed(t, frames[0]) != `{"stream":"#1","payload":{"v":7,"snapshot":"only" ,"set":[[0,["1","all"]]]}}` {
-		t.Errorf("a small snapshot is %s", frames[0].Bytes)
+	if f := e.Snapshot("#1", &p); f.Next != nil || framed(t, f) != `{"stream":"#1","payload":{"v":7,"snapshot":"only" ,"set":[[0,["1","all"]]]}}` {
+		t.Errorf("a small snapshot is %s", f.Bytes)
 	}
-	if frames := e.Snapshot("#1", &state.Patch{N: 7}); len(frames) != 1 || framed(t, frames[0]) != `{"stream":"#1","payload":{"v":7,"snapshot":"only" ,"set":[]}}` {
-		t.Errorf("the snapshot of nothing is %s", frames[0].Bytes)
+	if f := e.Snapshot("#1", &state.Patch{N: 7}); f.Next != nil || framed(t, f) != `{"stream":"#1","payload":{"v":7,"snapshot":"only" ,"set":[]}}` {
+		t.Errorf("the snapshot of nothing is %s", f.Bytes)
 	}
 	const items = 20_000
 	for i := range int64(items) {
 		p.Set = append(p.Set, state.Instance{Ref: state.Ref{Type: tree.Layers[1].Type, Key: schema.IntValue(i)}, Row: itemRow(i, "Milk", true)})
 	}
-	frames := e.Snapshot("#1", &p)
+	first := e.Snapshot("#1", &p)
 	var words []string
-	var rows int
-	for _, f := range frames {
+	var rows, size int
+	for f := first; f != nil; f = f.Next {
+		size += len(f.Bytes)
 		var m struct {
 			Stream  string
 			Payload struct {
@@ -182,6 +183,9 @@ func TestSnapshotInParts(t *testing.T) {
 			rows++
 		}
 	}
+	if first.Size() != size {
+		t.Errorf("the parts are %d bytes, and say %d", size, first.Size())
+	}
 	if rows != items+1 {
 		t.Errorf("%d rows, want %d", rows, items+1)
 	}
@@ -199,5 +203,36 @@ func TestEncodingAllocatesTheFrameOnly(t *testing.T) {
 	var e Encoder
 	if allocs := testing.AllocsPerRun(100, func() { e.Patch("#1", &p) }); allocs > 2 {
 		t.Errorf("%v allocations, want 2: the frame and its bytes", allocs)
+	}
+}
+
+// TestScopesShareWhatIsSaidOfARow encodes the same rows for two scopes: the
+// second frame repeats the bytes of the first, in this turn only.
+func TestScopesShareWhatIsSaidOfARow(t *testing.T) {
+	tree := shelfTree(t)
+	item := tree.Layers[1].Type
+	var p state.Patch
+	p.N = 5
+	for i := range int64(2 * recentRows) {
+		ref := state.Ref{Type: item, Key: schema.IntValue(i)}
+		p.Set = append(p.Set, state.Instance{Ref: ref, Row: itemRow(i, "a", false)})
+		p.Update = append(p.Update, state.Update{Ref: ref, Old: itemRow(i, "a", false), New: itemRow(i, "b", false)})
+	}
+	var e, plain Encoder
+	one, two := e.Patch("#1", &p), e.Patch("#2", &p)
+	if got, want := framed(t, two), framed(t, plain.Patch("#2", &p)); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	if got, want := framed(t, two), strings.Replace(framed(t, one), "#1", "#2", 1); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	// A row that is written over tells that its bytes were copied.
+	p.Set[0].Row[1] = schema.TextValue("never said")
+	if strings.Contains(framed(t, e.Patch("#3", &p)), "never said") {
+		t.Error("the row was encoded again")
+	}
+	e.Turn()
+	if !strings.Contains(framed(t, e.Patch("#4", &p)), "never said") {
+		t.Error("the next turn repeats what is over")
 	}
 }
