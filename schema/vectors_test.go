@@ -23,22 +23,38 @@ type vector struct {
 	Sorted []json.RawMessage `json:"sorted"`
 }
 
-func (v vector) kind(t *testing.T) schema.Kind {
+func (v vector) kind(t *testing.T) schema.Kind { return kindNamed(t, v.Kind) }
+
+func kindNamed(t *testing.T, name string) schema.Kind {
 	t.Helper()
 	for _, k := range kinds {
-		if k.String() == v.Kind {
+		if k.String() == name {
 			return k
 		}
 	}
-	t.Fatalf("no kind %q", v.Kind)
+	t.Fatalf("no kind %q", name)
 	return schema.Null
 }
 
 // sources are the driver's values that the vector's from and hex stand for.
 func (v vector) sources(t *testing.T) []any {
 	t.Helper()
+	all := driverValues(t, v.From)
+	if v.Hex != "" {
+		raw, err := hex.DecodeString(v.Hex)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, raw)
+	}
+	return all
+}
+
+// driverValues reads numbers with digits only as integers.
+func driverValues(t *testing.T, from []any) []any {
+	t.Helper()
 	var all []any
-	for _, src := range v.From {
+	for _, src := range from {
 		number, ok := src.(json.Number)
 		if !ok {
 			all = append(all, src)
@@ -53,13 +69,6 @@ func (v vector) sources(t *testing.T) []any {
 			t.Fatal(err)
 		}
 		all = append(all, f)
-	}
-	if v.Hex != "" {
-		raw, err := hex.DecodeString(v.Hex)
-		if err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, raw)
 	}
 	return all
 }
