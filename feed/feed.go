@@ -79,6 +79,14 @@ type Source interface {
 	Close() error
 }
 
+// Hinter is a Source that knows what would make reads of its tables faster.
+type Hinter interface {
+	// Hints names, a sentence each, what the author might add or mend: an index
+	// on a link, a column whose values are stored so that the database cannot
+	// compare them. It may look at every row. Setup must have returned before.
+	Hints(ctx context.Context) ([]string, error)
+}
+
 // Snapshot is one read transaction: all its reads see one committed state. It
 // is used by one goroutine.
 type Snapshot interface {
@@ -90,7 +98,7 @@ type Snapshot interface {
 	// Saw tells whether the snapshot's state includes the commit.
 	Saw(c *Commit) bool
 	// Rows reads the rows that q asks for, in one query, in no order unless
-	// q.Limit is set. It stops at fn's first error and returns it.
+	// q.Limit is set; then they come in q.Order and by key. It stops at fn's first error and returns it.
 	Rows(ctx context.Context, q Query, fn func(schema.Row) error) error
 	// Close ends the transaction.
 	Close() error

@@ -20,7 +20,22 @@
 //
 // One writer at a time makes the order of seq the order of commits, and the
 // rows that one read transaction finds a consistent cut: a poll delivers one
-// feed.Commit. seq is AUTOINCREMENT, so that numbers never come again.
+// feed.Commit. seq is AUTOINCREMENT, so that numbers never come again. A poll of
+// more than some thousand changes delivers its commit in parts, while its read
+// transaction is open; where it cannot be read to its end, the feed starts
+// again.
+//
+// # Reads
+//
+// SQLite keeps any value in any column: the text 2 in an integer, a UUID in
+// upper case, a time in one of many layouts. A query means values, whatever
+// their form, so a column is compared and ordered in SQL only if all of it is
+// stored in forms by which SQL and schema.Value agree. Source looks at a column
+// once, when a query first compares it, and from then on at what the log has of
+// it. Other columns are compared in Go, which looks at all rows that the rest
+// of the query leaves; Source warns of them once, and Hints names them. SQL
+// always compares by BINARY, whatever the column's collation; only keys and
+// links, whose uniqueness and foreign keys go by it, must have no other.
 //
 // # Latency
 //

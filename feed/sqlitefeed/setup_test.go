@@ -91,6 +91,13 @@ func wantFed(t testing.TB, source feed.Source, recorder *feedtest.Recorder, want
 	}
 }
 
+// pairOf makes the first two columns of a table its key.
+func pairOf(table *schema.Table) *schema.Table {
+	table.Key = len(table.Columns)
+	table.Columns = append(table.Columns, schema.Column{Name: "(,)", Kind: schema.Tuple, Parts: []int{0, 1}})
+	return table
+}
+
 func TestSetupRefuses(t *testing.T) {
 	for name, c := range map[string]struct {
 		create string
@@ -106,6 +113,9 @@ func TestSetupRefuses(t *testing.T) {
 		"partly unique":       {"CREATE TABLE a (id INTEGER, n TEXT); CREATE UNIQUE INDEX u ON a (id) WHERE n > 1", declare("a", "id"), []string{"nor unique"}},
 		"key without case":    {"CREATE TABLE a (k TEXT COLLATE NOCASE PRIMARY KEY)", declare("a", "k"), []string{`"k"`, "BINARY"}},
 		"key without spaces":  {"CREATE TABLE a (k TEXT COLLATE RTRIM PRIMARY KEY)", declare("a", "k"), []string{`"k"`, "BINARY"}},
+		"half of a pair":      {"CREATE TABLE a (id INTEGER, n TEXT, m TEXT, PRIMARY KEY (id, m))", pairOf(declare("a", "id", "n")), []string{`["id" "n"]`, "UNIQUE INDEX"}},
+		"pair without case":   {"CREATE TABLE a (id INTEGER, n TEXT COLLATE NOCASE, PRIMARY KEY (id, n))", pairOf(declare("a", "id", "n")), []string{`"n"`, "BINARY"}},
+		"a pair is fine":      {"CREATE TABLE a (n TEXT, id INTEGER, UNIQUE (n, id))", pairOf(declare("a", "id", "n")), nil},
 		"generated is fine":   {"CREATE TABLE a (id INTEGER PRIMARY KEY, n TEXT AS (id || '!'))", declare("a", "id", "n"), nil},
 		"unique is fine":      {"CREATE TABLE a (n TEXT, id INTEGER UNIQUE)", declare("a", "id"), nil},
 		"any case is fine":    {"CREATE TABLE Aa (ID INTEGER PRIMARY KEY)", declare("aA", "id"), nil},
@@ -225,6 +235,36 @@ func TestOddTables(t *testing.T) {
 		`tree 3 3,2→`, `tree 2 2,1→`, `tree 1 1,null→`,
 		`nokey 5 →5,unnamed`,
 	)
+}
+
+// TestAuthorTriggers follows what an author's triggers write to other tables,
+// and a key of two columns beside another primary key.
+func TestAuthorTriggers(t *testing.T) {
+	db, _ := create(t,
+		"CREATE TABLE members (id INTEGER PRIMARY KEY, user_id INTEGER NOT NULL, board_id INTEGER NOT NULL, role TEXT COLLATE NOCASE, UNIQUE (board_id, user_id))",
+		"CREATE TABLE boards (id INTEGER PRIMARY KEY, members_id INTEGER DEFAULT 0)",
+		"CREATE TRIGGER count_in AFTER INSERT ON members BEGIN UPDATE boards SET members_id = members_id + 1 WHERE id = NEW.board_id; END",
+		"CREATE TRIGGER count_out AFTER DELETE ON members BEGIN UPDATE boards SET members_id = members_id - 1 WHERE id = OLD.board_id; END",
+		"INSERT INTO boards (id) VALUES (1)")
+	members := declare("members", "user_id", "board_id", "role")
+	members.Columns = append(members.Columns, schema.Column{Name: "(user_id,board_id)", Kind: schema.Tuple, Parts: []int{0, 1}})
+	members.Key = 3
+	source, recorder := follow(t, db, members, declare("boards", "id", "members_id"))
+	for _, step := range []string{
+		"INSERT INTO members VALUES (1, 7, 1, 'owner')",
+		"REPLACE INTO members VALUES (1, 8, 1, 'guest')", // displaces 7,1 by the primary key
+		"UPDATE members SET role = 'GUEST'",
+		"UPDATE members SET id = 5", // nothing that is declared
+		"DELETE FROM members",
+	} {
+		run(t, db, step)
+		recorder.Reach(source)
+	}
+	wantFed(t, source, recorder,
+		"members 7,1 →7,1,owner,7,1", "boards 1 1,0→1,1",
+		"members 8,1 →8,1,guest,8,1", "boards 1 1,1→1,2", "members 7,1 7,1,owner,7,1→",
+		"members 8,1 8,1,guest,8,1→8,1,GUEST,8,1",
+		"members 8,1 8,1,GUEST,8,1→", "boards 1 1,2→1,1")
 }
 
 // TestReplace displaces rows through unique indexes, with and without DELETE

@@ -1,0 +1,80 @@
+package sqlitefeed
+
+import (
+	"context"
+	"database/sql/driver"
+	"fmt"
+	"strings"
+
+	"github.com/pando-sync/pando/feed"
+	"github.com/pando-sync/pando/schema"
+)
+
+var _ feed.Hinter = (*Source)(nil)
+
+// Hints implements feed.Hinter.
+func (s *Source) Hints(ctx context.Context) (hints []string, err error) {
+	_, tables, err := s.ready()
+	if err != nil {
+		return nil, err
+	}
+	opened, err := s.Snapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer opened.Close()
+	within := opened.(*snapshot) //nolint:forcetypeassert // what Snapshot returns
+	for _, table := range tables {
+		for _, link := range table.Links {
+			more, err := within.hintsOf(ctx, table, link)
+			if err != nil {
+				return nil, fmt.Errorf("look for hints on table %q: %w", table.Name, err)
+			}
+			hints = append(hints, more...)
+		}
+	}
+	return hints, nil
+}
+
+// hintsOf tells what slows the reads by a link.
+func (s *snapshot) hintsOf(ctx context.Context, table *schema.Table, link int) (hints []string, err error) {
+	parts := stored(table, link)
+	if len(parts) == 0 {
+		return nil, nil
+	}
+	var names []string
+	for _, i := range parts {
+		column := &table.Columns[i]
+		names = append(names, quote(column.Name))
+		f, err := s.source.forms.of(ctx, s, table, i)
+		if err != nil {
+			return nil, err
+		}
+		if f == odd {
+			hints = append(hints, fmt.Sprintf("column %q of table %q has values that SQL cannot compare as %s, so that reads by it look at every row: store %s",
+				column.Name, table.Name, column.Kind, storedForm(column.Kind)))
+		}
+	}
+	indexed, err := s.indexed(ctx, table, parts)
+	if err == nil && !indexed {
+		hints = append(hints, fmt.Sprintf("reads of table %q by %s look at every row: CREATE INDEX … ON %s (%[2]s)", table.Name, strings.Join(names, ", "), quote(table.Name)))
+	}
+	return hints, err
+}
+
+// indexed tells whether SQLite finds rows by the columns without looking at
+// all.
+func (s *snapshot) indexed(ctx context.Context, table *schema.Table, columns []int) (bool, error) {
+	var same []string
+	for _, i := range columns {
+		same = append(same, quote(table.Columns[i].Name)+" = ?")
+	}
+	sql := "EXPLAIN QUERY PLAN SELECT * FROM " + quote(table.Name) + " WHERE " + strings.Join(same, " AND ")
+	defer s.conn.forget(sql)
+	scans := false
+	err := s.conn.query(ctx, sql, bind(make([]driver.Value, len(columns))...), func(row []driver.Value) error {
+		scans = scans || strings.HasPrefix(textIn(row[3]), "SCAN")
+		return nil
+	})
+	return !scans, err
+}
