@@ -235,3 +235,22 @@ func TestDecode(t *testing.T) {
 		t.Errorf("a number too large: %v", err)
 	}
 }
+
+// TestDecodeDoesNotAllocate reads rows into a struct that is there.
+func TestDecodeDoesNotAllocate(t *testing.T) {
+	tree, err := schema.NewRegistry().Tree(reflect.TypeFor[Task]())
+	if err != nil {
+		t.Fatal(err)
+	}
+	typ := tree.Root.Type
+	row := rowOf(typ.Table, map[string]schema.Value{"id": schema.IntValue(7), "title": schema.TextValue("Milk")})
+	var task Task
+	allocs := testing.AllocsPerRun(100, func() {
+		if err := typ.Decode(row, &task); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if allocs != 0 || task.ID != 7 || task.Title != "Milk" {
+		t.Errorf("%v allocations for %+v", allocs, task)
+	}
+}

@@ -124,10 +124,17 @@ func setterOf(k Kind, t reflect.Type) setter {
 			v.Set(reflect.ValueOf(at))
 			return err
 		})
+	case reflect.PointerTo(t).Implements(textType):
+		return orZero(func(v reflect.Value, val Value) error {
+			text, _ := reflect.TypeAssert[encoding.TextUnmarshaler](v.Addr())
+			return text.UnmarshalText([]byte(val.Str()))
+		})
 	default:
 		return orZero(setText)
 	}
 }
+
+var textType = reflect.TypeFor[encoding.TextUnmarshaler]()
 
 // orZero sets NULL as the zero value.
 func orZero(set setter) setter {
@@ -170,11 +177,8 @@ func setInt(v reflect.Value, val Value) error {
 }
 
 // setText sets what holds the text or the bytes of a value: strings, byte
-// slices, UUIDs as 16 bytes, and types that read text.
+// slices, and UUIDs as 16 bytes.
 func setText(v reflect.Value, val Value) error {
-	if text, ok := reflect.TypeAssert[encoding.TextUnmarshaler](v.Addr()); ok {
-		return text.UnmarshalText([]byte(val.Str()))
-	}
 	switch {
 	case v.Kind() == reflect.String:
 		v.SetString(val.String())

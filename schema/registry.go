@@ -207,6 +207,7 @@ func (r *Registry) together(t *Table, parts []int, origin string) int {
 	}
 	name := tupleName(names)
 	if i := t.index(name); i >= 0 {
+		t.Columns[i].Nullable = nullable
 		return i
 	}
 	if parts == nil {

@@ -79,14 +79,14 @@ func (t *Table) Complete(row Row) Row {
 
 // tupleOf is NULL when one of the parts is.
 func tupleOf(row Row, parts []int) Value {
-	values := make([]Value, len(parts))
-	for i, p := range parts {
+	var b []byte
+	for _, p := range parts {
 		if row[p].IsNull() {
 			return Value{}
 		}
-		values[i] = row[p]
+		b = row[p].appendPart(b)
 	}
-	return TupleValue(values...)
+	return Value{kind: Tuple, str: string(b)}
 }
 
 // Type is an instance type: one Go struct over a table. Two structs over one

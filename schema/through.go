@@ -35,13 +35,18 @@ func (b *builder) throughBranch(parent *Layer, f *fieldDecl, d *decl, typ *Type,
 		return nil, err
 	}
 	l := b.below(parent, f, Layer{Type: place, Relation: HasMany})
-	if l.Link, err = b.registry.linkColumn(side{table: table, target: f.owner}, f, links); err != nil {
+	between := side{table: table, target: f.owner, nullable: !b.registry.assumed[table]}
+	if via := b.registry.structsOver(table.Name); via != nil {
+		between.declares = via[0]
+	}
+	if l.Link, err = b.registry.linkColumn(between, f, links); err != nil {
 		return nil, err
 	}
 	b.brand(place, l.Link, parent.Type)
 	addLink(table, l.Link)
 	row := b.add(&Layer{Path: l.Path + ".@", Type: typ, Parent: l, Relation: BelongsTo})
-	if row.Link, err = b.registry.linkColumn(side{table: table, target: d}, f, targets); err != nil {
+	between.target = d
+	if row.Link, err = b.registry.linkColumn(between, f, targets); err != nil {
 		return nil, err
 	}
 	b.brand(place, row.Link, typ)
