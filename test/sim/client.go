@@ -10,16 +10,21 @@ import (
 
 	"github.com/pando-sync/pando"
 	"github.com/pando-sync/pando/pandotest"
+	"github.com/pando-sync/pando/schema"
+	"github.com/pando-sync/pando/test/internal/oracle"
 	"github.com/pando-sync/pando/test/internal/world"
 )
 
 // client is one browser: a connection with several open routes, which follows
-// a script of its own random numbers. It is used by one goroutine.
+// its script. It is used by one goroutine.
 type client struct {
-	id    int
-	rng   *rand.Rand
-	clock *clock
-	event func(step string)
+	id     int
+	user   string
+	url    string
+	routes []oracle.Route
+	trees  []*schema.Tree // of the channels
+	clock  *clock
+	event  func(step string)
 	// patience is how long anything may take that should take milliseconds.
 	patience time.Duration
 
@@ -27,88 +32,86 @@ type client struct {
 	// dials counts connections.
 	dials int
 	views []*view
+	// traffic is each connection's, the present one the last.
+	traffic []*traffic
 }
 
-// step is something that a client does.
-type step struct {
+// steps are the things that a client does.
+var steps = []struct {
 	name   string
 	weight int
-	run    func(c *client, ctx context.Context) error
-}
-
-var steps = []step{
-	{"open", 5, (*client).openOne},
-	{"open several", 2, (*client).openSeveral},
+	run    func(c *client, ctx context.Context, s step) error
+}{
+	{"open", 6, (*client).openOne},
+	{"open several", 3, (*client).openSeveral},
 	{"close", 2, (*client).closeOne},
 	{"open anew", 2, (*client).openAnew},
+	{"storm", 1, (*client).storm},
 	{"drop", 3, (*client).drop},
 	{"drop while opening", 2, (*client).dropOpening},
 	{"stay away", 2, (*client).stayAway},
 	{"stall", 3, (*client).stall},
+	{"become another", 1, (*client).become},
 }
 
-// play does some steps, a few transactions apart.
-func (c *client) play(ctx context.Context, n int) error {
-	for range n {
-		c.clock.wait(ctx, c.rng.IntN(4))
-		if err := c.drawn().run(c, ctx); err != nil {
-			return fmt.Errorf("client %d: %w", c.id, err)
-		}
-	}
-	return nil
-}
-
-func (c *client) drawn() step {
+func drawStep(rng *rand.Rand) string {
 	total := 0
 	for _, s := range steps {
 		total += s.weight
 	}
-	n := c.rng.IntN(total)
+	n := rng.IntN(total)
 	for _, s := range steps {
 		if n -= s.weight; n < 0 {
-			c.event(s.name)
-			return s
+			return s.name
 		}
 	}
 	panic("sim: weights do not add up")
 }
 
+// play does the steps of a segment.
+func (c *client) play(ctx context.Context, script []step) error {
+	for _, s := range script {
+		c.clock.wait(ctx, s.Wait)
+		for _, known := range steps {
+			if known.name != s.Do {
+				continue
+			}
+			c.event(s.Do)
+			if err := known.run(c, ctx, s); err != nil {
+				return fmt.Errorf("client %d: %w", c.id, err)
+			}
+		}
+	}
+	return nil
+}
+
 // view returns the view of a route, made when there is none.
-func (c *client) view(route string) (*view, error) {
+func (c *client) view(route int) *view {
+	r := c.routes[route%len(c.routes)]
 	for _, v := range c.views {
-		if v.route == route {
-			return v, nil
+		if world.Path(v.route) == world.Path(r) {
+			return v
 		}
 	}
-	v, err := newView(c.conn, route)
-	if err == nil {
-		c.views = append(c.views, v)
-	}
-	return v, err
+	v := newView(c.conn, r, c.trees[r.Channel])
+	c.views = append(c.views, v)
+	return v
 }
 
-func (c *client) openOne(ctx context.Context) error {
-	v, err := c.view(world.Routes[c.rng.IntN(len(world.Routes))])
-	if err != nil {
-		return err
-	}
-	v.open = true
+func (c *client) openOne(ctx context.Context, s step) error {
+	c.view(s.Routes[0]).open = true
 	return c.connect(ctx)
 }
 
-func (c *client) openSeveral(ctx context.Context) error {
-	for range 2 + c.rng.IntN(5) {
-		v, err := c.view(world.Routes[c.rng.IntN(len(world.Routes))])
-		if err != nil {
-			return err
-		}
-		v.open = true
+func (c *client) openSeveral(ctx context.Context, s step) error {
+	for _, r := range s.Routes {
+		c.view(r).open = true
 	}
 	return c.connect(ctx)
 }
 
-// some draws a view that is open, nil when none is.
-func (c *client) some() *view {
+// pick is a view that is open, nil when none is.
+func (c *client) pick(n int) *view {
 	var open []*view
 	for _, v := range c.views {
 		if v.open {
@@ -118,12 +121,12 @@ func (c *client) some() *view {
 	if len(open) == 0 {
 		return nil
 	}
-	return open[c.rng.IntN(len(open))]
+	return open[n%len(open)]
 }
 
 // closeOne closes a view; when it is opened again it resumes from what it held.
-func (c *client) closeOne(ctx context.Context) error {
-	v := c.some()
+func (c *client) closeOne(ctx context.Context, s step) error {
+	v := c.pick(s.Pick)
 	if v == nil {
 		return nil
 	}
@@ -132,18 +135,31 @@ func (c *client) closeOne(ctx context.Context) error {
 }
 
 // openAnew closes a view and opens it again with nothing to resume from.
-func (c *client) openAnew(ctx context.Context) error {
-	v := c.some()
+func (c *client) openAnew(ctx context.Context, s step) error {
+	v := c.pick(s.Pick)
 	if v == nil {
 		return nil
 	}
 	if err := c.shut(ctx, v); err != nil {
 		return err
 	}
-	if err := v.renew(c.conn); err != nil {
-		return err
-	}
+	v.renew(c.conn)
 	return c.connect(ctx)
+}
+
+// storm opens and closes in quick succession.
+func (c *client) storm(ctx context.Context, s step) error {
+	for i := range 8 {
+		v := c.view(s.Routes[i%len(s.Routes)])
+		if v.open = !v.open; v.open {
+			if err := c.connect(ctx); err != nil {
+				return err
+			}
+		} else if err := c.shut(ctx, v); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (c *client) shut(ctx context.Context, v *view) error {
@@ -159,30 +175,29 @@ func (c *client) shut(ctx context.Context, v *view) error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("close %s: %w", v.route, err)
+		return fmt.Errorf("close %s: %w", world.Path(v.route), err)
 	}
-	v.frames = v.stream.Frames()
 	return nil
 }
 
-func (c *client) drop(ctx context.Context) error {
+func (c *client) drop(ctx context.Context, _ step) error {
 	c.conn.Drop()
 	return c.connect(ctx)
 }
 
 // dropOpening breaks the connection at any moment of opening.
-func (c *client) dropOpening(ctx context.Context) error {
+func (c *client) dropOpening(ctx context.Context, s step) error {
 	c.conn.Drop()
 	done := make(chan struct{})
 	conn := c.conn
-	delay := time.Duration(c.rng.IntN(3000)) * time.Microsecond
-	go func() {
+	breaks := time.AfterFunc(s.Delay, func() {
 		defer close(done)
-		time.Sleep(delay)
 		conn.Drop()
-	}()
+	})
 	err := c.connect(ctx)
-	<-done
+	if !breaks.Stop() {
+		<-done
+	}
 	if err != nil {
 		return err
 	}
@@ -190,18 +205,42 @@ func (c *client) dropOpening(ctx context.Context) error {
 }
 
 // stayAway comes back after some transactions.
-func (c *client) stayAway(ctx context.Context) error {
+func (c *client) stayAway(ctx context.Context, s step) error {
 	c.conn.Drop()
-	c.clock.wait(ctx, 1+c.rng.IntN(8))
+	c.clock.wait(ctx, s.Ticks)
 	return c.connect(ctx)
 }
 
 // stall stops reading for some transactions.
-func (c *client) stall(ctx context.Context) error {
+func (c *client) stall(ctx context.Context, s step) error {
 	resume := c.conn.Stall()
 	defer resume()
-	c.clock.wait(ctx, 2+c.rng.IntN(12))
+	c.clock.wait(ctx, s.Ticks)
 	return nil
+}
+
+// become comes back as another user, with the same pages and nothing of what
+// they held.
+func (c *client) become(ctx context.Context, s step) error {
+	if s.User == c.user {
+		return nil
+	}
+	old := c.views
+	c.conn.Drop()
+	c.enter(s.User)
+	for _, o := range old {
+		v := newView(c.conn, o.route, o.tree)
+		v.open = o.open
+		c.views = append(c.views, v)
+	}
+	return c.connect(ctx)
+}
+
+// enter makes the client a user's, without any views. What it has shown before
+// must have been verified or is not.
+func (c *client) enter(user string) {
+	c.user, c.views = user, nil
+	c.conn = pandotest.NewClient(c.url, user)
 }
 
 // connect makes sure that the client is connected and shows what it wants to,
@@ -236,6 +275,9 @@ func again(err error) bool {
 func (c *client) attempt(ctx context.Context) error {
 	select {
 	case <-c.conn.Closed():
+		seen := &traffic{user: c.user}
+		c.traffic = append(c.traffic, seen)
+		c.conn.Tap(seen.see)
 		if err := c.conn.Dial(ctx); err != nil {
 			return err
 		}
@@ -246,12 +288,9 @@ func (c *client) attempt(ctx context.Context) error {
 		if !v.open || v.conn == c.dials {
 			continue
 		}
-		if v.frames >= 0 && v.frames != v.stream.Frames() {
-			return &divergenceError{route: v.route, what: "got frames although it was closed"}
-		}
-		v.frames = -1
+		c.traffic[len(c.traffic)-1].asks(v.route)
 		if err := v.stream.Resume(ctx); err != nil {
-			return fmt.Errorf("open %s: %w", v.route, err)
+			return fmt.Errorf("open %s: %w", world.Path(v.route), err)
 		}
 		v.conn = c.dials
 	}
@@ -268,7 +307,7 @@ func (c *client) settle(ctx context.Context, h *history) (compared int, err erro
 			return 0, err
 		}
 		gone := c.conn.Closed()
-		if !slices.ContainsFunc(c.views, func(v *view) bool { return v.open && !v.reach(ctx, h.now(v.route), gone) }) {
+		if !slices.ContainsFunc(c.views, func(v *view) bool { return v.open && !v.reach(ctx, h.now(v.route, c.user), gone) }) {
 			break
 		}
 	}
@@ -277,21 +316,21 @@ func (c *client) settle(ctx context.Context, h *history) (compared int, err erro
 			continue
 		}
 		compared++
-		if shows, want := string(v.stream.JSON()), h.now(v.route); shows != want {
+		if shows, want := string(v.stream.JSON()), h.now(v.route, c.user); shows != want {
 			return compared, &divergenceError{
-				client: c.id, route: v.route, what: fmt.Sprintf("does not come to show what the database holds, at version %d", v.stream.Version()),
-				shows: shows, want: want,
+				client: c.id, user: c.user, route: world.Path(v.route), shows: shows, want: want,
+				what: fmt.Sprintf("does not come to show what the database holds, at version %d", v.stream.Version()),
 			}
 		}
 	}
 	return compared, nil
 }
 
-// verify looks up in history everything that the client has shown.
+// verify looks up in history everything that the client has shown and received.
 func (c *client) verify(h *history) (compared int, err error) {
 	for _, v := range c.views {
 		for _, s := range v.take() {
-			at, wrong, want := h.find(v.route, s.version, s.text, v.shown)
+			at, wrong, want := h.find(v.route, c.user, s.version, s.text, v.shown)
 			if wrong != "" {
 				if s.first {
 					wrong += ", as it opened the route anew"
@@ -299,11 +338,17 @@ func (c *client) verify(h *history) (compared int, err error) {
 				if v.version > 0 {
 					wrong += fmt.Sprintf("; it had shown version %d", v.version)
 				}
-				return compared, &divergenceError{client: c.id, route: v.route, what: wrong, shows: s.text, want: want}
+				return compared, &divergenceError{client: c.id, user: c.user, route: world.Path(v.route), what: wrong, shows: s.text, want: want}
 			}
 			v.shown, v.version = at, s.version
 			compared++
 		}
 	}
+	for _, t := range c.traffic {
+		if err := t.verify(c.id, h); err != nil {
+			return compared, err
+		}
+	}
+	c.traffic = c.traffic[max(0, len(c.traffic)-1):]
 	return compared, nil
 }

@@ -11,9 +11,9 @@ import (
 
 // divergenceError is a client that shows what it must not.
 type divergenceError struct {
-	client int
-	route  string
-	what   string
+	client      int
+	user, route string
+	what        string
 	// shows is what the client shows, want what the oracle says, as JSON.
 	shows, want string
 }
@@ -21,9 +21,11 @@ type divergenceError struct {
 // Error implements error: who shows what, and a diff.
 func (d *divergenceError) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "client %d, %s: %s", d.client, d.route, d.what)
+	fmt.Fprintf(&b, "client %d (user %q), %s: %s", d.client, d.user, d.route, d.what)
 	if d.shows != d.want {
 		fmt.Fprintf(&b, "\n  - the database   + the client\n%s", cmp.Diff(lines(d.want), lines(d.shows)))
+	} else if d.shows != "" {
+		fmt.Fprintf(&b, "\n%s", d.shows)
 	}
 	return b.String()
 }

@@ -6,43 +6,61 @@ import (
 	"sync"
 
 	"github.com/pando-sync/pando/test/internal/oracle"
-	"github.com/pando-sync/pando/test/internal/world"
 )
 
-// history is every committed state that the database had, by route, as the
-// oracle tells it. It is safe for concurrent use.
+// history is every committed state that the database had, as the oracle tells
+// it. It is safe for concurrent use.
 type history struct {
-	mu     sync.Mutex // guards what follows
-	states map[string][]string
-	// heads are the log's heads at those states: what a client may call their
-	// version. Equal ones follow each other where a commit logged nothing.
-	heads []uint64
+	mu sync.Mutex // guards what follows
+	// states are in the order of the log's heads, which are what a client may
+	// call their versions. Equal ones follow each other where a commit logged
+	// nothing.
+	states []*oracle.Data
 }
-
-func newHistory() *history { return &history{states: map[string][]string{}} }
 
 // add records a committed state.
 func (h *history) add(d *oracle.Data) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for _, route := range world.Routes {
-		h.states[route] = append(h.states[route], d.State(route))
+	i := len(h.states)
+	for i > 0 && h.states[i-1].Head > d.Head {
+		i-- // another writer's commit was noted first
 	}
-	h.heads = append(h.heads, d.Head)
+	h.states = slices.Insert(h.states, i, d)
 }
 
 // len is how many states there were.
 func (h *history) len() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return len(h.heads)
+	return len(h.states)
+}
+
+// newest is what the database holds.
+func (h *history) newest() *oracle.Data {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.states[len(h.states)-1]
 }
 
 // now is the newest state of a route.
-func (h *history) now(route string) string {
+func (h *history) now(r oracle.Route, user string) string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.states[route][len(h.heads)-1]
+	return h.states[len(h.states)-1].State(r, user).JSON
+}
+
+// at are the places of the states that have a version.
+func (h *history) at(version uint64) (first, end int) {
+	first = slices.IndexFunc(h.states, func(d *oracle.Data) bool { return d.Head >= version })
+	if first < 0 {
+		first = len(h.states)
+	}
+	end = first
+	for end < len(h.states) && h.states[end].Head == version {
+		end++
+	}
+	return first, end
 }
 
 // find looks up what a client showed at a version, which must be what the
@@ -50,34 +68,50 @@ func (h *history) now(route string) string {
 // state: a newly opened route may have an older version of the same state. The
 // second result is empty, or what is wrong; then the third is what should have
 // been shown.
-func (h *history) find(route string, version uint64, text string, from int) (index int, wrong, want string) {
+func (h *history) find(r oracle.Route, user string, version uint64, text string, from int) (index int, wrong, want string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	states := h.states[route]
-	first := slices.Index(h.heads, version)
-	if first < 0 {
-		return from, fmt.Sprintf("shows a version between commits, %d", version), h.nearest(route, text)
-	}
-	for i := first; i < len(states) && h.heads[i] == version; i++ {
-		if states[i] != text {
-			continue
+	is := func(d *oracle.Data) bool { return d.State(r, user).JSON == text }
+	first, end := h.at(version)
+	if first == end {
+		if i := slices.IndexFunc(h.states, is); i >= 0 {
+			return from, fmt.Sprintf("shows a version between commits, %d", version), text
 		}
-		if later := slices.Index(states[from:], text); later >= 0 {
+		return from, fmt.Sprintf("shows a version between commits, %d", version), h.states[len(h.states)-1].State(r, user).JSON
+	}
+	if slices.ContainsFunc(h.states[first:end], is) {
+		if later := slices.IndexFunc(h.states[from:], is); later >= 0 {
 			return from + later, "", ""
 		}
-		return from, fmt.Sprintf("went back in time, to version %d", version), states[from]
+		return from, fmt.Sprintf("went back in time, to version %d", version), h.states[from].State(r, user).JSON
 	}
-	if slices.Contains(states, text) {
-		return from, fmt.Sprintf("shows the state of another version than %d", version), states[first]
+	want = h.states[first].State(r, user).JSON
+	if slices.ContainsFunc(h.states, is) {
+		return from, fmt.Sprintf("shows the state of another version than %d", version), want
 	}
-	return from, fmt.Sprintf("shows a state that was never committed, at version %d", version), states[first]
+	return from, fmt.Sprintf("shows a state that was never committed, at version %d", version), want
 }
 
-// nearest is the newest state, or the one that the text is.
-func (h *history) nearest(route, text string) string {
-	states := h.states[route]
-	if slices.Contains(states, text) {
-		return text
+// leaked returns a marked text that no state of the routes has at a version,
+// "" if all are in them.
+func (h *history) leaked(routes []oracle.Route, user string, version uint64, marks []string) string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	first, end := h.at(version)
+	allowed := map[string]bool{}
+	for _, d := range h.states[first:end] {
+		for _, r := range routes {
+			for text := range d.State(r, user).Marks {
+				for _, m := range markPattern.FindAllString(text, -1) {
+					allowed[m] = true
+				}
+			}
+		}
 	}
-	return states[len(states)-1]
+	for _, m := range marks {
+		if !allowed[m] {
+			return m
+		}
+	}
+	return ""
 }

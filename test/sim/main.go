@@ -57,7 +57,7 @@ func main() {
 		return
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	o := options{fault: os.Getenv(faultVariable), patience: 10 * time.Second}
+	o := options{fault: os.Getenv(faultVariable), patience: 5 * time.Second}
 	flag.Uint64Var(&o.seeds, "seeds", 200, "how many seeds to play")
 	flag.Uint64Var(&o.from, "from", 1, "the first seed")
 	flag.Float64Var(&o.minutes, "minutes", 0, "begin no seed after so many minutes (0: no limit)")
@@ -113,8 +113,8 @@ func play(ctx context.Context, o options, t *tally, log, out io.Writer) error {
 	group.SetLimit(o.parallel)
 	for n := o.from; n < o.from+o.seeds && ctx.Err() == nil && !diverged.Load(); n++ {
 		group.Go(func() error {
-			s := &seed{number: n, patience: o.patience, tally: t, journal: &journal{live: log}}
-			err := s.run(context.WithoutCancel(ctx), o.fault)
+			s := &seed{script: newScript(n, o.fault), patience: o.patience, tally: t, journal: &journal{live: log}}
+			err := s.run(context.WithoutCancel(ctx))
 			t.played(err != nil)
 			if err != nil {
 				diverged.Store(true)

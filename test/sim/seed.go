@@ -11,20 +11,17 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/pando-sync/pando/pandotest"
 	"github.com/pando-sync/pando/test/internal/oracle"
-	"github.com/pando-sync/pando/test/internal/perturb"
 	"github.com/pando-sync/pando/test/internal/world"
 )
 
-// seed is the simulation of one seed.
+// seed is one play of a script.
 type seed struct {
-	number   uint64
+	script   *script
 	patience time.Duration
 	tally    *tally
 	journal  *journal
 
-	shape   world.Shape
 	gen     *world.Generator
 	rng     *rand.Rand // of the writer
 	clock   *clock
@@ -37,90 +34,62 @@ type seed struct {
 	clients []*client
 }
 
-// A seed's random numbers come from several sources, so that what one of its
-// goroutines draws does not depend on what another does.
-const (
-	streamShape = iota
-	streamWriter
-	streamGenerator
-	streamClients
-)
-
-func (s *seed) random(stream uint64) *rand.Rand {
-	return rand.New(rand.NewPCG(s.number, stream)) //nolint:gosec // the same every time
-}
-
-// run plays a seed. The error is a divergenceError, or something that went wrong
-// with the simulation itself.
-func (s *seed) run(ctx context.Context, fault string) (err error) {
-	folder, err := os.MkdirTemp("", "pando-sim-")
+// run plays the script. The error is a divergenceError, or something that went
+// wrong with the simulation itself.
+func (s *seed) run(ctx context.Context) (err error) {
+	folder, err := os.MkdirTemp(memoryFolder(), "pando-sim-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(folder)
-	if err := s.build(ctx, filepath.Join(folder, "sim.db"), fault); err != nil {
+	if err := s.build(ctx, filepath.Join(folder, "sim.db")); err != nil {
 		return errors.Join(err, s.close())
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
-	rng := s.random(streamShape)
-	for range 4 {
-		if err := s.segment(ctx, 10+rng.IntN(16)); err != nil {
+	for _, segment := range s.script.Segments {
+		if err := s.segment(ctx, segment); err != nil {
 			return err
 		}
 	}
 	return s.compareState(ctx)
 }
 
-// build makes the database, the server, the writers and the clients.
-func (s *seed) build(ctx context.Context, file, fault string) error {
-	rng := s.random(streamShape + 100)
-	s.shape = world.RandomShape(rng)
-	s.rng, s.gen = s.random(streamWriter), world.NewGenerator(s.random(streamGenerator), s.shape)
-	s.clock, s.history = newClock(), newHistory()
-	dsn := s.shape.DSN(file)
-	db, err := sql.Open("sqlite", dsn)
-	if err != nil {
-		return err
+// memoryFolder is a folder in memory where the system has one, else the usual
+// one for temporary files.
+func memoryFolder() string {
+	if info, err := os.Stat("/dev/shm"); err == nil && info.IsDir() {
+		return "/dev/shm"
 	}
-	s.writers = append(s.writers, handle{db})
-	if s.read, err = sql.Open("sqlite", dsn); err != nil {
-		return err
-	}
-	free := s.shape
-	free.ForeignKeys = false
-	other, err := sql.Open("sqlite", free.DSN(file))
-	if err != nil {
-		return err
-	}
-	s.plain = handle{other}
-	if err := world.Perform(ctx, db, world.Tx{SQL: s.shape.Create()}); err != nil {
-		return err
-	}
-	s.server = &server{db: db, log: s.journal.logger(), plan: perturb.Plan{
-		Fault: fault, SlowFeed: rng.IntN(3) == 0, SlowRead: rng.IntN(3) == 0, Seed: s.number,
-	}}
-	s.journal.logf("shape %+v plan %+v", s.shape, s.server.plan)
-	if rng.IntN(2) == 0 {
-		s.server.logBytes = 1 + rng.IntN(2000)
-	}
-	if rng.IntN(2) == 0 {
-		s.server.linger = time.Duration(1+rng.IntN(20)) * time.Millisecond
-	}
-	if err := s.addWriters(rng, dsn); err != nil {
-		return err
-	}
-	return s.begin(ctx, rng)
+	return ""
 }
 
-func (s *seed) addWriters(rng *rand.Rand, dsn string) error {
-	if rng.IntN(2) == 0 {
+// build makes the database, the server, the writers and the clients.
+func (s *seed) build(ctx context.Context, file string) error {
+	k := s.script
+	s.rng, s.gen = random(k.Seed, streamWriter), world.NewGenerator(random(k.Seed, streamGenerator), k.Schema)
+	s.clock, s.history = newClock(), new(history)
+	dsn := world.DSN(k.Schema, file, k.Schema.ForeignKeys)
+	open := func(dsn string) *sql.DB {
 		db, err := sql.Open("sqlite", dsn)
 		if err != nil {
-			return err
+			panic(err) // the driver is linked
 		}
-		s.writers = append(s.writers, handle{db})
+		return db
 	}
-	if rng.IntN(3) == 0 {
+	db := open(dsn)
+	s.writers = append(s.writers, handle{db})
+	s.read, s.plain = open(dsn), handle{open(world.DSN(k.Schema, file, false))}
+	if err := world.Perform(ctx, db, world.Tx{Statements: world.Create(k.Schema)}, nil); err != nil {
+		return err
+	}
+	if err := world.Perform(ctx, s.plain.db, k.First, nil); err != nil {
+		return err
+	}
+	s.server = &server{db: db, log: s.journal.logger(), plan: k.Plan, schema: k.Schema, logBytes: k.LogBytes, linger: k.Linger}
+	if k.Second {
+		s.writers = append(s.writers, handle{open(dsn)})
+	}
+	if k.Foreign {
 		w, err := startForeign(dsn)
 		if err != nil {
 			return err
@@ -128,24 +97,30 @@ func (s *seed) addWriters(rng *rand.Rand, dsn string) error {
 		s.writers = append(s.writers, w)
 		s.tally.count("foreign process")
 	}
-	return nil
+	s.tally.features(k)
+	s.journal.logf("schema %s", describe(k))
+	return s.begin(ctx)
 }
 
-func (s *seed) begin(ctx context.Context, rng *rand.Rand) error {
+func (s *seed) begin(ctx context.Context) error {
 	if err := s.server.listen(ctx); err != nil {
 		return err
 	}
 	if err := s.server.start(ctx); err != nil {
 		return err
 	}
-	if err := s.record(ctx); err != nil {
+	data, err := oracle.Read(ctx, s.read, s.script.Schema)
+	if err != nil {
 		return err
 	}
-	for i := range 2 + rng.IntN(4) {
-		s.clients = append(s.clients, &client{
-			id: i, rng: s.random(streamClients + uint64(i)), clock: s.clock, event: s.event(i),
-			patience: s.patience, conn: pandotest.NewClient(s.server.url, ""),
-		})
+	s.history.add(data)
+	for i, user := range s.script.Clients {
+		c := &client{
+			id: i, url: s.server.url, routes: s.script.Routes, trees: s.server.trees,
+			clock: s.clock, event: s.event(i), patience: s.patience,
+		}
+		c.enter(user)
+		s.clients = append(s.clients, c)
 	}
 	return nil
 }
@@ -179,26 +154,16 @@ func (s *seed) close() error {
 	return errors.Join(errs...)
 }
 
-// record adds the present state to history.
-func (s *seed) record(ctx context.Context) error {
-	data, err := oracle.Read(ctx, s.read)
-	if err != nil {
-		return err
-	}
-	s.history.add(data)
-	return nil
-}
-
 // segment lets writer and clients play at once, and compares when they rest.
-func (s *seed) segment(ctx context.Context, transactions int) error {
+func (s *seed) segment(ctx context.Context, script *segmentScript) error {
 	s.clock.hurry(false)
 	group, playing := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		defer s.clock.hurry(true)
-		return s.write(playing, transactions)
+		return s.write(playing, script)
 	})
-	for _, c := range s.clients {
-		group.Go(func() error { return c.play(playing, 3+c.rng.IntN(5)) })
+	for i, c := range s.clients {
+		group.Go(func() error { return c.play(playing, script.Steps[i]) })
 	}
 	if err := group.Wait(); err != nil {
 		return err
@@ -218,16 +183,17 @@ func (s *seed) segment(ctx context.Context, transactions int) error {
 	return nil
 }
 
-// compareState compares GET /state of every route.
+// compareState compares GET /state of every route, for some user.
 func (s *seed) compareState(ctx context.Context) error {
-	for _, route := range world.Routes {
-		got, err := s.server.get(ctx, route)
+	for i, route := range s.script.Routes {
+		user := append([]string{""}, s.script.Users...)[i%(len(s.script.Users)+1)]
+		got, err := s.server.get(ctx, world.Path(route), user)
 		if err != nil {
 			return err
 		}
 		s.tally.compared(1)
-		if want := s.history.now(route); got != want {
-			return &divergenceError{client: -1, route: route, what: "GET /state differs", shows: got, want: want}
+		if want := s.history.now(route, user); got != want {
+			return &divergenceError{client: -1, user: user, route: world.Path(route), what: "GET /state differs", shows: got, want: want}
 		}
 	}
 	return nil

@@ -16,8 +16,11 @@ import (
 	"github.com/pando-sync/pando"
 	"github.com/pando-sync/pando/feed"
 	"github.com/pando-sync/pando/feed/sqlitefeed"
+	"github.com/pando-sync/pando/schema"
+	"github.com/pando-sync/pando/test/internal/model"
 	"github.com/pando-sync/pando/test/internal/perturb"
 	"github.com/pando-sync/pando/test/internal/world"
+	"github.com/pando-sync/pando/token"
 )
 
 // server is an address at which one app after another runs over one database.
@@ -25,12 +28,15 @@ type server struct {
 	db       *sql.DB
 	log      *slog.Logger
 	plan     perturb.Plan
+	schema   *model.Schema
 	logBytes int
 	linger   time.Duration
 
-	url  string
-	http *http.Server
-	life atomic.Pointer[life]
+	// trees are the channels' as the first app declares them.
+	trees []*schema.Tree
+	url   string
+	http  *http.Server
+	life  atomic.Pointer[life]
 }
 
 // life is one app from its start to its end.
@@ -67,14 +73,23 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (s *server) start(ctx context.Context) error {
 	source := perturb.Wrap(sqlitefeed.New(s.db, sqlitefeed.WithLogger(s.log)), s.plan)
 	app, err := pando.New(pando.Config{
-		Source: source, Logger: s.log, LogBytes: s.logBytes, Linger: s.linger,
+		Source: source, Logger: s.log, LogBytes: s.logBytes, Linger: s.linger, Auth: byName{},
 	})
 	if err != nil {
 		return err
 	}
-	world.Declare(app)
+	world.Declare(app, s.schema)
 	if err := app.Setup(ctx); err != nil {
 		return errors.Join(err, source.Close())
+	}
+	if s.trees == nil {
+		m, err := app.Manifest()
+		if err != nil {
+			return errors.Join(err, source.Close())
+		}
+		for _, c := range m.Channels {
+			s.trees = append(s.trees, c.Tree)
+		}
 	}
 	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
 	l := &life{app: app, source: source, stop: stop, done: make(chan error, 1)}
@@ -104,11 +119,25 @@ func (s *server) passed(ctx context.Context, head uint64) {
 	}
 }
 
+// byName believes everybody.
+type byName struct{}
+
+// Authenticate implements pando.Authenticator: the token is the user's id.
+func (byName) Authenticate(_ context.Context, _ *http.Request, name string) (pando.Identity, error) {
+	if name == "" {
+		return pando.Identity{}, token.ErrNone
+	}
+	return pando.Identity{ID: name}, nil
+}
+
 // get fetches GET /state of a route.
-func (s *server) get(ctx context.Context, route string) (string, error) {
+func (s *server) get(ctx context.Context, route, user string) (string, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url+"/state/"+route, nil)
 	if err != nil {
 		return "", err
+	}
+	if user != "" {
+		req.Header.Set("Authorization", "Token "+user)
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {

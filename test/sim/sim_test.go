@@ -48,7 +48,7 @@ func TestReplayPrintsTheHistory(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v after\n%s", err, out)
 	}
-	for _, want := range []string{"shape {", " writer 0: ", "client 1: ", "sim: 1 seeds, "} {
+	for _, want := range []string{"schema {", " writer 0: ", "client 1: ", "sim: 1 seeds, "} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
 		}

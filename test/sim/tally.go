@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/pando-sync/pando/test/internal/model"
 	"github.com/pando-sync/pando/test/internal/world"
 )
 
@@ -23,8 +24,11 @@ type tally struct {
 // newTally returns a tally with every event that there is at zero.
 func newTally() *tally {
 	t := &tally{events: map[string]int{
-		"restart": 0, "rebuild": 0, "trim": 0, "foreign process": 0, "tx: refused by the database": 0,
+		"restart": 0, "rebuild": 0, "trim": 0, "foreign process": 0, "writers at once": 0, "tx: refused by the database": 0,
 	}}
+	for _, name := range model.Features {
+		t.events["schema: "+name] = 0
+	}
 	for _, kind := range world.Kinds() {
 		t.events["tx: "+kind] = 0
 	}
@@ -38,6 +42,13 @@ func (t *tally) count(event string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.events[event]++
+}
+
+// features counts what a script's schema is made of.
+func (t *tally) features(s *script) {
+	for _, name := range s.Schema.Features() {
+		t.count("schema: " + name)
+	}
 }
 
 func (t *tally) transaction() {

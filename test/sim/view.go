@@ -2,28 +2,20 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"strings"
+	"encoding/json"
 	"sync"
 
 	"github.com/pando-sync/pando/pandotest"
+	"github.com/pando-sync/pando/schema"
+	"github.com/pando-sync/pando/test/internal/oracle"
 	"github.com/pando-sync/pando/test/internal/world"
 )
 
-// stream is a pandotest.Stream of any state.
-type stream interface {
-	Resume(ctx context.Context) error
-	Close(ctx context.Context) error
-	Observe(fn func(version uint64, state []byte))
-	JSON() []byte
-	Version() uint64
-	Frames() int
-}
-
 // view is one route as a client shows it.
 type view struct {
-	route  string
-	stream stream
+	route  oracle.Route
+	tree   *schema.Tree
+	stream *pandotest.Stream[json.RawMessage]
 	// open tells that the client wants to show it, conn the connection on which
 	// it does.
 	open bool
@@ -32,8 +24,6 @@ type view struct {
 	// what it came with.
 	shown   int
 	version uint64
-	// frames is how many had come when the view was closed, -1 while it is open.
-	frames int
 	// changed has room for one hint that the state is another.
 	changed chan struct{}
 
@@ -51,32 +41,19 @@ type shownState struct {
 	first bool
 }
 
-func newView(c *pandotest.Client, route string) (*view, error) {
-	v := &view{route: route, frames: -1, changed: make(chan struct{}, 1)}
-	if err := v.renew(c); err != nil {
-		return nil, err
-	}
-	return v, nil
+func newView(c *pandotest.Client, route oracle.Route, tree *schema.Tree) *view {
+	v := &view{route: route, tree: tree, changed: make(chan struct{}, 1)}
+	v.renew(c)
+	return v
 }
 
 // renew forgets what the view holds, as a page does that is opened again.
-func (v *view) renew(c *pandotest.Client) error {
-	var st stream
-	var err error
-	if strings.HasPrefix(v.route, "people/") {
-		st, err = pandotest.NewStream[world.Person](c, v.route)
-	} else {
-		st, err = pandotest.NewStream[world.Board](c, v.route)
-	}
-	if err != nil {
-		return fmt.Errorf("stream of %s: %w", v.route, err)
-	}
+func (v *view) renew(c *pandotest.Client) {
 	v.mu.Lock()
 	v.fresh = true
 	v.mu.Unlock()
-	st.Observe(v.observe)
-	v.stream, v.frames = st, -1
-	return nil
+	v.stream = pandotest.NewTreeStream(c, world.Path(v.route), v.tree)
+	v.stream.Observe(v.observe)
 }
 
 // observe notes a state. It runs on the client's reader.

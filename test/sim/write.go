@@ -2,32 +2,28 @@ package main
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"strings"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/pando-sync/pando/test/internal/oracle"
 	"github.com/pando-sync/pando/test/internal/world"
 )
 
-// write makes transactions one after the other, and sometimes something worse,
-// and records the state after each.
-func (s *seed) write(ctx context.Context, n int) error {
-	for range n {
+// write makes the events of a segment one after the other, and draws them
+// before where the script leaves it to be drawn.
+func (s *seed) write(ctx context.Context, segment *segmentScript) error {
+	for i := 0; i < len(segment.Events) || segment.Draw > 0; i++ {
 		if ctx.Err() != nil {
 			return ctx.Err() // a client has failed
 		}
-		var err error
-		switch s.rng.IntN(90) {
-		case 0:
-			err = s.restart(ctx)
-		case 1:
-			err = s.rebuild(ctx)
-		case 2:
-			err = s.trim(ctx)
-		default:
-			err = s.transaction(ctx)
+		if i == len(segment.Events) {
+			segment.Draw--
+			segment.Events = append(segment.Events, s.draw())
 		}
-		if err != nil {
+		if err := s.happen(ctx, segment.Events[i]); err != nil {
 			return err
 		}
 		s.clock.tick()
@@ -35,34 +31,97 @@ func (s *seed) write(ctx context.Context, n int) error {
 	return nil
 }
 
-func (s *seed) transaction(ctx context.Context) error {
-	before, err := oracle.Read(ctx, s.read)
-	if err != nil {
-		return err
+// draw draws what happens next.
+func (s *seed) draw() event {
+	table := s.script.Schema.Tables[s.rng.IntN(len(s.script.Schema.Tables))].Name
+	writer, wait, now := s.rng.IntN(len(s.writers)), s.rng.IntN(2) == 0, s.history.newest()
+	switch s.rng.IntN(90) {
+	case 0:
+		return event{Do: "restart"}
+	case 1:
+		return event{Do: "rebuild", Table: table}
+	case 2:
+		return event{Do: "trim"}
+	case 3, 4, 5:
+		e := event{Do: "together", Wait: wait}
+		for range 2 + s.rng.IntN(3) {
+			e.Txs = append(e.Txs, s.gen.Next(now))
+		}
+		return e
+	default:
+		return event{Do: "tx", Writer: writer, Wait: wait, Txs: []world.Tx{s.gen.Next(now)}}
 	}
-	tx := s.gen.Next(before)
-	by := s.rng.IntN(len(s.writers))
-	s.journal.logf("%3d  after version %d, writer %d: %s: %s", s.history.len(), before.Head, by, tx.Kind, strings.Join(tx.SQL, "; "))
-	err = s.writers[by].perform(ctx, tx)
+}
+
+func (s *seed) happen(ctx context.Context, e event) error {
+	switch e.Do {
+	case "restart":
+		return s.restart(ctx)
+	case "rebuild":
+		return s.rebuild(ctx, e.Table)
+	case "trim":
+		return s.trim(ctx)
+	case "together":
+		return s.together(ctx, e)
+	default:
+		if err := s.transaction(ctx, e.Writer%len(s.writers), e.Txs[0]); err != nil {
+			return err
+		}
+		if e.Wait {
+			s.server.passed(ctx, s.history.newest().Head)
+		}
+		return nil
+	}
+}
+
+// together has several connections begin at once: they wait for each other.
+func (s *seed) together(ctx context.Context, e event) error {
+	s.tally.count("writers at once")
+	var group errgroup.Group
+	for i, tx := range e.Txs {
+		group.Go(func() error {
+			by := i % len(s.writers)
+			if _, other := s.writers[by].(*foreign); other {
+				by = 0
+			}
+			return s.transaction(ctx, by, tx)
+		})
+	}
+	return group.Wait()
+}
+
+// transaction makes one and records what it commits: a writer in this process
+// reads it before it commits, while no other can write.
+func (s *seed) transaction(ctx context.Context, by int, tx world.Tx) error {
+	texts := make([]string, len(tx.Statements))
+	for i, st := range tx.Statements {
+		texts[i] = st.SQL
+	}
+	s.journal.logf("%3d  after version %d, writer %d: %s: %s", s.history.len(), s.history.newest().Head, by, tx.Kind, strings.Join(texts, "; "))
+	var after *oracle.Data
+	err := s.writers[by].perform(ctx, tx, func(conn *sql.Conn) (err error) {
+		after, err = oracle.ReadIn(ctx, conn, s.script.Schema)
+		return err
+	})
+	s.tally.transaction()
 	switch {
 	case errors.Is(err, world.ErrRefused):
 		s.journal.logf("     %v", err)
 		s.tally.count("tx: refused by the database")
+		return nil
 	case err != nil:
 		return err
-	default:
-		s.tally.count("tx: " + tx.Kind)
 	}
-	s.tally.transaction()
-	after, err := oracle.Read(ctx, s.read)
-	if err != nil {
-		return err
+	s.tally.count("tx: " + tx.Kind)
+	if tx.Rollback {
+		return nil
+	}
+	if after == nil {
+		if after, err = oracle.Read(ctx, s.read, s.script.Schema); err != nil {
+			return err
+		}
 	}
 	s.history.add(after)
-	// Half of the transactions come one by one, the others in bursts.
-	if s.rng.IntN(2) == 0 {
-		s.server.passed(ctx, after.Head)
-	}
 	return nil
 }
 
@@ -80,22 +139,22 @@ func (s *seed) restart(ctx context.Context) error {
 }
 
 // rebuild replaces a table by a copy of it, which takes its triggers away.
-func (s *seed) rebuild(ctx context.Context) error {
-	table := []string{"lists", "users", "comments", "cards"}[s.rng.IntN(4)]
-	if table == "cards" && s.shape.Trigger {
-		table = "lists" // SQLite lets no table go that a trigger names
+func (s *seed) rebuild(ctx context.Context, table string) error {
+	all := world.Rebuild(s.script.Schema, table)
+	if all == nil {
+		return nil // SQLite lets no table go that a trigger names
 	}
 	s.journal.logf("     rebuild %s", table)
 	s.tally.count("rebuild")
-	return s.plain.perform(ctx, world.Tx{SQL: s.shape.Rebuild(table)})
+	return s.plain.perform(ctx, world.Tx{Statements: all}, nil)
 }
 
 // trim removes the log as another process does that has read it all.
 func (s *seed) trim(ctx context.Context) error {
 	s.journal.logf("     trim")
 	s.tally.count("trim")
-	return s.plain.perform(ctx, world.Tx{SQL: []string{
-		"UPDATE pando_meta SET trimmed = max(trimmed, (SELECT coalesce(max(seq), 0) FROM pando_log))",
-		"DELETE FROM pando_log",
-	}})
+	return s.plain.perform(ctx, world.Tx{Statements: []world.Statement{
+		{SQL: "UPDATE pando_meta SET trimmed = max(trimmed, (SELECT coalesce(max(seq), 0) FROM pando_log))"},
+		{SQL: "DELETE FROM pando_log"},
+	}}, nil)
 }

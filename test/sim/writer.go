@@ -14,16 +14,19 @@ import (
 	"github.com/pando-sync/pando/test/internal/world"
 )
 
-// writer makes transactions from somewhere.
+// writer makes transactions from somewhere. One in this process calls before
+// with what will be committed; another does not.
 type writer interface {
-	perform(ctx context.Context, tx world.Tx) error
+	perform(ctx context.Context, tx world.Tx, before func(conn *sql.Conn) error) error
 	close() error
 }
 
 // handle is a writer in this process.
 type handle struct{ db *sql.DB }
 
-func (h handle) perform(ctx context.Context, tx world.Tx) error { return world.Perform(ctx, h.db, tx) }
+func (h handle) perform(ctx context.Context, tx world.Tx, before func(conn *sql.Conn) error) error {
+	return world.Perform(ctx, h.db, tx, before)
+}
 
 func (h handle) close() error { return h.db.Close() }
 
@@ -58,7 +61,7 @@ func startForeign(dsn string) (*foreign, error) {
 	return f, f.cmd.Start()
 }
 
-func (f *foreign) perform(_ context.Context, tx world.Tx) error {
+func (f *foreign) perform(_ context.Context, tx world.Tx, _ func(*sql.Conn) error) error {
 	if err := f.enc.Encode(tx); err != nil {
 		return fmt.Errorf("foreign process: %w", err)
 	}
@@ -89,7 +92,7 @@ func runWriter(dsn string, in io.Reader, out io.Writer) error {
 			return err
 		}
 		answer := ""
-		switch err := world.Perform(context.Background(), db, tx); {
+		switch err := world.Perform(context.Background(), db, tx, nil); {
 		case errors.Is(err, world.ErrRefused):
 			answer = fmt.Sprintf("%q", err)
 		case err != nil:

@@ -8,94 +8,127 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"strings"
+
+	"github.com/pando-sync/pando/test/internal/model"
 )
 
-// Row is one row by column: nil, int64, float64 or string.
-type Row map[string]any
+// Row is one row by the places of its columns: nil, int64, float64, string or
+// []byte.
+type Row []any
 
-// Data is the whole database as one read transaction saw it.
+// Data is the whole database as one read transaction saw it. It is used by one
+// goroutine at a time.
 type Data struct {
-	// Tables holds the rows of every table in the order in which trees show
-	// them.
+	Schema *model.Schema
+	// Tables holds the rows of every table in the order of its key.
 	Tables map[string][]Row
 	// Head is the number of the newest change in the log.
 	Head uint64
 
-	groups map[[2]string]map[any][]Row
+	groups map[string]map[string][]Row
+	states map[string]*State
 }
 
-// orders are the tables, each with the order of its rows: nulls first, text by
-// its bytes, as is SQLite's way.
-var orders = map[string]string{
-	"users":    "id",
-	"labels":   "code",
-	"boards":   "id",
-	"lists":    "position, id",
-	"cards":    "position, id",
-	"covers":   "weight DESC, id",
-	"comments": "id",
+// Queryer is a *sql.DB, *sql.Conn or *sql.Tx.
+type Queryer interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 }
 
-// Read reads everything.
-func Read(ctx context.Context, db *sql.DB) (*Data, error) {
+// Read reads everything in a transaction of its own.
+func Read(ctx context.Context, db *sql.DB, s *model.Schema) (*Data, error) {
 	tx, err := db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
 		return nil, fmt.Errorf("oracle: begin: %w", err)
 	}
 	defer tx.Rollback()
-	d := &Data{Tables: map[string][]Row{}, groups: map[[2]string]map[any][]Row{}}
-	for table, order := range orders {
-		if d.Tables[table], err = rows(ctx, tx, table, order); err != nil {
-			return nil, fmt.Errorf("oracle: read %s: %w", table, err)
-		}
-	}
-	const head = "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'pando_log'), 0)"
-	if err := tx.QueryRowContext(ctx, head).Scan(&d.Head); err != nil {
-		return nil, fmt.Errorf("oracle: read the log's head: %w", err)
-	}
-	return d, nil
+	return ReadIn(ctx, tx, s)
 }
 
-func rows(ctx context.Context, tx *sql.Tx, table, order string) ([]Row, error) {
-	found, err := tx.QueryContext(ctx, "SELECT * FROM "+table+" ORDER BY "+order) //nolint:gosec,unqueryvet // names of our own, all columns
+// ReadIn reads everything in a transaction that runs: what it has changed too.
+func ReadIn(ctx context.Context, tx Queryer, s *model.Schema) (*Data, error) {
+	d := &Data{Schema: s, Tables: map[string][]Row{}, groups: map[string]map[string][]Row{}, states: map[string]*State{}}
+	var err error
+	for _, t := range s.Tables {
+		if d.Tables[t.Name], err = rows(ctx, tx, t); err != nil {
+			return nil, fmt.Errorf("oracle: read %s: %w", t.Name, err)
+		}
+	}
+	head, err := tx.QueryContext(ctx, "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'pando_log'), 0)")
+	if err != nil {
+		return nil, fmt.Errorf("oracle: read the log's head: %w", err)
+	}
+	defer head.Close()
+	for head.Next() {
+		if err := head.Scan(&d.Head); err != nil {
+			return nil, fmt.Errorf("oracle: read the log's head: %w", err)
+		}
+	}
+	return d, head.Err()
+}
+
+func rows(ctx context.Context, tx Queryer, t *model.Table) ([]Row, error) {
+	names := make([]string, len(t.Columns))
+	for i, c := range t.Columns {
+		names[i] = c.Name
+	}
+	query := "SELECT " + strings.Join(names, ", ") + " FROM " + t.Name + " ORDER BY " + strings.Join(t.Key, ", ")
+	found, err := tx.QueryContext(ctx, query)
 	if err != nil {
 		return nil, err
 	}
 	defer found.Close()
-	columns, err := found.Columns()
-	if err != nil {
-		return nil, err
-	}
-	values, into := make([]any, len(columns)), make([]any, len(columns))
-	for i := range values {
-		into[i] = &values[i]
-	}
+	into := make([]any, len(names))
 	var all []Row
 	for found.Next() {
+		row := make(Row, len(names))
+		for i := range row {
+			into[i] = &row[i]
+		}
 		if err := found.Scan(into...); err != nil {
 			return nil, err
-		}
-		row := make(Row, len(columns))
-		for i, name := range columns {
-			row[name] = values[i]
 		}
 		all = append(all, row)
 	}
 	return all, found.Err()
 }
 
-// group returns the rows of a table that have a value in a column, in order.
-func (d *Data) group(table, column string, value any) []Row {
-	if value == nil {
+// group returns the rows of a table that have the values in the columns.
+func (d *Data) group(t *model.Table, columns []string, values []any) []Row {
+	wanted := equal(values)
+	if wanted == "" {
 		return nil
 	}
-	by := d.groups[[2]string{table, column}]
+	name := t.Name + " " + strings.Join(columns, " ")
+	by := d.groups[name]
 	if by == nil {
-		by = map[any][]Row{}
-		for _, r := range d.Tables[table] {
-			by[r[column]] = append(by[r[column]], r)
+		by = map[string][]Row{}
+		for _, r := range d.Tables[t.Name] {
+			if key := equal(pick(t, r, columns)); key != "" {
+				by[key] = append(by[key], r)
+			}
 		}
-		d.groups[[2]string{table, column}] = by
+		d.groups[name] = by
 	}
-	return by[value]
+	return by[wanted]
+}
+
+func pick(t *model.Table, r Row, columns []string) []any {
+	values := make([]any, len(columns))
+	for i, c := range columns {
+		values[i] = r[t.Index(c)]
+	}
+	return values
+}
+
+// equal is a text that equal values share, and "" when one of them is NULL.
+func equal(values []any) string {
+	var b strings.Builder
+	for _, v := range values {
+		if v == nil {
+			return ""
+		}
+		fmt.Fprintf(&b, "%T %q ", v, fmt.Sprint(v))
+	}
+	return b.String()
 }

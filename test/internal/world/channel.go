@@ -1,130 +1,94 @@
-// Package world is what a simulation plays with: a small application with its
-// tables, and random transactions over them.
 package world
 
 import (
 	"context"
+	"fmt"
+	"math/rand/v2"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/pando-sync/pando"
+	"github.com/pando-sync/pando/test/internal/model"
+	"github.com/pando-sync/pando/test/internal/oracle"
 )
 
-// User is shared by boards, cards and comments.
-type User struct {
-	ID   int64  `json:"id"`
-	Name string `json:"name"`
+// base is what the channels share; their states are made at run time.
+type base struct {
+	pando.Channel[struct{}, pando.NoRuntime]
 }
 
-// Label has a key of text.
-type Label struct {
-	Code  string `json:"code"  pando:"key"`
-	Color string `json:"color"`
+func (*base) HasPermission(context.Context) (bool, error) { return true, nil }
+
+// Channels' names are those of Go types, so that there are as many as here.
+type (
+	ash   struct{ base }
+	birch struct{ base }
+	cedar struct{ base }
+	elm   struct{ base }
+	fir   struct{ base }
+)
+
+var channels = []func(options ...pando.Option) *pando.Declaration{
+	func(o ...pando.Option) *pando.Declaration { return pando.For(func() *ash { return new(ash) }, o...) },
+	func(o ...pando.Option) *pando.Declaration {
+		return pando.For(func() *birch { return new(birch) }, o...)
+	},
+	func(o ...pando.Option) *pando.Declaration {
+		return pando.For(func() *cedar { return new(cedar) }, o...)
+	},
+	func(o ...pando.Option) *pando.Declaration { return pando.For(func() *elm { return new(elm) }, o...) },
+	func(o ...pando.Option) *pando.Declaration { return pando.For(func() *fir { return new(fir) }, o...) },
 }
 
-// Cover has a UUID for a key; of several the heaviest is a card's.
-type Cover struct {
-	ID     [16]byte `json:"id"`
-	URL    string   `json:"url"`
-	Weight int64    `json:"-"`
+// Declare declares a schema's channels.
+func Declare(app *pando.App, s *model.Schema) {
+	for i, c := range s.Channels {
+		options := []pando.Option{pando.Public(), pando.StateType(structOf(s, c.Root))}
+		app.Handle(pattern(i, c), channels[i](options...))
+	}
 }
 
-// Comment is the fourth layer.
-type Comment struct {
-	ID     int64  `json:"id"`
-	Body   string `json:"body"`
-	Author *User  `json:"author"`
+// pattern is a channel's route.
+func pattern(i int, c *model.Channel) string {
+	parts := []string{fmt.Sprintf("c%d", i)}
+	for _, p := range c.Params {
+		parts = append(parts, "{"+p+"}")
+	}
+	if !c.List {
+		parts = append(parts, "{id}")
+	}
+	return strings.Join(parts, "/")
 }
 
-// Card is the third layer, with every kind of relation.
-type Card struct {
-	ID       int64     `json:"id"`
-	Title    string    `json:"title"`
-	Position *float64  `json:"-"`
-	Done     bool      `json:"done"`
-	Estimate *float64  `json:"estimate"`
-	Label    *Label    `json:"label"    pando:"link:label_code"`
-	Assignee *User     `json:"assignee"`
-	Cover    *Cover    `json:"cover"    pando:"hasone,order:-weight"`
-	Comments []Comment `json:"comments"`
+// Path is a route as a client writes it.
+func Path(r oracle.Route) string {
+	parts := []string{fmt.Sprintf("c%d", r.Channel)}
+	for _, a := range r.Args {
+		parts = append(parts, url.PathEscape(a))
+	}
+	return strings.Join(parts, "/")
 }
 
-// List is the second layer.
-type List struct {
-	ID       int64    `json:"id"`
-	Name     string   `json:"name"`
-	Position *float64 `json:"-"`
-	Cards    []Card   `json:"cards" pando:"order:position"`
-}
-
-// Board is the anchor of the large tree.
-type Board struct {
-	ID    int64  `json:"id"`
-	Name  string `json:"name"`
-	Owner *User  `json:"owner"`
-	Lists []List `json:"lists" pando:"order:position"`
-}
-
-// Person is the anchor of a tree over the same tables that goes the other way:
-// down to the cards of a user, and from there up to their boards.
-type Person struct {
-	ID    int64  `json:"id"`
-	Name  string `json:"name"`
-	Tasks []Task `json:"tasks" pando:"link:assignee_id,order:position"`
-}
-
-// TableName implements the schema's hook.
-func (Person) TableName() string { return "users" }
-
-// Task is a card as its assignee sees it.
-type Task struct {
-	ID       int64    `json:"id"`
-	Title    string   `json:"title"`
-	Position *float64 `json:"-"`
-	List     *Shelf   `json:"list"`
-}
-
-// TableName implements the schema's hook.
-func (Task) TableName() string { return "cards" }
-
-// Shelf is a list without its cards.
-type Shelf struct {
-	ID    int64  `json:"id"`
-	Name  string `json:"name"`
-	Board *Title `json:"board"`
-}
-
-// TableName implements the schema's hook.
-func (Shelf) TableName() string { return "lists" }
-
-// Title is a board's name.
-type Title struct {
-	ID   int64  `json:"id"`
-	Name string `json:"name"`
-}
-
-// TableName implements the schema's hook.
-func (Title) TableName() string { return "boards" }
-
-type boardChannel struct {
-	pando.Channel[Board, pando.NoRuntime]
-}
-
-func (*boardChannel) HasPermission(context.Context) (bool, error) { return true, nil }
-
-type personChannel struct {
-	pando.Channel[Person, pando.NoRuntime]
-}
-
-func (*personChannel) HasPermission(context.Context) (bool, error) { return true, nil }
-
-// Declare declares the channels "boards/{id}" and "people/{id}".
-func Declare(app *pando.App) {
-	app.Handle("boards/{id}", pando.For(func() *boardChannel { return &boardChannel{} }, pando.Public()))
-	app.Handle("people/{id}", pando.For(func() *personChannel { return &personChannel{} }, pando.Public()))
-}
-
-// Routes are what clients open. Of boards 4 and 5 and of person 6 only the
-// numbers exist, until a transaction makes them.
-var Routes = []string{
-	"boards/1", "boards/2", "boards/3", "boards/4", "boards/5",
-	"people/1", "people/2", "people/6",
+// Routes draws what clients open: of every channel some anchors, of which some
+// exist only later, and never.
+func Routes(rng *rand.Rand, s *model.Schema) []oracle.Route {
+	var all []oracle.Route
+	for i, c := range s.Channels {
+		for range 2 + rng.IntN(3) {
+			r := oracle.Route{Channel: i}
+			for range c.Params {
+				r.Args = append(r.Args, strconv.Itoa(rng.IntN(3)))
+			}
+			if !c.List {
+				keys := Keys(s.Table(c.Root.Table))
+				r.Args = append(r.Args, keys[rng.IntN(len(keys)*2/3)])
+			}
+			if !slices.ContainsFunc(all, func(o oracle.Route) bool { return Path(o) == Path(r) }) {
+				all = append(all, r)
+			}
+		}
+	}
+	return all
 }

@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/pando-sync/pando/test/internal/model"
+	"github.com/pando-sync/pando/test/internal/oracle"
 )
 
 // kind is a way in which transactions change a tree. Each has hurt some sync
@@ -14,297 +17,361 @@ type kind struct {
 	// dangling kinds make links to rows that do not exist.
 	dangling bool
 	rollback bool
-	make     func(g *Generator) []string
+	make     func(g *Generator) []Statement
 }
 
 // Kinds are the names of all kinds of transactions.
 func Kinds() []string {
-	names := make([]string, len(kinds))
-	for i, k := range kinds {
-		names[i] = k.name
+	names := []string{"delete thousands"}
+	for _, k := range kinds {
+		names = append(names, k.name)
 	}
 	return names
 }
 
 var kinds = []kind{
-	{name: "insert", weight: 12, make: insertRow},
-	{name: "insert subtree", weight: 4, make: (*Generator).subtree},
-	{name: "update", weight: 12, make: updateRow},
-	{name: "update without effect", weight: 3, make: updateNothing},
-	{name: "delete", weight: 4, make: deleteLeaf},
-	{name: "delete parent", weight: 4, make: deleteParent},
-	{name: "move", weight: 12, make: moveRow},
-	{name: "move between boards", weight: 6, make: (*Generator).moveBetween},
-	{name: "move out", weight: 3, make: moveOut},
-	{name: "move in", weight: 5, make: (*Generator).moveIn},
+	{name: "insert", weight: 12, make: (*Generator).insertRow},
+	{name: "insert chain", weight: 5, make: (*Generator).chain},
+	{name: "update", weight: 12, make: (*Generator).updateRow},
+	{name: "update without effect", weight: 3, make: (*Generator).updateNothing},
+	{name: "delete", weight: 6, make: (*Generator).deleteRow},
+	{name: "delete parent", weight: 4, make: (*Generator).deleteParent},
+	{name: "move", weight: 14, make: (*Generator).moveRow},
+	{name: "move out", weight: 3, make: (*Generator).moveOut},
+	{name: "move in", weight: 6, make: (*Generator).moveIn},
 	{name: "there and back", weight: 4, make: (*Generator).thereAndBack},
-	{name: "dangling parent", weight: 4, dangling: true, make: danglingParent},
+	{name: "move parent and child", weight: 4, make: (*Generator).moveBoth},
+	{name: "dangling", weight: 4, dangling: true, make: (*Generator).dangle},
 	{name: "late parent", weight: 5, dangling: true, make: (*Generator).lateParent},
-	{name: "assign", weight: 8, make: assignRow},
-	{name: "unassign", weight: 2, make: unassign},
-	{name: "dangling assignment", weight: 3, dangling: true, make: danglingAssignment},
-	{name: "late target", weight: 4, dangling: true, make: (*Generator).lateTarget},
-	{name: "swap positions", weight: 4, make: swapPositions},
-	{name: "recreate", weight: 4, make: recreate},
-	{name: "recreate later", weight: 5, make: recreateLater},
-	{name: "bulk update", weight: 3, make: bulkUpdate},
-	{name: "bulk move", weight: 3, make: bulkMove},
-	{name: "bulk delete", weight: 1, make: bulkDelete},
-	{name: "replace", weight: 4, make: replace},
-	{name: "replace another", weight: 4, make: replaceAnother},
-	{name: "upsert", weight: 3, make: upsert},
-	{name: "change key", weight: 4, make: changeKey},
+	{name: "swap links", weight: 4, make: (*Generator).swapLinks},
+	{name: "swap values", weight: 4, make: (*Generator).swapValues},
+	{name: "recreate", weight: 4, make: (*Generator).recreate},
+	{name: "recreate later", weight: 5, make: (*Generator).recreateLater},
+	{name: "bulk update", weight: 3, make: (*Generator).bulkUpdate},
+	{name: "bulk move", weight: 3, make: (*Generator).bulkMove},
+	{name: "bulk delete", weight: 1, make: (*Generator).bulkDelete},
+	{name: "replace", weight: 4, make: (*Generator).replace},
+	{name: "replace another", weight: 4, make: (*Generator).replaceAnother},
+	{name: "upsert", weight: 3, make: (*Generator).upsert},
+	{name: "change key", weight: 4, make: (*Generator).changeKey},
 	{name: "savepoint", weight: 4, make: (*Generator).savepoint},
-	{name: "mixed", weight: 8, make: func(g *Generator) []string { return g.several(2, 8) }},
-	{name: "rollback", weight: 4, rollback: true, make: func(g *Generator) []string { return g.several(1, 6) }},
+	{name: "mixed", weight: 8, make: func(g *Generator) []Statement { return g.several(2, 8) }},
+	{name: "rollback", weight: 4, rollback: true, make: func(g *Generator) []Statement { return g.several(1, 6) }},
 }
 
-func insertRow(g *Generator) []string {
-	table := g.draw(anyTable)
-	return together(g.insert(table, g.fresh(table), ""))
+func (g *Generator) insertRow() []Statement {
+	t := g.any()
+	return []Statement{g.insert(t, g.fresh(t), nil)}
 }
 
-// subtree is a list with cards with comments, in either order.
-func (g *Generator) subtree() []string {
-	list, card, comment := g.fresh("lists"), g.fresh("cards"), g.fresh("comments")
-	all := together(
-		g.insert("lists", list, orNull(g.some("boards"))),
-		g.insert("cards", card, list),
-		g.insert("comments", comment, card),
-	)
-	if !g.shape.ForeignKeys && g.rng.IntN(2) == 0 {
+// chain is a row with one below it and one below that, in either order: links
+// are checked at the commit.
+func (g *Generator) chain() []Statement {
+	t, link := g.linked()
+	if t == nil {
+		return nil
+	}
+	parent := g.schema.Table(t.Column(link[0]).References)
+	above, key := g.fresh(parent), g.fresh(t)
+	if above == "" || key == "" || parent == t {
+		return nil
+	}
+	all := []Statement{g.insert(parent, above, nil), g.insert(t, key, fix(link, above))}
+	for _, child := range g.schema.Tables {
+		for _, l := range child.Links() {
+			if child.Column(l[0]).References == t.Name && child != t && child != parent && len(all) == 2 {
+				all = append(all, g.insert(child, g.fresh(child), fix(l, key)))
+			}
+		}
+	}
+	if g.rng.IntN(2) == 0 {
 		slices.Reverse(all)
 	}
 	return all
 }
 
-func updateRow(g *Generator) []string {
-	table := g.draw(anyTable)
-	return together(g.update(table, g.some(table)))
+func (g *Generator) updateRow() []Statement {
+	t := g.any()
+	return []Statement{g.update(t, g.some(t))}
 }
 
-func updateNothing(g *Generator) []string {
-	if g.rng.IntN(2) == 0 {
-		return []string{"UPDATE cards SET title = title, list_id = list_id"}
+func (g *Generator) updateNothing() []Statement {
+	t := g.any()
+	return []Statement{{t.Name, "UPDATE " + t.Name + " SET mark = mark || '', veil = veil"}}
+}
+
+func (g *Generator) deleteRow() []Statement {
+	t := g.any()
+	return []Statement{remove(t, g.some(t))}
+}
+
+// deleteParent deletes a row that others are below.
+func (g *Generator) deleteParent() []Statement {
+	t, link := g.linked()
+	if t == nil {
+		return nil
 	}
-	return []string{"UPDATE users SET name = name || ''"}
-}
-
-func deleteLeaf(g *Generator) []string {
-	table := g.draw([]string{"cards", "covers", "comments"})
-	return together(remove(table, g.some(table)))
-}
-
-func deleteParent(g *Generator) []string {
-	table := g.draw([]string{"users", "labels", "boards", "lists", "lists"})
-	return together(remove(table, g.some(table)))
-}
-
-func moveRow(g *Generator) []string {
-	table := g.draw(nested)
-	return together(move(table, g.some(table), g.some(parents[table].table)))
-}
-
-// boardOf is the board of a list, nil for none.
-func (g *Generator) listsOf(same bool, list string) []string {
-	var board any
-	for _, r := range g.data.Tables["lists"] {
-		if literal(r["id"]) == list {
-			board = r["board_id"]
+	parent := g.schema.Table(t.Column(link[0]).References)
+	live := g.keys(parent)
+	for _, r := range g.data.Tables[t.Name] {
+		if key := held(t, r, link); slices.Contains(live, key) && g.rng.IntN(3) == 0 {
+			return []Statement{remove(parent, key)}
 		}
-	}
-	var found []string
-	for _, r := range g.data.Tables["lists"] {
-		if (r["board_id"] == board) == same {
-			found = append(found, literal(r["id"]))
-		}
-	}
-	return found
-}
-
-// moveBetween moves a card with all that is below it to another board.
-func (g *Generator) moveBetween() []string {
-	for _, r := range g.data.Tables["cards"] {
-		if r["list_id"] == nil || g.rng.IntN(3) > 0 {
-			continue
-		}
-		return together(move("cards", literal(r["id"]), g.draw(g.listsOf(false, literal(r["list_id"])))))
 	}
 	return nil
 }
 
-func moveOut(g *Generator) []string {
-	table := g.draw(nested)
-	return together(move(table, g.some(table), "NULL"))
+func (g *Generator) moveRow() []Statement {
+	t, link := g.linked()
+	if t == nil {
+		return nil
+	}
+	return []Statement{move(t, g.some(t), link, g.some(g.schema.Table(t.Column(link[0]).References)))}
+}
+
+func (g *Generator) moveOut() []Statement {
+	t, link := g.linked()
+	if t == nil || !t.Column(link[0]).Nullable {
+		return nil
+	}
+	return []Statement{move(t, g.some(t), link, nothing(link))}
 }
 
 // moveIn brings a row from nowhere to a parent that exists.
-func (g *Generator) moveIn() []string {
-	table := g.draw(nested)
-	above := parents[table]
-	live := g.keys(above.table)
+func (g *Generator) moveIn() []Statement {
+	t, link := g.linked()
+	if t == nil {
+		return nil
+	}
+	live := g.keys(g.schema.Table(t.Column(link[0]).References))
 	var outside []string
-	for _, r := range g.data.Tables[table] {
-		if !slices.Contains(live, literal(r[above.column])) {
-			outside = append(outside, literal(r[keyColumn(table)]))
+	for _, r := range g.data.Tables[t.Name] {
+		if !slices.Contains(live, held(t, r, link)) {
+			outside = append(outside, keyOf(t, r))
 		}
 	}
-	return together(move(table, g.draw(outside), g.draw(live)))
+	return []Statement{move(t, g.draw(outside), link, g.draw(live))}
 }
 
-func (g *Generator) thereAndBack() []string {
-	table := g.draw(nested)
-	above := parents[table]
-	rows := g.data.Tables[table]
+func (g *Generator) row(t *model.Table) oracle.Row {
+	rows := g.data.Tables[t.Name]
 	if len(rows) == 0 {
 		return nil
 	}
-	r := rows[g.rng.IntN(len(rows))]
-	key := literal(r[keyColumn(table)])
-	away := move(table, key, g.draw([]string{"NULL", orNull(g.some(above.table))}))
-	back := move(table, key, literal(r[above.column]))
-	if g.rng.IntN(2) == 0 {
-		return together(away, g.any(), back)
-	}
-	return together(away, back)
+	return rows[g.rng.IntN(len(rows))]
 }
 
-func danglingParent(g *Generator) []string {
-	table := g.draw(nested)
-	return together(move(table, g.some(table), g.fresh(parents[table].table)))
-}
-
-// missing are the rows of a table that links name and that do not exist.
-func (g *Generator) missing(table, from, column string) []string {
-	live := g.keys(table)
-	var found []string
-	for _, r := range g.data.Tables[from] {
-		if key := literal(r[column]); r[column] != nil && !slices.Contains(live, key) {
-			found = append(found, key)
-		}
-	}
-	return found
-}
-
-// lateParent inserts a row that others are below already.
-func (g *Generator) lateParent() []string {
-	table := g.draw(nested)
-	above := parents[table]
-	return together(g.insert(above.table, g.draw(g.missing(above.table, table, above.column)), ""))
-}
-
-func assignRow(g *Generator) []string { return together(g.assign(g.some)) }
-
-func unassign(g *Generator) []string {
-	return together(g.assign(func(string) string { return "NULL" }))
-}
-
-func danglingAssignment(g *Generator) []string { return together(g.assign(g.fresh)) }
-
-// lateTarget inserts a row that belongs-to links name already.
-func (g *Generator) lateTarget() []string {
-	l := belongsTo[g.rng.IntN(len(belongsTo))]
-	return together(g.insert(l.target, g.draw(g.missing(l.target, l.table, l.column)), ""))
-}
-
-func swapPositions(g *Generator) []string {
-	a, b := g.some("cards"), g.some("cards")
-	if a == b {
+func (g *Generator) thereAndBack() []Statement {
+	t, link := g.linked()
+	if t == nil {
 		return nil
 	}
-	return []string{fmt.Sprintf("UPDATE cards SET position = (SELECT o.position FROM cards o "+
-		"WHERE o.id IN (%[1]s, %[2]s) AND o.id <> cards.id) WHERE id IN (%[1]s, %[2]s)", a, b)}
+	r := g.row(t)
+	if r == nil {
+		return nil
+	}
+	away := move(t, keyOf(t, r), link, g.target(t, link))
+	back := move(t, keyOf(t, r), link, held(t, r, link))
+	if g.rng.IntN(2) == 0 {
+		return []Statement{away, g.one(), back}
+	}
+	return []Statement{away, back}
+}
+
+// moveBoth moves a row and one that is below it.
+func (g *Generator) moveBoth() []Statement {
+	t, link := g.linked()
+	if t == nil {
+		return nil
+	}
+	parent := g.schema.Table(t.Column(link[0]).References)
+	r := g.row(t)
+	if r == nil || len(parent.Links()) == 0 {
+		return nil
+	}
+	up := parent.Links()[g.rng.IntN(len(parent.Links()))]
+	above := held(t, r, link)
+	if !slices.Contains(g.keys(parent), above) {
+		return nil
+	}
+	all := []Statement{move(parent, above, up, g.target(parent, up)), move(t, keyOf(t, r), link, g.target(t, link))}
+	if g.rng.IntN(2) == 0 {
+		slices.Reverse(all)
+	}
+	return all
+}
+
+func (g *Generator) dangle() []Statement {
+	t, link := g.linked()
+	if t == nil {
+		return nil
+	}
+	return []Statement{move(t, g.some(t), link, g.fresh(g.schema.Table(t.Column(link[0]).References)))}
+}
+
+// lateParent inserts a row that others name already.
+func (g *Generator) lateParent() []Statement {
+	t, link := g.linked()
+	if t == nil {
+		return nil
+	}
+	parent := g.schema.Table(t.Column(link[0]).References)
+	live := g.keys(parent)
+	var missing []string
+	for _, r := range g.data.Tables[t.Name] {
+		if key := held(t, r, link); !strings.Contains(key, "NULL") && !slices.Contains(live, key) {
+			missing = append(missing, key)
+		}
+	}
+	return []Statement{g.insert(parent, g.draw(missing), nil)}
+}
+
+func (g *Generator) swapLinks() []Statement {
+	t, link := g.linked()
+	if t == nil {
+		return nil
+	}
+	a, b := g.row(t), g.row(t)
+	if a == nil || held(t, a, link) == held(t, b, link) {
+		return nil
+	}
+	return []Statement{move(t, keyOf(t, a), link, held(t, b, link)), move(t, keyOf(t, b), link, held(t, a, link))}
+}
+
+// swapValues gives two rows each other's value in one statement.
+func (g *Generator) swapValues() []Statement {
+	t := g.any()
+	plain := t.Plain()
+	a, b := g.row(t), g.row(t)
+	if a == nil || len(plain) == 0 || len(t.Key) > 1 || keyOf(t, a) == keyOf(t, b) {
+		return nil
+	}
+	return []Statement{{t.Name, fmt.Sprintf("UPDATE %[1]s SET %[2]s = (SELECT o.%[2]s FROM %[1]s o "+
+		"WHERE o.id IN (%[3]s, %[4]s) AND o.id <> %[1]s.id) WHERE id IN (%[3]s, %[4]s)",
+		t.Name, plain[g.rng.IntN(len(plain))].Name, keyOf(t, a), keyOf(t, b))}}
 }
 
 // recreate deletes a row and inserts another with its key at once.
-func recreate(g *Generator) []string {
-	table := g.draw(anyTable)
-	key := g.some(table)
-	return together(remove(table, key), g.insert(table, key, ""))
+func (g *Generator) recreate() []Statement {
+	t := g.any()
+	key := g.some(t)
+	return []Statement{remove(t, key), g.insert(t, key, nil)}
 }
 
 // recreateLater inserts a row with a key that was deleted before.
-func recreateLater(g *Generator) []string {
-	table := g.draw(anyTable)
-	live := g.keys(table)
-	free := slices.DeleteFunc(slices.Clone(g.gone[table]), func(key string) bool { return slices.Contains(live, key) })
-	return together(g.insert(table, g.draw(free), ""))
+func (g *Generator) recreateLater() []Statement {
+	t := g.any()
+	live := g.keys(t)
+	free := slices.DeleteFunc(slices.Clone(g.gone[t.Name]), func(key string) bool { return slices.Contains(live, key) })
+	return []Statement{g.insert(t, g.draw(free), nil)}
 }
 
-func bulkUpdate(g *Generator) []string {
-	return []string{g.draw([]string{
-		"UPDATE cards SET done = 1 - done, estimate = coalesce(estimate, 1) / 2",
-		"UPDATE cards SET position = -position WHERE list_id = " + orNull(g.some("lists")),
-		"UPDATE comments SET body = body || '!' WHERE length(body) < 100 AND id % 2 = 0",
-		"UPDATE lists SET name = upper(name)",
-		"UPDATE users SET name = name || '.' WHERE length(name) < 100",
-	})}
+// about draws a condition that some rows meet.
+func (g *Generator) about(t *model.Table) string {
+	switch plain := t.Plain(); {
+	case len(plain) > 0 && g.rng.IntN(2) == 0:
+		c := plain[g.rng.IntN(len(plain))]
+		v := g.value(c)
+		if v == "NULL" {
+			return " WHERE " + c.Name + " IS NULL"
+		}
+		return " WHERE " + c.Name + " >= " + v
+	default:
+		return fmt.Sprintf(" WHERE rowid %% %d = 0", 2+g.rng.IntN(3))
+	}
 }
 
-func bulkMove(g *Generator) []string {
-	return []string{g.draw([]string{
-		"UPDATE cards SET list_id = " + g.link("lists") + " WHERE list_id = " + orNull(g.some("lists")),
-		"UPDATE lists SET board_id = " + g.link("boards") + " WHERE id % 3 = 0",
-		"UPDATE comments SET card_id = " + g.link("cards") + " WHERE id % 4 = 1",
-		"UPDATE cards SET assignee_id = " + g.link("users") + " WHERE id % 2 = 0",
-	})}
+func (g *Generator) bulkUpdate() []Statement {
+	t := g.any()
+	where := g.about(t)
+	if plain := t.Plain(); len(plain) > 0 && g.rng.IntN(2) == 0 {
+		c := plain[g.rng.IntN(len(plain))]
+		return []Statement{{t.Name, "UPDATE " + t.Name + " SET " + c.Name + " = " + g.value(c) + where}}
+	}
+	return []Statement{{t.Name, "UPDATE " + t.Name + " SET mark = mark || '!'" + where}}
 }
 
-func bulkDelete(g *Generator) []string {
-	return []string{g.draw([]string{
-		"DELETE FROM comments WHERE id % 3 = 0",
-		"DELETE FROM cards WHERE list_id IS NULL",
-		"DELETE FROM cards WHERE id % 5 = 0",
-		"DELETE FROM lists WHERE id % 4 = 0",
-	})}
+func (g *Generator) bulkMove() []Statement {
+	t, link := g.linked()
+	if t == nil {
+		return nil
+	}
+	return []Statement{{t.Name, "UPDATE " + t.Name + " SET " + set(link, g.target(t, link), ", ") + g.about(t)}}
+}
+
+func (g *Generator) bulkDelete() []Statement {
+	t := g.any()
+	return []Statement{{t.Name, "DELETE FROM " + t.Name + g.about(t)}}
 }
 
 // replace puts another row in the place of one with the same key.
-func replace(g *Generator) []string {
-	table := g.draw(anyTable)
-	return together(orReplace(g.insert(table, g.some(table), "")))
+func (g *Generator) replace() []Statement {
+	t := g.any()
+	return []Statement{orReplace(g.insert(t, g.some(t), nil))}
 }
 
-func orReplace(insert string) string {
-	return strings.Replace(insert, "INSERT", "INSERT OR REPLACE", 1)
+func orReplace(s Statement) Statement {
+	s.SQL = strings.Replace(s.SQL, "INSERT", "INSERT OR REPLACE", 1)
+	return s
 }
 
 // replaceAnother displaces a row of another key through a unique column.
-func replaceAnother(g *Generator) []string {
-	for _, r := range g.data.Tables["users"] {
-		key := g.fresh("users")
-		if r["handle"] == nil || key == "" || g.rng.IntN(2) == 0 {
+func (g *Generator) replaceAnother() []Statement {
+	for _, t := range g.schema.Tables {
+		i := slices.IndexFunc(t.Columns, func(c *model.Column) bool { return c.Unique })
+		if i < 0 {
 			continue
 		}
-		return []string{fmt.Sprintf("INSERT OR REPLACE INTO users VALUES (%s, %s, %s)", key, g.text(), literal(r["handle"]))}
+		for _, r := range g.data.Tables[t.Name] {
+			if r[i] != nil && g.rng.IntN(2) == 0 {
+				return []Statement{orReplace(g.insert(t, g.fresh(t), map[string]string{t.Columns[i].Name: literal(r[i])}))}
+			}
+		}
 	}
 	return nil
 }
 
-func upsert(g *Generator) []string {
-	insert := g.insert("cards", g.some("cards"), "")
-	if insert == "" {
+func (g *Generator) upsert() []Statement {
+	t := g.any()
+	s := g.insert(t, g.some(t), nil)
+	if s.SQL == "" {
 		return nil
 	}
-	return []string{insert + " ON CONFLICT(id) DO UPDATE SET title = excluded.title, list_id = excluded.list_id"}
+	changes := []string{"mark = excluded.mark"}
+	for _, link := range t.Links() {
+		for _, name := range link {
+			changes = append(changes, name+" = excluded."+name)
+		}
+	}
+	s.SQL += " ON CONFLICT(" + strings.Join(t.Key, ", ") + ") DO UPDATE SET " + strings.Join(changes, ", ")
+	return []Statement{s}
 }
 
-func changeKey(g *Generator) []string {
-	table := g.draw(anyTable)
-	from, to := g.some(table), g.fresh(table)
-	if from == "" || to == "" {
+func (g *Generator) changeKey() []Statement {
+	t := g.any()
+	from, to := g.some(t), g.fresh(t)
+	if from == "" || to == "" || g.schema.ForeignKeys && g.linksItself(t, from) {
 		return nil
 	}
-	column := keyColumn(table)
-	return []string{fmt.Sprintf("UPDATE %s SET %s = %s WHERE %s = %s", table, column, to, column, from)}
+	return []Statement{{t.Name, "UPDATE " + t.Name + " SET " + set(t.Key, to, ", ") + is(t, from)}}
+}
+
+// linksItself tells whether a row is its own parent. Its key is not changed
+// where links follow: SQLite's AFTER triggers then see the link that was.
+func (g *Generator) linksItself(t *model.Table, key string) bool {
+	return slices.ContainsFunc(g.data.Tables[t.Name], func(r oracle.Row) bool {
+		return keyOf(t, r) == key && slices.ContainsFunc(t.Links(), func(link []string) bool {
+			return t.Column(link[0]).References == t.Name && held(t, r, link) == key
+		})
+	})
 }
 
 // savepoint rolls a part of the transaction back.
-func (g *Generator) savepoint() []string {
+func (g *Generator) savepoint() []Statement {
 	all := g.several(0, 3)
-	all = append(all, "SAVEPOINT half")
+	all = append(all, plain("SAVEPOINT half"))
 	all = append(all, g.several(1, 4)...)
-	all = append(all, "ROLLBACK TO half")
+	all = append(all, plain("ROLLBACK TO half"))
 	all = append(all, g.several(0, 2)...)
-	return append(all, "RELEASE half")
+	return append(all, plain("RELEASE half"))
 }

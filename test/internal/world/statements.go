@@ -3,153 +3,133 @@ package world
 import (
 	"fmt"
 	"slices"
-	"strconv"
+	"strings"
+
+	"github.com/pando-sync/pando/test/internal/model"
+	"github.com/pando-sync/pando/test/internal/oracle"
 )
 
 // Statements that kinds are made of. Each draws its rows, and is empty when
 // there are none.
 
-// insert is a new row with a given key; the link to its parent is given too,
-// or drawn when it is "".
-func (g *Generator) insert(table, key, parent string) string {
+// insert is a new row with a given key; values that are not fixed are drawn.
+func (g *Generator) insert(t *model.Table, key string, fixed map[string]string) Statement {
 	if key == "" {
-		return ""
+		return Statement{}
 	}
-	if above, ok := parents[table]; ok && parent == "" {
-		parent = g.link(above.table)
+	values := map[string]string{}
+	for i, part := range parts(key) {
+		values[t.Key[i]] = part
 	}
-	switch table {
-	case "users":
-		return fmt.Sprintf("INSERT INTO users VALUES (%s, %s, %s)", key, g.text(), g.handle())
-	case "labels":
-		return fmt.Sprintf("INSERT INTO labels VALUES (%s, %s)", key, g.text())
-	case "boards":
-		return fmt.Sprintf("INSERT INTO boards VALUES (%s, %s, %s)", key, g.text(), g.link("users"))
-	case "lists":
-		return fmt.Sprintf("INSERT INTO lists VALUES (%s, %s, %s, %s)", key, parent, g.text(), g.place())
-	case "cards":
-		return fmt.Sprintf("INSERT INTO cards VALUES (%s, %s, %s, %s, %d, %s, %s, %s)", key, parent, g.text(), g.place(),
-			g.rng.IntN(2), g.place(), g.link("users"), g.link("labels"))
-	case "covers":
-		return fmt.Sprintf("INSERT INTO covers VALUES (%s, %s, %s, %d)", key, parent, g.text(), g.rng.IntN(4))
-	default:
-		return fmt.Sprintf("INSERT INTO comments VALUES (%s, %s, %s, %s)", key, parent, g.link("users"), g.text())
+	for _, link := range t.Links() {
+		for i, part := range parts(g.target(t, link)) {
+			values[link[i]] = part
+		}
 	}
+	var names, literals []string
+	for _, c := range t.Columns {
+		v, ok := fixed[c.Name]
+		if !ok {
+			v, ok = values[c.Name]
+		}
+		if !ok {
+			v = g.value(c)
+		}
+		names, literals = append(names, c.Name), append(literals, v)
+	}
+	return Statement{t.Name, fmt.Sprintf("INSERT INTO %s (%s) VALUES (%s)", t.Name, strings.Join(names, ", "), strings.Join(literals, ", "))}
 }
 
-// handle draws from few, so that they collide.
-func (g *Generator) handle() string {
-	if g.rng.IntN(3) == 0 {
-		return "NULL"
+// fix gives a link's columns the parts of a key.
+func fix(link []string, key string) map[string]string {
+	fixed := map[string]string{}
+	for i, part := range parts(key) {
+		fixed[link[i]] = part
 	}
-	return literal(g.draw([]string{"a", "g", "e", "x", "y", "z"}))
+	return fixed
 }
 
-// parents are the has-many and has-one links.
-var parents = map[string]struct{ table, column string }{
-	"lists":    {"boards", "board_id"},
-	"cards":    {"lists", "list_id"},
-	"covers":   {"cards", "card_id"},
-	"comments": {"cards", "card_id"},
+// set is "a = 1, b = 2".
+func set(columns []string, key, between string) string {
+	all := make([]string, len(columns))
+	for i, part := range parts(key) {
+		all[i] = columns[i] + " = " + part
+	}
+	return strings.Join(all, between)
 }
 
-// nested are the tables with parents, cards more often than the others.
-var nested = []string{"lists", "cards", "cards", "covers", "comments"}
+func is(t *model.Table, key string) string { return " WHERE " + set(t.Key, key, " AND ") }
 
-var anyTable = []string{"users", "labels", "boards", "lists", "cards", "cards", "cards", "covers", "comments", "comments"}
-
-// update changes a column that is no link.
-func (g *Generator) update(table, key string) string {
+// update changes one or two columns that are neither key nor link.
+func (g *Generator) update(t *model.Table, key string) Statement {
 	if key == "" {
-		return ""
+		return Statement{}
 	}
-	var set string
-	switch table {
-	case "users", "boards":
-		set = "name = " + g.text()
-	case "labels":
-		set = "color = " + g.text()
-	case "lists":
-		set = g.draw([]string{"name = " + g.text(), "position = " + g.place()})
-	case "cards":
-		set = g.draw([]string{"title = " + g.text(), "position = " + g.place(), "done = 1 - done", "estimate = " + g.place()})
-	case "covers":
-		set = g.draw([]string{"url = " + g.text(), "weight = " + strconv.Itoa(g.rng.IntN(4))})
-	default:
-		set = "body = " + g.text()
+	var free []*model.Column
+	for _, c := range t.Columns {
+		if c.References == "" && !slices.Contains(t.Key, c.Name) && !c.Unique {
+			free = append(free, c)
+		}
 	}
-	return where("UPDATE "+table+" SET "+set, table, key)
+	c := free[g.rng.IntN(len(free))]
+	change := c.Name + " = " + g.value(c)
+	if o := free[g.rng.IntN(len(free))]; o != c && g.rng.IntN(2) == 0 {
+		change += ", " + o.Name + " = " + g.value(o)
+	}
+	return Statement{t.Name, "UPDATE " + t.Name + " SET " + change + is(t, key)}
 }
 
-func where(statement, table, key string) string {
-	return statement + " WHERE " + keyColumn(table) + " = " + key
-}
-
-// move gives a row another parent.
-func move(table, key, parent string) string {
-	if key == "" || parent == "" {
-		return ""
-	}
-	return where("UPDATE "+table+" SET "+parents[table].column+" = "+parent, table, key)
-}
-
-func remove(table, key string) string {
-	if key == "" {
-		return ""
-	}
-	return where("DELETE FROM "+table, table, key)
-}
-
-// assign changes a belongs-to link.
-func (g *Generator) assign(target func(table string) string) string {
-	l := belongsTo[g.rng.IntN(len(belongsTo))]
-	key, to := g.some(l.table), target(l.target)
+// move gives a row another key in a link.
+func move(t *model.Table, key string, link []string, to string) Statement {
 	if key == "" || to == "" {
-		return ""
+		return Statement{}
 	}
-	return where("UPDATE "+l.table+" SET "+l.column+" = "+to, l.table, key)
+	return Statement{t.Name, "UPDATE " + t.Name + " SET " + set(link, to, ", ") + is(t, key)}
 }
 
-var belongsTo = []struct{ table, column, target string }{
-	{"boards", "owner_id", "users"},
-	{"cards", "assignee_id", "users"},
-	{"cards", "label_code", "labels"},
-	{"comments", "author_id", "users"},
+func remove(t *model.Table, key string) Statement {
+	if key == "" {
+		return Statement{}
+	}
+	return Statement{t.Name, "DELETE FROM " + t.Name + is(t, key)}
 }
 
-// any draws some statement.
-func (g *Generator) any() string {
-	table := g.draw(anyTable)
+// held is the key that a row has in a link.
+func held(t *model.Table, r oracle.Row, link []string) string {
+	all := make([]string, len(link))
+	for i, name := range link {
+		all[i] = literal(r[t.Index(name)])
+	}
+	return strings.Join(all, keySep)
+}
+
+// one draws some statement.
+func (g *Generator) one() Statement {
+	t := g.any()
 	switch n := g.rng.IntN(10); {
 	case n < 3:
-		return g.insert(table, g.fresh(table), "")
+		return g.insert(t, g.fresh(t), nil)
 	case n < 6:
-		return g.update(table, g.some(table))
+		return g.update(t, g.some(t))
 	case n == 6:
-		return remove(table, g.some(table))
-	case n == 7:
-		return g.assign(g.link)
+		return remove(t, g.some(t))
 	default:
-		table = g.draw(nested)
-		return move(table, g.some(table), g.link(parents[table].table))
+		if t, link := g.linked(); t != nil {
+			return move(t, g.some(t), link, g.target(t, link))
+		}
+		return Statement{}
 	}
 }
 
 // several draws between least and most statements.
-func (g *Generator) several(least, most int) []string {
-	var all []string
-	for n := least + g.rng.IntN(most-least+1); len(all) < n; {
-		if s := g.any(); s != "" {
+func (g *Generator) several(least, most int) []Statement {
+	var all []Statement
+	for n, tries := least+g.rng.IntN(most-least+1), 0; len(all) < n && tries < 50; tries++ {
+		if s := g.one(); s.SQL != "" {
 			all = append(all, s)
 		}
 	}
 	return all
 }
 
-// together is the statements, or nothing when one of them is empty.
-func together(statements ...string) []string {
-	if slices.Contains(statements, "") {
-		return nil
-	}
-	return statements
-}
+func plain(sql string) Statement { return Statement{SQL: sql} }

@@ -1,0 +1,100 @@
+package world
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/pando-sync/pando/test/internal/model"
+)
+
+// Statement is one SQL statement and the table that it changes, "" for none.
+type Statement struct {
+	Table string `json:"table,omitempty"`
+	SQL   string `json:"sql"`
+}
+
+// DSN names a database file with the connection settings of a schema.
+func DSN(s *model.Schema, file string, foreignKeys bool) string {
+	flag := map[bool]int{true: 1}
+	return fmt.Sprintf("file:%s?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(OFF)"+
+		"&_pragma=foreign_keys(%d)&_pragma=recursive_triggers(%d)", file, flag[foreignKeys], flag[s.Recursive])
+}
+
+// Create makes the tables, their indexes and their triggers.
+func Create(s *model.Schema) []Statement {
+	var all []Statement
+	for _, t := range s.Tables {
+		all = append(all, Statement{SQL: createTable(s, t, t.Name)})
+		all = append(all, furnish(t)...)
+	}
+	return all
+}
+
+// sqlTypes are the types of columns: those by which SQLite keeps values as they
+// are.
+var sqlTypes = map[model.Kind]string{
+	model.Int: "INTEGER", model.BigInt: "INTEGER", model.Bool: "INTEGER", model.Float: "REAL", model.Text: "TEXT",
+	model.UUID: "TEXT", model.Time: "TEXT", model.Bytes: "BLOB", model.JSON: "TEXT",
+}
+
+func createTable(s *model.Schema, t *model.Table, name string) string {
+	var parts []string
+	for _, c := range t.Columns {
+		part := c.Name + " " + sqlTypes[c.Kind]
+		if !c.Nullable {
+			part += " NOT NULL"
+		}
+		if c.Unique {
+			part += " UNIQUE"
+		}
+		parts = append(parts, part)
+	}
+	parts = append(parts, "PRIMARY KEY ("+strings.Join(t.Key, ", ")+")")
+	if s.ForeignKeys {
+		for _, link := range t.Links() {
+			parts = append(parts, foreignKey(s, t, link))
+		}
+	}
+	return "CREATE TABLE " + name + " (" + strings.Join(parts, ", ") + ")"
+}
+
+// foreignKey is checked at the commit, so that a child may come first.
+func foreignKey(s *model.Schema, t *model.Table, link []string) string {
+	c := t.Column(link[0])
+	action := "SET NULL"
+	if c.Cascade {
+		action = "CASCADE"
+	}
+	return fmt.Sprintf("FOREIGN KEY (%s) REFERENCES %s (%s) ON DELETE %s ON UPDATE CASCADE DEFERRABLE INITIALLY DEFERRED",
+		strings.Join(link, ", "), c.References, strings.Join(s.Table(c.References).Key, ", "), action)
+}
+
+// furnish makes what stands on a table: it goes with it.
+func furnish(t *model.Table) []Statement {
+	var all []Statement
+	for _, column := range t.Indexes {
+		all = append(all, Statement{SQL: fmt.Sprintf("CREATE INDEX %s_%s ON %s (%s)", t.Name, column, t.Name, column)})
+	}
+	if g := t.Trigger; g != nil {
+		all = append(all, Statement{SQL: fmt.Sprintf("CREATE TRIGGER %[1]s_counts AFTER INSERT ON %[1]s BEGIN "+
+			"UPDATE %[2]s SET %[3]s = coalesce(%[3]s, 0) + 1 WHERE id = NEW.%[4]s; END", t.Name, g.Table, g.Column, g.Link)})
+	}
+	return all
+}
+
+// Rebuild changes a table the way of SQLite's migrations: create, copy, drop,
+// rename. It must run on a connection that does not check foreign keys. There
+// is none for a table that a trigger names.
+func Rebuild(s *model.Schema, table string) []Statement {
+	if slices.ContainsFunc(s.Tables, func(t *model.Table) bool { return t.Trigger != nil && t.Trigger.Table == table }) {
+		return nil
+	}
+	t := s.Table(table)
+	return append([]Statement{
+		{SQL: createTable(s, t, "rebuilt")},
+		{SQL: "INSERT INTO rebuilt SELECT * FROM " + table},
+		{SQL: "DROP TABLE " + table},
+		{SQL: "ALTER TABLE rebuilt RENAME TO " + table},
+	}, furnish(t)...)
+}

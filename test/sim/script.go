@@ -1,0 +1,151 @@
+package main
+
+import (
+	"encoding/json"
+	"math/rand/v2"
+	"time"
+
+	"github.com/pando-sync/pando/test/internal/model"
+	"github.com/pando-sync/pando/test/internal/oracle"
+	"github.com/pando-sync/pando/test/internal/perturb"
+	"github.com/pando-sync/pando/test/internal/world"
+)
+
+// script is all that happens in a simulation. The events of a drawn one are
+// drawn as it is played, since they depend on what the database holds, and are
+// then part of it, so that it can be played again and made smaller.
+type script struct {
+	Seed     uint64        `json:"seed"`
+	Schema   *model.Schema `json:"schema"`
+	Plan     perturb.Plan  `json:"plan"`
+	LogBytes int           `json:"log_bytes,omitempty"`
+	Linger   time.Duration `json:"linger,omitempty"`
+	// Foreign adds a writer in another process, Second one in this process.
+	Foreign bool `json:"foreign,omitempty"`
+	Second  bool `json:"second,omitempty"`
+	// First fills the tables.
+	First    world.Tx         `json:"first"`
+	Routes   []oracle.Route   `json:"routes"`
+	Users    []string         `json:"users"`
+	Clients  []string         `json:"clients"` // each one's user
+	Segments []*segmentScript `json:"segments"`
+}
+
+// segmentScript is what happens between two comparisons.
+type segmentScript struct {
+	// Draw is how many events are still to be drawn.
+	Draw   int     `json:"draw,omitempty"`
+	Events []event `json:"events,omitempty"`
+	// Steps are each client's.
+	Steps [][]step `json:"steps"`
+}
+
+// event is something that happens to the database or the server.
+type event struct {
+	// Do is "tx", "together", "restart", "rebuild" or "trim".
+	Do     string `json:"do"`
+	Writer int    `json:"writer,omitempty"`
+	// Txs are one transaction, or several that wait for each other.
+	Txs   []world.Tx `json:"txs,omitempty"`
+	Table string     `json:"table,omitempty"`
+	// Wait lets the feed deliver it before the next.
+	Wait bool `json:"wait,omitempty"`
+}
+
+// step is something that a client does, some transactions after the step
+// before.
+type step struct {
+	Wait   int    `json:"wait,omitempty"`
+	Do     string `json:"do"`
+	Routes []int  `json:"routes,omitempty"`
+	// Pick chooses one of what is open then.
+	Pick  int           `json:"pick,omitempty"`
+	Ticks int           `json:"ticks,omitempty"`
+	Delay time.Duration `json:"delay,omitempty"`
+	User  string        `json:"user,omitempty"`
+}
+
+// A seed's random numbers come from several sources, so that what one of its
+// goroutines draws does not depend on what another does.
+const (
+	streamScript = iota
+	streamWriter
+	streamGenerator
+	streamSchema
+)
+
+func random(seed, stream uint64) *rand.Rand {
+	return rand.New(rand.NewPCG(seed, stream)) //nolint:gosec // the same every time
+}
+
+// newScript draws the script of a seed.
+func newScript(seed uint64, fault string) *script {
+	rng := random(seed, streamScript)
+	s := &script{
+		Seed: seed, Schema: world.RandomSchema(random(seed, streamSchema)),
+		Plan:   perturb.Plan{Fault: fault, SlowFeed: rng.IntN(3) == 0, SlowRead: rng.IntN(3) == 0, Seed: seed},
+		Second: rng.IntN(2) == 0, Foreign: rng.IntN(8) == 0, Users: []string{"1", "2", "3"},
+	}
+	if rng.IntN(2) == 0 {
+		s.LogBytes = 1 + rng.IntN(2000)
+	}
+	if rng.IntN(2) == 0 {
+		s.Linger = time.Duration(1+rng.IntN(20)) * time.Millisecond
+	}
+	s.First = world.NewGenerator(random(seed, streamGenerator+100), s.Schema).First()
+	s.Routes = world.Routes(rng, s.Schema)
+	for range 2 + rng.IntN(4) {
+		s.Clients = append(s.Clients, s.user(rng))
+	}
+	for range 2 + rng.IntN(3) {
+		segment := &segmentScript{Draw: 6 + rng.IntN(16)}
+		for range s.Clients {
+			segment.Steps = append(segment.Steps, s.steps(rng))
+		}
+		s.Segments = append(s.Segments, segment)
+	}
+	return s
+}
+
+// user draws a user, "" for nobody.
+func (s *script) user(rng *rand.Rand) string {
+	return append([]string{""}, s.Users...)[rng.IntN(len(s.Users)+1)]
+}
+
+func (s *script) steps(rng *rand.Rand) []step {
+	steps := make([]step, 3+rng.IntN(5))
+	for i := range steps {
+		st := &steps[i]
+		*st = step{Wait: rng.IntN(4), Do: drawStep(rng), Pick: rng.IntN(100), Ticks: 1 + rng.IntN(10)}
+		st.Delay = time.Duration(rng.IntN(3000)) * time.Microsecond
+		st.User = s.user(rng)
+		for range 1 + rng.IntN(6) {
+			st.Routes = append(st.Routes, rng.IntN(len(s.Routes)))
+		}
+	}
+	return steps
+}
+
+// clone is a deep copy.
+func (s *script) clone() *script {
+	text, err := json.Marshal(s)
+	if err != nil {
+		panic(err)
+	}
+	c := new(script)
+	if err := json.Unmarshal(text, c); err != nil {
+		panic(err)
+	}
+	return c
+}
+
+// describe is the script's beginning as one line.
+func describe(s *script) string {
+	short := *s
+	short.First, short.Segments = world.Tx{}, nil
+	text, err := json.Marshal(&short)
+	if err != nil {
+		panic(err)
+	}
+	return string(text)
+}
