@@ -5,8 +5,8 @@ import (
 	"reflect"
 )
 
-// Watch has a struct's table followed without a layer over it, and returns the
-// table and the index of one of its columns, which the struct declares.
+// Watch has a struct's table followed without a layer over it, with all columns
+// that the struct declares, and returns the table and the index of one of them.
 func (r *Registry) Watch(t reflect.Type, column string) (*Table, int, error) {
 	d, err := r.declare(t)
 	if err != nil {
@@ -19,6 +19,9 @@ func (r *Registry) Watch(t reflect.Type, column string) (*Table, int, error) {
 	at, err := r.compared(table, d, column)
 	if err != nil {
 		return nil, 0, fmt.Errorf("schema: watch %s: %w", d.name, err)
+	}
+	if err := r.readAll(table, d); err != nil {
+		return nil, 0, err
 	}
 	return table, at, nil
 }

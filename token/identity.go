@@ -53,8 +53,8 @@ type Revocable interface {
 // Credential names rows that an identity depends on: those of a table that have
 // the user's Identity.ID in a column.
 type Credential struct {
-	// Row is a struct that declares the column, and by its name or by a method
-	// TableName the table.
+	// Row is a struct that declares the column, with the others that matter, and
+	// by its name or by a method TableName the table.
 	Row    reflect.Type
 	Column string
 }

@@ -56,11 +56,13 @@ func New(db *sql.DB, opts ...Option) *Store {
 // tokenRow and userRow are what identities depend on.
 type (
 	tokenRow struct {
-		Hash   string `db:"hash" pando:"key,public"`
-		UserID int64  `db:"user_id"`
+		Hash      string `db:"hash" pando:"key,public"`
+		UserID    int64  `db:"user_id"`
+		ExpiresAt *int64 `db:"expires_at"`
 	}
 	userRow struct {
-		ID int64 `db:"id" pando:"key"`
+		ID       int64 `db:"id" pando:"key"`
+		IsActive bool  `db:"is_active"`
 	}
 )
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"strconv"
+	"strings"
 
 	"github.com/pando-sync/pando/schema"
 )
@@ -73,10 +74,15 @@ type Type struct {
 	Fields []string `json:"fields"`
 }
 
-// Types lists the registry's types for hello.
+// Types lists the registry's types for hello. Those of rows that are read for
+// computed fields only, which are never sent, keep their place and say nothing.
 func Types(reg *schema.Registry) []Type {
 	types := make([]Type, len(reg.Types))
 	for i, t := range reg.Types {
+		if strings.HasPrefix(t.Name, "#") {
+			types[i].Fields = []string{}
+			continue
+		}
 		types[i] = Type{Name: t.Name, Fields: make([]string, len(t.Fields))}
 		for j := range t.Fields {
 			types[i].Fields[j] = t.Fields[j].Name
