@@ -36,6 +36,7 @@ type Client struct {
 	replies map[uint64]chan reply
 	streams map[string]feeder
 	scopes  map[string][]*part // of the present connection, by id
+	left    map[string]feeder  // the last stream of scopes that none shows any more
 	group   []update           // of one commit, until its end
 	grouped bool
 	marked  uint64
@@ -84,6 +85,8 @@ type feeder interface {
 	// which the stream keeps.
 	join(types []wire.Type, o *opened, shared []*part) []*part
 	feed(p *part, frame *wire.StateFrame)
+	// stray tells of a frame that came after the stream had left its scope.
+	stray()
 	notify()
 	runtime(members map[string]json.RawMessage)
 	shut(err error)
@@ -130,7 +133,7 @@ func NewClient(url, token string) *Client {
 	close(gone)
 	return &Client{
 		url: socketURL(url), token: token, closed: gone,
-		streams: map[string]feeder{}, scopes: map[string][]*part{}, replies: map[uint64]chan reply{}, marks: make(chan struct{}),
+		streams: map[string]feeder{}, scopes: map[string][]*part{}, left: map[string]feeder{}, replies: map[uint64]chan reply{}, marks: make(chan struct{}),
 	}
 }
 
@@ -157,7 +160,8 @@ func (c *Client) Dial(ctx context.Context) error {
 	closed := make(chan struct{})
 	c.mu.Lock()
 	c.conn, c.closed, c.closeCode, c.marked = conn, closed, 0, 0
-	c.group, c.grouped, c.scopes = nil, false, map[string][]*part{}
+	c.group, c.grouped = nil, false
+	c.scopes, c.left = map[string][]*part{}, map[string]feeder{}
 	c.mu.Unlock()
 	if buffered == nil {
 		buffered = bufio.NewReaderSize(conn, 32<<10)
@@ -388,11 +392,14 @@ func (c *Client) state(m *message) {
 	}
 	u := update{m.Stream, &f}
 	c.mu.Lock()
-	grouped := c.grouped
+	grouped, stray := c.grouped, c.left[m.Stream]
 	if grouped {
 		c.group = append(c.group, u)
 	}
 	c.mu.Unlock()
+	if stray != nil {
+		stray.stray()
+	}
 	if !grouped {
 		c.apply([]update{u})
 	}
@@ -412,7 +419,9 @@ func (c *Client) join(st feeder, o *opened) {
 	parts := st.join(types, o, shared)
 	c.mu.Lock()
 	for i, p := range parts {
-		c.scopes[o.Scopes[i].ID] = append(c.scopes[o.Scopes[i].ID], p)
+		id := o.Scopes[i].ID
+		c.scopes[id] = append(c.scopes[id], p)
+		delete(c.left, id)
 	}
 	c.mu.Unlock()
 	if slices.ContainsFunc(shared, func(p *part) bool { return p != nil }) || parts == nil {
@@ -425,7 +434,11 @@ func (c *Client) leave(st feeder) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for id, parts := range c.scopes {
-		c.scopes[id] = slices.DeleteFunc(parts, func(p *part) bool { return p.stream == st })
+		shown := slices.DeleteFunc(parts, func(p *part) bool { return p.stream == st })
+		if len(shown) == 0 && len(parts) > 0 {
+			c.left[id] = st
+		}
+		c.scopes[id] = shown
 	}
 }
 

@@ -183,7 +183,8 @@ func (s *Stream[S]) version() uint64 {
 	return newest
 }
 
-// Frames is the number of state frames that have come.
+// Frames is the number of state frames that have come, also of those that must
+// not come: once the stream is closed, of scopes that no other stream shows.
 func (s *Stream[S]) Frames() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -382,6 +383,12 @@ func (s *Stream[S]) feed(p *part, f *wire.StateFrame) {
 		s.ended = fmt.Errorf("stream %s: %w", s.route, err)
 	}
 	s.show()
+}
+
+func (s *Stream[S]) stray() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.frames++
 }
 
 // anchorIn takes the anchor's key from the route's last parameter; routes

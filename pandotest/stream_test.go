@@ -112,9 +112,18 @@ func TestSharedScope(t *testing.T) {
 	if err := one.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	frames := one.Frames()
 	p.state(`#1 {"v":7,"del":[[1,"2"]]}`)
 	shows(p, one, songs("2 b"))
 	shows(p, two, songs())
+	if err := two.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	p.state(`#1 {"v":8}`)
+	p.read(c)
+	if one.Frames() != frames || two.Frames() != 3 {
+		t.Errorf("%d and %d frames, want %d and 3: one of them after the close", one.Frames(), two.Frames(), frames)
+	}
 
 	// Of a connection that is gone only the versions remain.
 	p.open("albums/1", "AlbumChannel", "#2 resumed")
