@@ -10,25 +10,18 @@ type row struct {
 	vals  schema.Row
 	known bool
 	asked bool
+	// orphan and stale tell that the row is in the router's list of that name.
+	orphan, stale bool
+	// windows is the number of windows that hold the row.
+	windows int32
 	// at is the row's index in its bucket, per link column of the table.
 	at []int32
 	// members says where the row is linked, existing or not.
 	members memberSet
-	orphan  bool
 }
 
-// visible tells whether the scope shows the row as type t.
-func (r *row) visible(s *Scope, t *schema.Type) bool {
-	if r.vals == nil {
-		return false
-	}
-	for _, l := range s.layersOf(t) {
-		if r.members.get(s, l) != nil {
-			return true
-		}
-	}
-	return false
-}
+// used tells whether anything holds the row in memory.
+func (r *row) used() bool { return len(r.members.list) > 0 || r.windows > 0 }
 
 // bucket is the rows of one table with one value in one link column.
 type bucket struct {
@@ -37,12 +30,14 @@ type bucket struct {
 	rows  []*row
 	// bound says which layers of which scopes show the bucket's rows.
 	bound memberSet
+	// windows are those that look for rows here.
+	windows []*Window
 	// complete tells that every such row of the database is in rows. It holds
 	// only while bound is not empty: rows that nobody shows are forgotten.
 	complete bool
 	asked    bool
-	// layer is the one that asked first; reads descend from it.
-	layer *schema.Layer
+	// node is the layer that asked first; reads descend from it.
+	node *node
 }
 
 func (b *bucket) add(r *row) {
@@ -59,12 +54,19 @@ func (b *bucket) remove(r *row) {
 	r.at[b.link.index] = -1
 }
 
-// link is a column by which has-many layers find rows.
+// coming tells whether the bucket is being read, or about to be.
+func (b *bucket) coming() bool { return !b.complete && b.bound.len() > 0 }
+
+// link is a column by which layers find rows.
 type link struct {
 	table   *table
 	index   int // in table.links
 	column  int // in schema.Table.Columns
 	buckets map[schema.Value]*bucket
+	// windows is the number of places in buckets at which windows look.
+	windows int
+	// feeds are the tables of which rows have aggregates of this link's rows.
+	feeds []*table
 }
 
 // bucket returns the bucket of a value, made when it is missing.
@@ -77,17 +79,28 @@ func (l *link) bucket(v schema.Value) *bucket {
 	return b
 }
 
-// release forgets a bucket that holds nothing and is shown by nobody.
+// release forgets a bucket that holds nothing and that nobody looks at.
 func (l *link) release(b *bucket) {
-	if len(b.rows) == 0 && b.bound.len() == 0 {
+	if len(b.rows) == 0 && b.bound.len() == 0 && len(b.windows) == 0 {
 		delete(l.buckets, b.value)
 	}
 }
 
 type table struct {
-	def   *schema.Table
-	rows  map[schema.Value]*row
-	links []*link
+	def        *schema.Table
+	rows       map[schema.Value]*row
+	links      []*link
+	aggregates []aggregate
+}
+
+// linkBy is the link of a column.
+func (t *table) linkBy(column int) *link {
+	for _, l := range t.links {
+		if l.column == column {
+			return l
+		}
+	}
+	panic("route: rows of " + t.def.Name + " are looked for by a column that the table does not index: " + t.def.Columns[column].Name)
 }
 
 // row returns the row of a key, made as unknown when it is not in memory.
@@ -103,18 +116,38 @@ func (t *table) row(key schema.Value) *row {
 	return r
 }
 
-// member is one layer of one scope, and how many links lead there.
+// shows tells whether a row that is not in memory belongs to what some scope
+// shows or some window holds.
+func (t *table) shows(vals schema.Row) bool {
+	for _, l := range t.links {
+		b := l.buckets[vals[l.column]]
+		if b == nil {
+			continue
+		}
+		if b.bound.len() > 0 {
+			return true
+		}
+		for _, w := range b.windows {
+			if w.takes(vals) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// member is one layer of one part of a scope, and how many links lead there.
 type member struct {
 	scope *Scope
-	layer *schema.Layer
+	node  *node
 	count int32
-	// version is of the last patch of the scope that told of the row.
+	// version is of the last patch of the part that told of the row.
 	version uint64
 }
 
 type memberKey struct {
 	scope *Scope
-	layer *schema.Layer
+	node  *node
 }
 
 // memberSet is a small list that gains an index when it grows: most rows are
@@ -128,15 +161,15 @@ const indexAbove = 12
 
 func (m *memberSet) len() int { return len(m.list) }
 
-func (m *memberSet) find(s *Scope, l *schema.Layer) int {
+func (m *memberSet) find(s *Scope, n *node) int {
 	if m.index != nil {
-		if i, ok := m.index[memberKey{s, l}]; ok {
+		if i, ok := m.index[memberKey{s, n}]; ok {
 			return int(i)
 		}
 		return -1
 	}
 	for i := range m.list {
-		if m.list[i].scope == s && m.list[i].layer == l {
+		if m.list[i].scope == s && m.list[i].node == n {
 			return i
 		}
 	}
@@ -144,38 +177,33 @@ func (m *memberSet) find(s *Scope, l *schema.Layer) int {
 }
 
 // get returns the member, or nil; the pointer holds until the set changes.
-func (m *memberSet) get(s *Scope, l *schema.Layer) *member {
-	if i := m.find(s, l); i >= 0 {
+func (m *memberSet) get(s *Scope, n *node) *member {
+	if i := m.find(s, n); i >= 0 {
 		return &m.list[i]
 	}
 	return nil
 }
 
-// add counts one more link and tells whether it is the first.
-func (m *memberSet) add(s *Scope, l *schema.Layer) bool {
-	if p := m.get(s, l); p != nil {
-		p.count++
-		return false
-	}
-	m.list = append(m.list, member{scope: s, layer: l, count: 1})
+// add puts a member in that is not there.
+func (m *memberSet) add(s *Scope, n *node) {
+	m.list = append(m.list, member{scope: s, node: n, count: 1})
 	if m.index != nil {
-		m.index[memberKey{s, l}] = int32(len(m.list) - 1)
+		m.index[memberKey{s, n}] = int32(len(m.list) - 1)
 	} else if len(m.list) > indexAbove {
 		m.index = make(map[memberKey]int32, 2*indexAbove)
 		for i := range m.list {
-			m.index[memberKey{m.list[i].scope, m.list[i].layer}] = int32(i)
+			m.index[memberKey{m.list[i].scope, m.list[i].node}] = int32(i)
 		}
 	}
-	return true
 }
 
 // remove takes a member out, whatever its count.
-func (m *memberSet) remove(s *Scope, l *schema.Layer) {
-	i, last := m.find(s, l), len(m.list)-1
+func (m *memberSet) remove(s *Scope, n *node) {
+	i, last := m.find(s, n), len(m.list)-1
 	if m.index != nil {
-		delete(m.index, memberKey{s, l})
+		delete(m.index, memberKey{s, n})
 		if i != last {
-			m.index[memberKey{m.list[last].scope, m.list[last].layer}] = int32(i)
+			m.index[memberKey{m.list[last].scope, m.list[last].node}] = int32(i)
 		}
 	}
 	m.list[i] = m.list[last]

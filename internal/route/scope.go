@@ -22,25 +22,36 @@ const keptDelta = 64
 // maxTombstones bounds what a scope remembers of rows that left it.
 const maxTombstones = 4096
 
-// Scope is one live tree.
+// Scope is one live tree, or the part of one that a single user is sent.
 type Scope struct {
 	Key
 	// Owner is for whoever owns the router; the router does not look at it.
 	Owner any
 
-	// waits counts the rows and buckets that are shown and not known. While it
-	// is above zero the scope says nothing.
+	// whole is the public part, which is itself one; parts are the others.
+	whole *Scope
+	parts map[schema.Value]*Scope
+	// user is NULL for the public part.
+	user schema.Value
+	env  []schema.Value
+	// links counts the rows and buckets that are linked into the part.
+	links   int
+	leaving bool
+
+	// waits counts, in the whole, the rows, buckets and windows that are shown
+	// and not known, and the judgements that have not come. While it is above
+	// zero no part says anything.
 	waits   int
 	loading bool
 	closed  bool
-	dirty   bool
+	// quiet tells that there is nobody to tell of changes: the part is loading,
+	// closed, or nobody has opened it.
+	quiet bool
+	dirty bool
 
-	// whole is the public part, nil for itself; parts are the others by user.
-	whole *Scope
-	user  schema.Value
-	parts map[schema.Value]*Scope
-
-	layers layersByType
+	shape  *shape
+	window *Window
+	picks  *picks
 	delta  []touched
 	// seen indexes delta once it is long.
 	seen map[touchKey]struct{}
@@ -70,35 +81,9 @@ type tombstone struct {
 	version uint64
 }
 
-// Ready tells whether the scope is whole: everything that it shows is known.
-func (s *Scope) Ready() bool {
-	if s.whole != nil {
-		return s.whole.Ready()
-	}
-	return s.waits == 0
-}
-
-// layersByType are the layers of a tree that show each type, by the type's ID.
-// The scopes of a tree share them.
-type layersByType [][]*schema.Layer
-
-func (s *Scope) layersOf(t *schema.Type) []*schema.Layer { return s.layers[t.ID] }
-
-// layersOf groups a tree's layers by type.
-func (t *Router) layersOf(tree *schema.Tree) layersByType {
-	by := t.trees[tree]
-	if by != nil {
-		return by
-	}
-	for _, l := range tree.Layers {
-		for len(by) <= l.Type.ID {
-			by = append(by, nil)
-		}
-		by[l.Type.ID] = append(by[l.Type.ID], l)
-	}
-	t.trees[tree] = by
-	return by
-}
+// Ready tells whether the whole scope is there: everything that it shows is
+// known and judged.
+func (s *Scope) Ready() bool { return s.whole.waits == 0 }
 
 // Open returns the scope of a key, and whether it is new. A new scope is
 // loading: it becomes ready by reads.
@@ -106,45 +91,66 @@ func (t *Router) Open(k Key) (*Scope, bool) {
 	if s := t.scopes[k]; s != nil {
 		return s, false
 	}
-	s := &Scope{Key: k, loading: true, layers: t.layersOf(k.Tree)}
+	s := &Scope{Key: k, loading: true, quiet: true, shape: t.shapeOf(k.Tree), env: k.Env.Parts()}
+	s.whole = s
 	t.scopes[k] = s
-	t.join(t.tables[k.Tree.Root.Type.Table.ID].row(k.Anchor), s, k.Tree.Root)
+	if root := s.shape.root; root.Relation == schema.List {
+		t.openList(s)
+	} else {
+		t.join(root.table.row(k.Anchor), s, root)
+	}
 	return s, true
 }
 
-// Loaded tells whether a scope that was loading has become whole; it answers
-// true once. From then on the scope emits patches.
+// Loaded tells whether a scope or a part that was loading has become whole; it
+// answers true once. From then on it emits patches.
 func (t *Router) Loaded(s *Scope) bool {
-	if !s.loading || !s.Ready() || s.closed {
+	if !s.loading || s.whole.waits > 0 || s.closed {
 		return false
 	}
-	s.loading = false
+	s.loading, s.quiet = false, false
 	s.changed, s.since = t.pos, t.pos
 	return true
 }
 
-// Close forgets a scope and what only it shows. The turn ends with Flush.
+// Close forgets a scope with its parts, and what only it shows. The turn ends
+// with Flush.
 func (t *Router) Close(s *Scope) {
 	if s.closed {
 		return
 	}
-	s.closed = true
+	for _, p := range s.parts {
+		p.closed = true
+		p.hush()
+	}
 	delete(t.scopes, s.Key)
-	t.leave(t.tables[s.Tree.Root.Type.Table.ID].row(s.Anchor), s, s.Tree.Root)
+	s.closed = true
+	s.hush()
+	root := s.shape.root
+	if root.Relation != schema.List {
+		t.leave(root.table.row(s.Anchor), s, root)
+		return
+	}
+	t.closeList(s)
+	if s.picks != nil {
+		t.closeAdded(s)
+	}
+}
+
+// hush ends what a part has to say, and what it remembers of its past.
+func (s *Scope) hush() {
+	s.quiet, s.loading = true, false
 	s.delta, s.seen, s.tombs = nil, nil, nil
 }
 
-// touch notes what an instance shows before it changes. A scope without a
-// first state, or without subscribers to come, has nothing to compare with.
+// touch notes what an instance shows before it changes. A part without a first
+// state, or without subscribers to come, has nothing to compare with.
 func (t *Router) touch(r *row, s *Scope, typ *schema.Type) {
-	if s.loading || s.closed {
-		return
-	}
-	if s.touched(r, typ) {
+	if s.quiet || s.touched(r, typ) {
 		return
 	}
 	d := touched{row: r, typ: typ}
-	if r.visible(s, typ) {
+	if s.visible(r, typ) {
 		d.base, d.version = r.vals, s.versionOf(r, typ)
 	}
 	s.delta = append(s.delta, d)
@@ -179,7 +185,7 @@ func (s *Scope) flush(p *state.Patch) {
 	for i := range s.delta {
 		d := &s.delta[i]
 		var now schema.Row
-		if d.row.visible(s, d.typ) {
+		if s.visible(d.row, d.typ) {
 			now = d.row.vals
 		}
 		ref := state.Ref{Type: d.typ, Key: d.row.key}
@@ -209,18 +215,19 @@ func (s *Scope) flush(p *state.Patch) {
 }
 
 func (s *Scope) stamp(r *row, t *schema.Type, version uint64) {
-	for _, l := range s.layersOf(t) {
-		if m := r.members.get(s, l); m != nil {
+	for _, n := range s.shape.byType[t.ID] {
+		if m := s.member(r, n); m != nil {
 			m.version = version
 		}
 	}
 }
 
-// versionOf is the version of the last patch that told of an instance.
+// versionOf is the version of the last patch that told of an instance that is
+// visible.
 func (s *Scope) versionOf(r *row, t *schema.Type) uint64 {
 	var version uint64
-	for _, l := range s.layersOf(t) {
-		if m := r.members.get(s, l); m != nil {
+	for _, n := range s.shape.byType[t.ID] {
+		if m := s.member(r, n); m != nil {
 			version = max(version, m.version)
 		}
 	}
@@ -234,88 +241,6 @@ func (s *Scope) bury(ref state.Ref, version uint64) {
 		s.tombs = append(s.tombs[:0], s.tombs[half:]...)
 	}
 	s.tombs = append(s.tombs, tombstone{ref, version})
-}
-
-// Snapshot puts the scope's whole state into p, the anchor first and parents
-// before children. The scope must be ready.
-func (t *Router) Snapshot(s *Scope, p *state.Patch) {
-	p.Reset(t.pos)
-	t.walk(s, func(r *row, typ *schema.Type) {
-		p.Set = append(p.Set, state.Instance{Ref: state.Ref{Type: typ, Key: r.key}, Row: r.vals})
-	})
-}
-
-// Since puts what changed after version into p, as whole rows and deletions,
-// and tells whether that is known. The scope must be ready.
-func (t *Router) Since(s *Scope, version uint64, p *state.Patch) bool {
-	if version < s.since || version > t.pos {
-		return false
-	}
-	p.Reset(t.pos)
-	if version >= s.changed {
-		return true
-	}
-	for i := len(s.tombs) - 1; i >= 0 && s.tombs[i].version > version; i-- {
-		p.Delete = append(p.Delete, s.tombs[i].ref)
-	}
-	t.walk(s, func(r *row, typ *schema.Type) {
-		for _, l := range s.layersOf(typ) {
-			if m := r.members.get(s, l); m != nil && m.version > version {
-				p.Set = append(p.Set, state.Instance{Ref: state.Ref{Type: typ, Key: r.key}, Row: r.vals})
-				return
-			}
-		}
-	})
-	return true
-}
-
-// walk visits every instance that a ready scope shows, once, layer by layer.
-func (t *Router) walk(s *Scope, visit func(*row, *schema.Type)) {
-	w := walker{scope: s, visit: visit, at: make([][]*row, len(s.Tree.Layers))}
-	w.show(s.Tree.Root, t.tables[s.Tree.Root.Type.Table.ID].rows[s.Anchor])
-	for _, l := range s.Tree.Layers[1:] {
-		rows := t.tables[l.Type.Table.ID].rows
-		for _, parent := range w.at[l.Parent.Index] {
-			if l.Relation.Forward() {
-				w.show(l, rows[parent.vals[l.Link]])
-				continue
-			}
-			if b := t.linkOf(l).buckets[parent.key]; b != nil {
-				for _, r := range b.rows {
-					w.show(l, r)
-				}
-			}
-		}
-	}
-}
-
-// walker remembers the rows that it has met where more than one way may lead
-// to them: targets of links, and types of several layers.
-type walker struct {
-	scope  *Scope
-	visit  func(*row, *schema.Type)
-	at     [][]*row
-	inside map[memberOf]struct{}
-	shown  map[touchKey]struct{}
-}
-
-type memberOf struct {
-	row   *row
-	layer *schema.Layer
-}
-
-func (w *walker) show(l *schema.Layer, r *row) {
-	if r == nil || r.vals == nil {
-		return
-	}
-	if l.Relation.Forward() && !first(&w.inside, memberOf{r, l}) {
-		return
-	}
-	w.at[l.Index] = append(w.at[l.Index], r)
-	if len(w.scope.layersOf(l.Type)) > 1 && !first(&w.shown, touchKey{r, l.Type.ID}) {
-		return
-	}
-	w.visit(r, l.Type)
 }
 
 // first tells whether k was not in the set, and puts it there.

@@ -196,7 +196,7 @@ func (s *script) wants(wants []route.Want) {
 		if path == "" {
 			path = "the anchor"
 		}
-		s.showf("want %s by %s %v", path, want.Layer.Type.Table.Columns[want.Column()].Name, values)
+		s.showf("want %s by %s %v", path, want.Layer.Type.Table.Columns[want.Column].Name, values)
 	}
 }
 

@@ -2,110 +2,142 @@ package route
 
 import "github.com/pando-sync/pando/schema"
 
-// join links a row into a layer of a scope once more.
-func (t *Router) join(r *row, s *Scope, l *schema.Layer) {
-	if r.members.get(s, l) == nil {
-		t.touch(r, s, l.Type)
-	}
-	if !r.members.add(s, l) {
+// join links a row into a layer of a part once more.
+func (t *Router) join(r *row, s *Scope, n *node) {
+	if m := r.members.get(s, n); m != nil {
+		m.count++
 		return
 	}
+	t.note(r, s, n, r.vals)
+	r.members.add(s, n)
+	s.links++
 	if !r.known {
-		s.waits++
+		s.whole.waits++
 		if !t.answerRow(r) {
-			t.wantRow(r, l)
+			t.wantRow(r, n)
 		}
 		return
 	}
-	if r.vals != nil {
-		t.expand(r, s, l)
-	}
+	t.expand(r, r.vals, s, n)
 }
 
-// leave takes one link of a row into a layer of a scope away.
-func (t *Router) leave(r *row, s *Scope, l *schema.Layer) {
-	m := r.members.get(s, l)
-	if m.count > 1 {
+// leave takes one link of a row into a layer of a part away.
+func (t *Router) leave(r *row, s *Scope, n *node) {
+	if m := r.members.get(s, n); m.count > 1 {
 		m.count--
 		return
 	}
-	t.touch(r, s, l.Type)
-	r.members.remove(s, l)
-	switch {
-	case !r.known:
-		s.waits--
-	case r.vals != nil:
-		t.collapse(r, r.vals, s, l)
+	t.note(r, s, n, r.vals)
+	r.members.remove(s, n)
+	t.unlinked(s)
+	if r.known {
+		t.collapse(r, r.vals, s, n)
+	} else {
+		s.whole.waits--
 	}
-	if r.members.len() == 0 && !r.orphan {
+	t.drop(r)
+}
+
+// drop lets the sweep see to a row that nothing holds.
+func (t *Router) drop(r *row) {
+	if !r.orphan && !r.used() {
 		r.orphan = true
 		t.orphans = append(t.orphans, r)
 	}
 }
 
-// expand links what stands below a row that has come into a layer.
-func (t *Router) expand(r *row, s *Scope, l *schema.Layer) {
-	for _, c := range l.Children {
-		if c.Relation.Forward() {
-			if v := r.vals[c.Link]; !v.IsNull() {
-				t.join(t.tables[c.Type.Table.ID].row(v), s, c)
-			}
-			continue
+// note remembers what a row shows before its link into a layer, or its values,
+// change; vals tell in which part it is shown.
+func (t *Router) note(r *row, s *Scope, n *node, vals schema.Row) {
+	switch {
+	case n.Hidden:
+	case n.divides:
+		if vals == nil {
+			return
 		}
-		t.bind(t.linkOf(c).bucket(r.key), s, c)
+		if p := s.parts[vals[n.UserKey]]; p != nil {
+			t.touch(r, p, n.Type)
+		}
+	default:
+		if n.Index == 0 && s.picks != nil {
+			t.consider(s, r)
+		}
+		t.touch(r, s, n.Type)
+	}
+}
+
+// expand links what stands below a row that has come into a layer.
+func (t *Router) expand(r *row, vals schema.Row, s *Scope, n *node) {
+	if len(n.children) == 0 {
+		return
+	}
+	if p := s.place(n, vals); p != nil {
+		t.linkBelow(r, vals, p, n)
 	}
 }
 
 // collapse undoes expand for a row with the given values that has left a
 // layer.
-func (t *Router) collapse(r *row, vals schema.Row, s *Scope, l *schema.Layer) {
-	for _, c := range l.Children {
-		if c.Relation.Forward() {
-			if v := vals[c.Link]; !v.IsNull() {
-				t.leave(t.tables[c.Type.Table.ID].row(v), s, c)
-			}
-			continue
-		}
-		t.unbind(t.linkOf(c).bucket(r.key), s, c)
+func (t *Router) collapse(r *row, vals schema.Row, s *Scope, n *node) {
+	if len(n.children) == 0 {
+		return
+	}
+	if p := s.place(n, vals); p != nil {
+		t.unlinkBelow(r, vals, p, n)
 	}
 }
 
-func (t *Router) linkOf(l *schema.Layer) *link {
-	for _, k := range t.tables[l.Type.Table.ID].links {
-		if k.column == l.Link {
-			return k
+// linkBelow links what stands below a row that p shows.
+func (t *Router) linkBelow(r *row, vals schema.Row, p *Scope, n *node) {
+	for _, c := range n.children {
+		if c.link != nil {
+			t.bind(c.link.bucket(r.key), p, c)
+		} else if v := vals[c.Link]; !v.IsNull() {
+			t.join(c.table.row(v), p, c)
 		}
 	}
-	panic("route: layer " + l.Path + " links by a column that its table does not index")
+	if p.links == 0 {
+		t.unused(p)
+	}
 }
 
-// bind shows a bucket's rows in a layer of a scope.
-func (t *Router) bind(b *bucket, s *Scope, l *schema.Layer) {
-	b.bound.add(s, l)
+// unlinkBelow undoes linkBelow.
+func (t *Router) unlinkBelow(r *row, vals schema.Row, p *Scope, n *node) {
+	for _, c := range n.children {
+		if c.link != nil {
+			t.unbind(c.link.bucket(r.key), p, c)
+		} else if v := vals[c.Link]; !v.IsNull() {
+			t.leave(c.table.row(v), p, c)
+		}
+	}
+}
+
+// bind shows a bucket's rows in a layer of a part.
+func (t *Router) bind(b *bucket, s *Scope, n *node) {
+	b.bound.add(s, n)
+	s.links++
 	if !b.complete {
-		s.waits++
+		s.whole.waits++
 	}
 	// Rows that come in from here on join by themselves.
 	for _, r := range b.rows {
-		t.join(r, s, l)
+		t.join(r, s, n)
 	}
-	if b.complete {
-		return
-	}
-	if !t.answerBucket(b) {
-		t.wantBucket(b, l)
+	// A row that stands below itself may have had the bucket answered by now.
+	if !b.complete && !t.answerBucket(b) {
+		t.wantBucket(b, n)
 	}
 }
 
-// unbind hides a bucket's rows from a layer of a scope.
-func (t *Router) unbind(b *bucket, s *Scope, l *schema.Layer) {
-	b.bound.remove(s, l)
-	waited := !b.complete
-	for _, r := range b.rows {
-		t.leave(r, s, l)
+// unbind hides a bucket's rows from a layer of a part.
+func (t *Router) unbind(b *bucket, s *Scope, n *node) {
+	b.bound.remove(s, n)
+	t.unlinked(s)
+	if !b.complete {
+		s.whole.waits--
 	}
-	if waited {
-		s.waits--
+	for _, r := range b.rows {
+		t.leave(r, s, n)
 	}
 	if b.bound.len() == 0 {
 		// A read that is under way is not waited for: its answer may come while
@@ -123,9 +155,14 @@ func (t *Router) index(r *row, l *link, v schema.Value) {
 	}
 	b := l.bucket(v)
 	b.add(r)
-	for _, m := range b.bound.list {
-		t.join(r, m.scope, m.layer)
+	via := t.via
+	if via == nil && b.coming() {
+		t.via = b
 	}
+	for _, m := range b.bound.list {
+		t.join(r, m.scope, m.node)
+	}
+	t.via = via
 }
 
 // unindex undoes index.
@@ -137,7 +174,7 @@ func (t *Router) unindex(r *row, l *link, v schema.Value) {
 	b.remove(r)
 	var few [4]member
 	for _, m := range append(few[:0], b.bound.list...) {
-		t.leave(r, m.scope, m.layer)
+		t.leave(r, m.scope, m.node)
 	}
 	l.release(b)
 }
@@ -145,9 +182,15 @@ func (t *Router) unindex(r *row, l *link, v schema.Value) {
 // change gives a known row new values; nil means that it does not exist.
 func (t *Router) change(r *row, vals schema.Row) {
 	old := r.vals
+	vals = r.table.keep(old, vals)
 	for i := range r.members.list {
-		t.touch(r, r.members.list[i].scope, r.members.list[i].layer.Type)
+		m := &r.members.list[i]
+		t.note(r, m.scope, m.node, old)
+		if m.node.divides {
+			t.note(r, m.scope, m.node, vals)
+		}
 	}
+	t.takeOut(r, old, vals)
 	switch {
 	case old == nil && vals == nil:
 	case old == nil:
@@ -157,16 +200,15 @@ func (t *Router) change(r *row, vals schema.Row) {
 	default:
 		t.update(r, vals)
 	}
-	if r.members.len() == 0 && !r.orphan {
-		r.orphan = true
-		t.orphans = append(t.orphans, r)
-	}
+	t.putIn(r)
+	t.restate(r, old, vals)
+	t.drop(r)
 }
 
 func (t *Router) insert(r *row, vals schema.Row) {
 	r.vals = vals
 	for _, m := range r.members.list {
-		t.expand(r, m.scope, m.layer)
+		t.expand(r, vals, m.scope, m.node)
 	}
 	for _, l := range r.table.links {
 		t.index(r, l, vals[l.column])
@@ -183,7 +225,7 @@ func (t *Router) remove(r *row) {
 	r.vals = nil
 	var few [4]member
 	for _, m := range append(few[:0], r.members.list...) {
-		t.collapse(r, old, m.scope, m.layer)
+		t.collapse(r, old, m.scope, m.node)
 	}
 }
 
@@ -197,10 +239,10 @@ func (t *Router) update(r *row, vals schema.Row) {
 	var few [4]member
 	members := append(few[:0], r.members.list...)
 	for _, m := range members {
-		t.link(m, old, vals)
+		t.enter(r, m, old, vals)
 	}
 	for _, m := range members {
-		t.unlink(m, old, vals)
+		t.quit(r, m, old, vals)
 	}
 	for _, l := range r.table.links {
 		o, n := old[l.column], vals[l.column]
@@ -214,20 +256,47 @@ func (t *Router) update(r *row, vals schema.Row) {
 	}
 }
 
-// link joins the new targets of a row's belongs-to links.
-func (t *Router) link(m member, old, vals schema.Row) {
-	for _, c := range m.layer.Children {
-		if c.Relation.Forward() && old[c.Link] != vals[c.Link] && !vals[c.Link].IsNull() {
-			t.join(t.tables[c.Type.Table.ID].row(vals[c.Link]), m.scope, c)
+// enter links what the new values of a row have below them and the old ones
+// have not.
+func (t *Router) enter(r *row, m member, old, vals schema.Row) {
+	if len(m.node.children) == 0 {
+		return
+	}
+	p := m.scope
+	if !m.node.plain {
+		if p = m.scope.place(m.node, vals); p == nil {
+			return
+		}
+		if p != m.scope.place(m.node, old) {
+			t.linkBelow(r, vals, p, m.node)
+			return
+		}
+	}
+	for _, c := range m.node.children {
+		if c.link == nil && old[c.Link] != vals[c.Link] && !vals[c.Link].IsNull() {
+			t.join(c.table.row(vals[c.Link]), p, c)
 		}
 	}
 }
 
-// unlink leaves their old targets.
-func (t *Router) unlink(m member, old, vals schema.Row) {
-	for _, c := range m.layer.Children {
-		if c.Relation.Forward() && old[c.Link] != vals[c.Link] && !old[c.Link].IsNull() {
-			t.leave(t.tables[c.Type.Table.ID].row(old[c.Link]), m.scope, c)
+// quit takes away what only the old ones have.
+func (t *Router) quit(r *row, m member, old, vals schema.Row) {
+	if len(m.node.children) == 0 {
+		return
+	}
+	p := m.scope
+	if !m.node.plain {
+		if p = m.scope.place(m.node, old); p == nil {
+			return
+		}
+		if p != m.scope.place(m.node, vals) {
+			t.unlinkBelow(r, old, p, m.node)
+			return
+		}
+	}
+	for _, c := range m.node.children {
+		if c.link == nil && old[c.Link] != vals[c.Link] && !old[c.Link].IsNull() {
+			t.leave(c.table.row(old[c.Link]), p, c)
 		}
 	}
 }

@@ -10,7 +10,6 @@ import (
 	"github.com/pando-sync/pando/feed"
 	"github.com/pando-sync/pando/internal/route"
 	"github.com/pando-sync/pando/schema"
-	"github.com/pando-sync/pando/state"
 )
 
 // Opener opens read transactions; a feed.Source is one.
@@ -27,88 +26,57 @@ func Read(ctx context.Context, db Opener, wants []route.Want) (*route.Read, erro
 	}
 	defer snap.Close()
 	read := &route.Read{Position: uint64(snap.Position()), Saw: snap.Saw, Wants: wants}
-	for _, r := range plan(wants) {
-		if err := r.run(ctx, snap, &read.Answers); err != nil {
+	for _, w := range plan(wants) {
+		answers, err := w.run(ctx, snap)
+		if err != nil {
 			return nil, err
 		}
+		read.Answers = append(read.Answers, answers...)
 	}
 	return read, nil
 }
 
-// Tree is one tree as one read transaction saw it.
-type Tree struct {
-	Version state.Version
-	Store   *state.Store
-}
-
-// ReadTree reads the whole tree of an anchor as a user sees it. A missing
-// anchor is an empty store; env is the tuple of the values of tree.Env, zero
-// when there are none.
-func ReadTree(ctx context.Context, db Opener, tree *schema.Tree, anchor, _, _ schema.Value) (*Tree, error) {
-	snap, err := db.Snapshot(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("read tree: %w", err)
-	}
-	defer snap.Close()
-	r := newReader([]*schema.Layer{tree.Root})
-	r.values[tree.Root] = []schema.Value{anchor}
-	t := &Tree{Version: state.Version{Epoch: snap.Epoch(), N: uint64(snap.Position())}, Store: state.NewStore()}
-	r.each = func(l *schema.Layer, row schema.Row) {
-		t.Store.Set(state.Instance{Ref: state.Ref{Type: l.Type, Key: row[l.Type.Table.Key]}, Row: row})
-	}
-	return t, r.run(ctx, snap, nil)
-}
-
-// Exists tells whether an anchor's row exists and meets its conditions; a list
-// always does.
-func Exists(ctx context.Context, db Opener, tree *schema.Tree, anchor, _ schema.Value) (bool, error) {
-	snap, err := db.Snapshot(ctx)
-	if err != nil {
-		return false, fmt.Errorf("read anchor: %w", err)
-	}
-	defer snap.Close()
-	found := false
-	q := feed.Query{Table: tree.Root.Type.Table, Column: tree.Root.Type.Table.Key, Values: []schema.Value{anchor}}
-	err = snap.Rows(ctx, q, func(schema.Row) error {
-		found = true
-		return nil
-	})
-	return found, err
-}
-
-// reader reads some layers of one tree and all below them.
-type reader struct {
+// wanted is what the router wants of one tree.
+type wanted struct {
 	layers []*schema.Layer
-	values map[*schema.Layer][]schema.Value
-	each   func(*schema.Layer, schema.Row)
+	// windows and keys are wants of lists, which have queries of their own.
+	windows []*route.Want
+	keys    map[*schema.Layer][]schema.Value
+	// values are what the layers are read by.
+	values  map[*schema.Layer][]schema.Value
+	answers []route.Answer
 }
 
 // plan groups wants by the tree that their layers are of.
-func plan(wants []route.Want) []*reader {
-	byRoot := map[*schema.Layer]*reader{}
-	var plan []*reader
-	for _, w := range wants {
+func plan(wants []route.Want) []*wanted {
+	byRoot := map[*schema.Layer]*wanted{}
+	var plan []*wanted
+	for i := range wants {
+		w := &wants[i]
 		root := w.Layer
 		for root.Parent != nil {
 			root = root.Parent
 		}
-		r := byRoot[root]
-		if r == nil {
-			r = newReader(nil)
-			byRoot[root] = r
-			plan = append(plan, r)
+		p := byRoot[root]
+		if p == nil {
+			p = &wanted{keys: map[*schema.Layer][]schema.Value{}, values: map[*schema.Layer][]schema.Value{}}
+			byRoot[root] = p
+			plan = append(plan, p)
 		}
-		r.layers = append(r.layers, w.Layer)
-		r.values[w.Layer] = append(r.values[w.Layer], w.Values...)
+		p.layers = append(p.layers, w.Layer)
+		switch {
+		case w.Window != nil:
+			p.windows = append(p.windows, w)
+		case w.Column != route.ReadColumn(w.Layer):
+			p.keys[w.Layer] = append(p.keys[w.Layer], w.Values...)
+		default:
+			p.values[w.Layer] = append(p.values[w.Layer], w.Values...)
+		}
 	}
-	for _, r := range plan {
-		r.layers = below(r.layers)
+	for _, p := range plan {
+		p.layers = below(p.layers)
 	}
 	return plan
-}
-
-func newReader(roots []*schema.Layer) *reader {
-	return &reader{layers: below(roots), values: map[*schema.Layer][]schema.Value{}}
 }
 
 // below lists layers with all that stand under them, parents first.
@@ -131,45 +99,89 @@ func below(roots []*schema.Layer) []*schema.Layer {
 	return all
 }
 
-func (r *reader) run(ctx context.Context, snap feed.Snapshot, answers *[]route.Answer) error {
-	for _, l := range r.layers {
-		values := distinct(r.values[l])
-		if len(values) == 0 {
-			continue
-		}
-		rows, err := r.layer(ctx, snap, l, values)
-		if err != nil {
-			return fmt.Errorf("read layer %s of %s: %w", l.Path, l.Type.Name, err)
-		}
-		if answers != nil {
-			*answers = append(*answers, route.Answer{Table: l.Type.Table, Column: route.ReadColumn(l), Values: values, Rows: rows})
+func (w *wanted) run(ctx context.Context, snap feed.Snapshot) ([]route.Answer, error) {
+	for _, want := range w.windows {
+		if err := w.window(ctx, snap, want); err != nil {
+			return nil, fault(want.Layer, err)
 		}
 	}
-	return nil
+	for _, l := range w.layers {
+		// A row that was added to a list is shown whatever its conditions say.
+		if err := w.layer(ctx, snap, l, l.Type.Table.Key, w.keys[l], nil); err != nil {
+			return nil, fault(l, err)
+		}
+		if err := w.layer(ctx, snap, l, route.ReadColumn(l), w.values[l], constant(l)); err != nil {
+			return nil, fault(l, err)
+		}
+	}
+	return w.answers, nil
 }
 
-// layer reads one layer's rows and notes what the layers below are to read.
-func (r *reader) layer(ctx context.Context, snap feed.Snapshot, l *schema.Layer, values []schema.Value) ([]schema.Row, error) {
-	var rows []schema.Row
-	q := feed.Query{Table: l.Type.Table, Column: route.ReadColumn(l), Values: values}
+func fault(l *schema.Layer, err error) error {
+	return fmt.Errorf("read layer %q of %s: %w", l.Path, l.Type.Name, err)
+}
+
+// window reads the rows that a list with a limit has next.
+func (w *wanted) window(ctx context.Context, snap feed.Snapshot, want *route.Want) error {
+	a := route.Answer{Table: want.Layer.Type.Table, Column: want.Column, Values: want.Values, Window: want.Window}
+	q := feed.Query{
+		Table: a.Table, Column: a.Column, Values: a.Values,
+		Where: want.Where, Order: want.Order, After: want.After, Limit: want.Limit,
+	}
 	err := snap.Rows(ctx, q, func(row schema.Row) error {
-		if r.each != nil {
-			r.each(l, row)
-		} else {
-			rows = append(rows, row)
+		if len(a.Rows) < want.Below {
+			descend(w.values, want.Layer, row)
 		}
-		for _, c := range l.Children {
-			v := row[l.Type.Table.Key]
-			if c.Relation.Forward() {
-				v = row[c.Link]
-			}
-			if !v.IsNull() {
-				r.values[c] = append(r.values[c], v)
-			}
+		a.Rows = append(a.Rows, row)
+		return nil
+	})
+	w.answers = append(w.answers, a)
+	return err
+}
+
+// layer reads rows of one layer by a column, all of them, and notes what the
+// layers below those that meet the conditions are to read.
+func (w *wanted) layer(ctx context.Context, snap feed.Snapshot, l *schema.Layer, column int, values []schema.Value, where []schema.Condition) error {
+	values = distinct(values)
+	if len(values) == 0 {
+		return nil
+	}
+	a := route.Answer{Table: l.Type.Table, Column: column, Values: values}
+	q := feed.Query{Table: a.Table, Column: column, Values: values}
+	err := snap.Rows(ctx, q, func(row schema.Row) error {
+		a.Rows = append(a.Rows, row)
+		if schema.Meets(where, row, nil) {
+			descend(w.values, l, row)
 		}
 		return nil
 	})
-	return rows, err
+	w.answers = append(w.answers, a)
+	return err
+}
+
+// constant are the conditions of a layer that need no value of a stream: below
+// rows that do not meet them nothing is ever shown.
+func constant(l *schema.Layer) []schema.Condition {
+	var where []schema.Condition
+	for _, c := range l.Where {
+		if c.Constant() {
+			where = append(where, c)
+		}
+	}
+	return where
+}
+
+// descend notes what the layers below a row are to read.
+func descend(values map[*schema.Layer][]schema.Value, l *schema.Layer, row schema.Row) {
+	for _, c := range l.Children {
+		v := row[l.Type.Table.Key]
+		if c.Relation.Forward() {
+			v = row[c.Link]
+		}
+		if !v.IsNull() {
+			values[c] = append(values[c], v)
+		}
+	}
 }
 
 func distinct(values []schema.Value) []schema.Value {

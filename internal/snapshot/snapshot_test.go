@@ -97,8 +97,8 @@ func TestReadWants(t *testing.T) {
 	db, tree := library(t)
 	comments := tree.Layers[slices.IndexFunc(tree.Layers, func(l *schema.Layer) bool { return l.Path == "comments" })]
 	wants := []route.Want{
-		{Layer: comments, Values: []schema.Value{schema.IntValue(2)}},
-		{Layer: tree.Root, Values: []schema.Value{schema.IntValue(1), schema.IntValue(2)}},
+		{Layer: comments, Column: comments.Link, Values: []schema.Value{schema.IntValue(2)}},
+		{Layer: tree.Root, Column: tree.Root.Type.Table.Key, Values: []schema.Value{schema.IntValue(1), schema.IntValue(2)}},
 	}
 	read, err := snapshot.Read(t.Context(), db, wants)
 	if err != nil {

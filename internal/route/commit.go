@@ -1,0 +1,161 @@
+package route
+
+import (
+	"slices"
+
+	"github.com/pando-sync/pando/feed"
+	"github.com/pando-sync/pando/schema"
+)
+
+type netKey struct {
+	table int
+	key   schema.Value
+}
+
+// staged is what has come of a commit that is not at its end: the changes that
+// concern rows, buckets or windows in memory.
+type staged struct {
+	under   bool
+	changes []feed.Change
+	// at is the place in changes of each row that they name.
+	at map[netKey]int
+	// dropped tells that some changes concerned nothing.
+	dropped bool
+	// reads came meanwhile. What they bring may have been changed by what was
+	// dropped before it was in memory.
+	reads []*Read
+}
+
+// Stage takes one part of a large commit, which ends with a call of Commit.
+// Nothing of it shows before.
+func (t *Router) Stage(c *feed.Commit) {
+	st := &t.staged
+	if !st.under {
+		st.under, st.at = true, map[netKey]int{}
+	}
+	for i := range c.Changes {
+		ch := &c.Changes[i]
+		k := netKey{ch.Table.ID, ch.Key}
+		at, named := st.at[k]
+		switch {
+		case named:
+			st.changes[at].New = ch.New
+		case t.concerns(ch):
+			st.at[k] = len(st.changes)
+			st.changes = append(st.changes, feed.Change{Table: ch.Table, Key: ch.Key, New: ch.New})
+		default:
+			st.dropped = true
+		}
+	}
+}
+
+// concerns tells whether a change is of a row in memory, or of one that comes
+// into what is shown.
+func (t *Router) concerns(ch *feed.Change) bool {
+	tab := t.tables[ch.Table.ID]
+	return tab.rows[ch.Key] != nil || ch.New != nil && tab.shows(ch.New)
+}
+
+// Commit applies a commit, with what was staged of it. What it means for the
+// scopes is told by Flush.
+func (t *Router) Commit(c *feed.Commit) {
+	if t.staged.under {
+		t.commitStaged(c)
+		return
+	}
+	t.pos = uint64(c.Position)
+	if t.reads > 0 {
+		t.kept.add(c)
+	}
+	t.applyAll(c.Changes)
+}
+
+func (t *Router) commitStaged(c *feed.Commit) {
+	t.Stage(c)
+	st := t.staged
+	t.staged = staged{}
+	t.pos = uint64(c.Position)
+	switch {
+	case t.reads == 0:
+	case st.dropped:
+		t.kept.lose(t.pos)
+	default:
+		whole := *c
+		whole.Changes = st.changes
+		t.kept.add(&whole)
+	}
+	t.applyAll(st.changes)
+	for _, read := range st.reads {
+		t.Merge(read)
+	}
+}
+
+func (t *Router) applyAll(changes []feed.Change) {
+	if len(changes) == 1 {
+		t.apply(&changes[0])
+		return
+	}
+	// Only the last state of a row counts: a row that is moved away and back
+	// must not lose what is known below it on the way.
+	clear(t.net)
+	for i := range changes {
+		t.net[netKey{changes[i].Table.ID, changes[i].Key}] = i
+	}
+	for i := range changes {
+		if t.net[netKey{changes[i].Table.ID, changes[i].Key}] == i {
+			t.apply(&changes[i])
+		}
+	}
+}
+
+func (t *Router) apply(c *feed.Change) {
+	tab := t.tables[c.Table.ID]
+	r := tab.rows[c.Key]
+	switch {
+	case r == nil:
+		if c.New == nil || !tab.shows(c.New) {
+			return
+		}
+		r = tab.row(c.Key)
+		r.known = true
+		t.change(r, c.New)
+	case !r.known:
+		t.learn(r, c.New)
+	default:
+		t.change(r, c.New)
+	}
+}
+
+// history is the commits since the oldest read in flight began, up to a
+// limit of changes.
+type history struct {
+	commits []*feed.Commit
+	changes int
+	limit   int
+	// lost is the position of the newest commit that did not fit.
+	lost uint64
+}
+
+func (h *history) add(c *feed.Commit) {
+	h.commits = append(h.commits, c)
+	h.changes += len(c.Changes)
+	n := 0
+	for h.changes > h.limit {
+		h.lost = uint64(h.commits[n].Position)
+		h.changes -= len(h.commits[n].Changes)
+		n++
+	}
+	h.commits = slices.Delete(h.commits, 0, n)
+}
+
+// lose gives up what was kept, with the commit at a position, of which not all
+// was there to be kept.
+func (h *history) lose(pos uint64) {
+	h.clear()
+	h.lost = pos
+}
+
+func (h *history) clear() {
+	clear(h.commits)
+	h.commits, h.changes = h.commits[:0], 0
+}

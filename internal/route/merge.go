@@ -1,0 +1,220 @@
+package route
+
+import (
+	"github.com/pando-sync/pando/feed"
+	"github.com/pando-sync/pando/schema"
+)
+
+// Merge takes a read in and tells whether it could be used: the commits that
+// it did not see are replayed on its rows, and where some of them are not kept
+// any more all is wanted again. While a commit is staged it waits for the end
+// of that. The turn ends with Flush.
+func (t *Router) Merge(read *Read) bool {
+	if read.Position > t.pos {
+		panic("route: merge of a read that is ahead of the feed")
+	}
+	if t.staged.under {
+		t.staged.reads = append(t.staged.reads, read)
+		return true
+	}
+	if t.kept.lost > read.Position {
+		t.Failed(read.Wants)
+		return false
+	}
+	t.merge = newMerge(read, t.kept.commits)
+	for i := range read.Wants {
+		t.answer(&read.Wants[i])
+	}
+	// Rows that have come into a list are shown while what stands below them is
+	// at hand, as is what waited for the buckets above it.
+	t.settle()
+	t.answerLater()
+	t.merge = nil
+	t.endRead()
+	return true
+}
+
+func (t *Router) answer(w *Want) {
+	if w.Window != nil {
+		t.answerWindow(w)
+		return
+	}
+	for _, v := range w.Values {
+		if w.byKey {
+			if r := w.node.table.rows[v]; r != nil && !r.known {
+				t.answerRow(r)
+			}
+		} else if b := w.node.link.buckets[v]; b != nil && !b.complete && b.bound.len() > 0 {
+			t.answerBucket(b)
+		}
+	}
+}
+
+// answerLater answers what nobody has been asked for yet.
+func (t *Router) answerLater() {
+	for i := 0; i < len(t.wantRows); i++ {
+		if r := t.wantRows[i].row; !r.known && r.members.len() > 0 {
+			t.answerRow(r)
+		}
+	}
+	for i := 0; i < len(t.wantBuckets); i++ {
+		if b := t.wantBuckets[i].bucket; !b.complete && b.bound.len() > 0 {
+			t.answerBucket(b)
+		}
+	}
+}
+
+// merge is a read that is being taken in: its rows, brought up to the router's
+// position.
+type merge struct {
+	rows    map[netKey]schema.Row
+	by      map[columnKey]map[schema.Value][]schema.Row
+	windows map[*Window][]schema.Row
+	changed map[netKey]schema.Row
+	// order is the keys of changed as they came, so that the same commits make
+	// the same frames.
+	order []netKey
+	// changedBy groups the changed rows by a column when that is asked for.
+	changedBy map[columnKey]map[schema.Value][]netKey
+}
+
+type columnKey struct{ table, column int }
+
+func newMerge(read *Read, kept []*feed.Commit) *merge {
+	m := &merge{
+		rows:      map[netKey]schema.Row{},
+		by:        map[columnKey]map[schema.Value][]schema.Row{},
+		windows:   map[*Window][]schema.Row{},
+		changed:   map[netKey]schema.Row{},
+		changedBy: map[columnKey]map[schema.Value][]netKey{},
+	}
+	for i := range read.Answers {
+		m.add(&read.Answers[i])
+	}
+	for _, c := range kept {
+		if read.Saw(c) {
+			continue
+		}
+		for _, ch := range c.Changes {
+			k := netKey{ch.Table.ID, ch.Key}
+			if _, ok := m.changed[k]; !ok {
+				m.order = append(m.order, k)
+			}
+			m.changed[k] = ch.New
+		}
+	}
+	return m
+}
+
+func (m *merge) add(a *Answer) {
+	for _, r := range a.Rows {
+		m.rows[netKey{a.Table.ID, r[a.Table.Key]}] = r
+	}
+	if a.Window != nil {
+		m.windows[a.Window] = a.Rows
+		return
+	}
+	by := m.by[columnKey{a.Table.ID, a.Column}]
+	if by == nil {
+		by = make(map[schema.Value][]schema.Row, len(a.Values))
+		m.by[columnKey{a.Table.ID, a.Column}] = by
+	}
+	for _, v := range a.Values {
+		if _, ok := by[v]; !ok {
+			by[v] = nil
+		}
+	}
+	got := map[schema.Value]int{}
+	for _, r := range a.Rows {
+		got[r[a.Column]]++
+	}
+	for _, r := range a.Rows {
+		v := r[a.Column]
+		// Two layers may have asked for one value: the rows are the same.
+		if n := got[v]; n > 0 {
+			by[v] = make([]schema.Row, 0, n)
+			got[v] = -1
+		}
+		by[v] = append(by[v], r)
+	}
+}
+
+// row returns what the read, brought up to date, knows of a key.
+func (m *merge) row(t *schema.Table, key schema.Value) (schema.Row, bool) {
+	k := netKey{t.ID, key}
+	if r, ok := m.changed[k]; ok {
+		return r, true
+	}
+	if r, ok := m.rows[k]; ok {
+		return r, true
+	}
+	_, asked := m.by[columnKey{t.ID, t.Key}][key]
+	return nil, asked
+}
+
+// each calls fn for the rows of a bucket, and tells whether they are known.
+func (m *merge) each(t *schema.Table, column int, v schema.Value, fn func(key schema.Value, r schema.Row)) bool {
+	rows, ok := m.by[columnKey{t.ID, column}][v]
+	if !ok {
+		return false
+	}
+	for _, r := range rows {
+		key := r[t.Key]
+		if _, newer := m.changed[netKey{t.ID, key}]; !newer {
+			fn(key, r)
+		}
+	}
+	for _, k := range m.changedIn(t, column)[v] {
+		fn(k.key, m.changed[k])
+	}
+	return true
+}
+
+func (m *merge) changedIn(t *schema.Table, column int) map[schema.Value][]netKey {
+	ck := columnKey{t.ID, column}
+	by, ok := m.changedBy[ck]
+	if !ok {
+		by = map[schema.Value][]netKey{}
+		for _, k := range m.order {
+			if r := m.changed[k]; k.table == t.ID && r != nil {
+				by[r[column]] = append(by[r[column]], k)
+			}
+		}
+		m.changedBy[ck] = by
+	}
+	return by
+}
+
+// answerRow makes an unknown row known if the read that is being merged tells
+// of it.
+func (t *Router) answerRow(r *row) bool {
+	if t.merge == nil {
+		return false
+	}
+	vals, ok := t.merge.row(r.table.def, r.key)
+	if ok {
+		t.learn(r, vals)
+	}
+	return ok
+}
+
+// answerBucket completes a bucket if the read that is being merged has it.
+func (t *Router) answerBucket(b *bucket) bool {
+	if t.merge == nil {
+		return false
+	}
+	ok := t.merge.each(b.link.table.def, b.link.column, b.value, func(key schema.Value, vals schema.Row) {
+		if r := b.link.table.row(key); !r.known {
+			t.learn(r, vals)
+		}
+	})
+	if !ok || b.complete {
+		return ok
+	}
+	b.complete, b.asked = true, false
+	for i := range b.bound.list {
+		b.bound.list[i].scope.whole.waits--
+	}
+	t.restateOf(b.link, b.value)
+	return true
+}
