@@ -147,7 +147,12 @@ func (r *Registry) compared(t *Table, d *decl, name string) (int, error) {
 	case declared.kind == JSON || declared.kind == Bytes:
 		return 0, fmt.Errorf("column %s is %s, which is not compared: use another column", name, declared.kind)
 	}
-	return r.column(t, name, declared.kind, declared.nullable, declared.String())
+	column, err := r.column(t, name, declared.kind, declared.nullable, declared.String())
+	if err != nil {
+		return 0, err
+	}
+	t.Columns[column].Compared = true
+	return column, nil
 }
 
 func (b *builder) operand(k Kind, spec OperandSpec) (Operand, error) {

@@ -14,8 +14,6 @@ type edge struct {
 // and gorm's, then by the names of fields.
 func relate(f *fieldDecl, child *decl) (edge, error) {
 	switch parent := f.owner; {
-	case f.orm.otherColumns:
-		return edge{}, f.fault("a relation by other columns than the key: not supported yet: do not include it")
 	case f.tags.hasOne && f.many:
 		return edge{}, f.fault("tag hasone: a slice is has-many: leave it out")
 	case f.tags.link != nil || f.tags.hasOne:
@@ -27,6 +25,8 @@ func relate(f *fieldDecl, child *decl) (edge, error) {
 			e.links = backLinks(parent, child)
 		}
 		return e, nil
+	case f.orm.otherColumns:
+		return edge{}, f.fault("a relation by other columns than the key: not supported yet: do not include it, or name the columns that hold the key with pando:\"link:COLUMN\"")
 	case f.orm.join != "":
 		return relateJoin(f, child)
 	case f.orm.rel == "has-one":

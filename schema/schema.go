@@ -27,6 +27,9 @@ type Column struct {
 	Name     string
 	Kind     Kind
 	Nullable bool
+	// Compared tells that conditions, orders or audiences go by the column's
+	// values, so that the database has to compare them as Value does.
+	Compared bool
 	// Parts are the columns that a tuple is made of; nil for every other column.
 	// The tuple of no columns is the same for every row: lists without an
 	// equality find their rows by it.
