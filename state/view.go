@@ -2,7 +2,6 @@ package state
 
 import (
 	"slices"
-	"strconv"
 
 	"github.com/pando-sync/pando/schema"
 )
@@ -17,11 +16,15 @@ type View struct {
 	// sorted has, for each layer that was met, the rows that it shows by the
 	// value of their link. All rows of a list are under NULL.
 	sorted []map[schema.Value][]schema.Row
+	// names has, for each layer that was met, its members' names as they stand
+	// in JSON.
+	names [][]string
 }
 
 // NewView returns a view of what the stores hold.
 func NewView(tree *schema.Tree, stores ...*Store) *View {
-	return &View{tree: tree, stores: stores, sorted: make([]map[schema.Value][]schema.Row, len(tree.Layers))}
+	layers := len(tree.Layers)
+	return &View{tree: tree, stores: stores, sorted: make([]map[schema.Value][]schema.Row, layers), names: make([][]string, layers)}
 }
 
 // Shown is the layer whose rows are seen in a layer's place: the layer itself,
@@ -40,18 +43,14 @@ func (v *View) Top(anchor schema.Value) []schema.Row {
 	if root.Relation == schema.List {
 		return v.of(root, schema.Value{})
 	}
-	return v.one(root.Type, anchor)
+	return alone(v.one(root.Type, anchor))
 }
 
 // Related returns the rows of Shown(l) that belong to one row of the layer
 // above, in order: at most one, except for has-many.
 func (v *View) Related(l *schema.Layer, parent schema.Row) []schema.Row {
 	if l.Relation == schema.BelongsTo {
-		rows := v.one(l.Type, parent[l.Link])
-		if l.Through != nil && len(rows) > 0 {
-			return v.Related(l.Through, rows[0])
-		}
-		return rows
+		return alone(v.target(l, parent))
 	}
 	rows := v.of(l, parent[l.Parent.Type.Table.Key])
 	if l.Relation == schema.HasOne {
@@ -64,46 +63,77 @@ func (v *View) Related(l *schema.Layer, parent schema.Row) []schema.Row {
 // its relations in the order of the tree, "null" when there is no such row, or
 // an array for a list.
 func (v *View) AppendJSON(dst []byte, anchor schema.Value) []byte {
-	return v.relation(dst, v.tree.Root, v.Top(anchor))
+	if v.tree.Root.Relation == schema.List {
+		return v.array(dst, v.tree.Root, v.Top(anchor))
+	}
+	return v.object(dst, v.tree.Root, v.one(v.tree.Root.Type, anchor))
 }
 
-// relation appends the rows that a layer shows in one place.
-func (v *View) relation(dst []byte, l *schema.Layer, rows []schema.Row) []byte {
-	shown := Shown(l)
-	if l.Relation != schema.HasMany && l.Relation != schema.List {
-		if len(rows) == 0 {
-			return append(dst, "null"...)
+// relation appends what a layer shows below one row.
+func (v *View) relation(dst []byte, l *schema.Layer, parent schema.Row) []byte {
+	switch l.Relation {
+	case schema.BelongsTo:
+		return v.object(dst, Shown(l), v.target(l, parent))
+	case schema.HasMany:
+		return v.array(dst, l, v.Related(l, parent))
+	default:
+		var first schema.Row
+		if rows := v.Related(l, parent); len(rows) > 0 {
+			first = rows[0]
 		}
-		return v.object(dst, shown, rows[0])
+		return v.object(dst, Shown(l), first)
 	}
+}
+
+func (v *View) array(dst []byte, l *schema.Layer, rows []schema.Row) []byte {
 	dst = append(dst, '[')
 	for i, row := range rows {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = v.object(dst, shown, row)
+		dst = v.object(dst, Shown(l), row)
 	}
 	return append(dst, ']')
 }
 
+// object appends a row of a layer, nil as null.
 func (v *View) object(dst []byte, l *schema.Layer, row schema.Row) []byte {
+	if row == nil {
+		return append(dst, "null"...)
+	}
+	if v.names[l.Index] == nil {
+		v.names[l.Index] = namesOf(l)
+	}
 	dst = append(dst, '{')
 	for i, m := range l.Members {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		if m.Layer == nil {
-			f := &l.Type.Fields[m.Field]
-			dst = strconv.AppendQuote(dst, f.Name)
-			dst = append(dst, ':')
-			dst = f.AppendJSON(dst, row[f.Column])
+		dst = append(dst, v.names[l.Index][i]...)
+		if m.Layer != nil {
+			dst = v.relation(dst, m.Layer, row)
 			continue
 		}
-		dst = strconv.AppendQuote(dst, m.Layer.Name)
-		dst = append(dst, ':')
-		dst = v.relation(dst, m.Layer, v.Related(m.Layer, row))
+		f := &l.Type.Fields[m.Field]
+		dst = f.AppendJSON(dst, row[f.Column])
 	}
 	return append(dst, '}')
+}
+
+// namesOf are the names of a layer's members with what stands around them.
+func namesOf(l *schema.Layer) []string {
+	names := make([]string, len(l.Members))
+	for i, m := range l.Members {
+		var name string
+		if m.Layer != nil {
+			name = m.Layer.Name
+		} else {
+			name = l.Type.Fields[m.Field].Name
+		}
+		var quoted schema.Field // of no kind: the value says how it is written
+		names[i] = string(quoted.AppendJSON(nil, schema.TextValue(name))) + ":"
+		if i > 0 {
+			names[i] = "," + names[i]
+		}
+	}
+	return names
 }
 
 // get returns an instance's row, or nil.
@@ -116,12 +146,29 @@ func (v *View) get(r Ref) schema.Row {
 	return nil
 }
 
-// one is the row of a key as a list of at most one; NULL is no key.
-func (v *View) one(t *schema.Type, key schema.Value) []schema.Row {
-	if row := v.get(Ref{t, key}); row != nil && !key.IsNull() {
-		return []schema.Row{row}
+// one is the row of a key, or nil; NULL is no key.
+func (v *View) one(t *schema.Type, key schema.Value) schema.Row {
+	if key.IsNull() {
+		return nil
 	}
-	return nil
+	return v.get(Ref{t, key})
+}
+
+// target is what a belongs-to layer shows below one row, or nil.
+func (v *View) target(l *schema.Layer, parent schema.Row) schema.Row {
+	row := v.one(l.Type, parent[l.Link])
+	if row != nil && l.Through != nil {
+		return v.target(l.Through, row)
+	}
+	return row
+}
+
+// alone is a row as a list of at most one.
+func alone(row schema.Row) []schema.Row {
+	if row == nil {
+		return nil
+	}
+	return []schema.Row{row}
 }
 
 // each calls fn for every row of a type once, in no order.
@@ -172,8 +219,8 @@ func (v *View) sortThrough(l *schema.Layer) map[schema.Value][]schema.Row {
 		if link.IsNull() && l.Relation != schema.List {
 			return
 		}
-		if target := v.Related(l.Through, row); len(target) > 0 {
-			places[link] = append(places[link], place{row, target[0]})
+		if target := v.target(l.Through, row); target != nil {
+			places[link] = append(places[link], place{row, target})
 		}
 	})
 	groups := make(map[schema.Value][]schema.Row, len(places))
