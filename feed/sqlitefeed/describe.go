@@ -180,12 +180,17 @@ func (d *description) readUnique(ctx context.Context, c *conn) error {
 	return nil
 }
 
-// checkCollations refuses a key or link column whose equality in the database
-// is not that of its bytes.
+// checkCollations refuses a column that is a key, a link or compared, and whose
+// equality in the database is not that of its bytes.
 func (d *description) checkCollations(ctx context.Context, c *conn) error {
 	var compared []int
 	for _, i := range append([]int{d.table.Key}, d.table.Links...) {
 		compared = append(compared, stored(d.table, i)...)
+	}
+	for i := range d.table.Columns {
+		if d.table.Columns[i].Compared {
+			compared = append(compared, i)
+		}
 	}
 	slices.Sort(compared)
 	for _, i := range slices.Compact(compared) {
@@ -201,7 +206,7 @@ func (d *description) checkCollations(ctx context.Context, c *conn) error {
 		if err != nil && !strings.Contains(err.Error(), "collation") {
 			return fmt.Errorf("describe table %q: %w", d.name, err)
 		}
-		return mismatchf("column %q of table %q does not have the collation BINARY, so its equality is not that of the key or link that it is declared as: rebuild the table without COLLATE on it", column, d.name)
+		return mismatchf("column %q of table %q does not have the collation BINARY, so its equality is not that of the key, link, condition or order that it is declared as: rebuild the table without COLLATE on it", column, d.name)
 	}
 	return nil
 }

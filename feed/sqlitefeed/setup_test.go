@@ -98,6 +98,12 @@ func pairOf(table *schema.Table) *schema.Table {
 	return table
 }
 
+// compared tells of the last column that a condition or an order goes by it.
+func compared(table *schema.Table) *schema.Table {
+	table.Columns[len(table.Columns)-1].Compared = true
+	return table
+}
+
 func TestSetupRefuses(t *testing.T) {
 	for name, c := range map[string]struct {
 		create string
@@ -119,6 +125,7 @@ func TestSetupRefuses(t *testing.T) {
 		"generated is fine":   {"CREATE TABLE a (id INTEGER PRIMARY KEY, n TEXT AS (id || '!'))", declare("a", "id", "n"), nil},
 		"unique is fine":      {"CREATE TABLE a (n TEXT, id INTEGER UNIQUE)", declare("a", "id"), nil},
 		"any case is fine":    {"CREATE TABLE Aa (ID INTEGER PRIMARY KEY)", declare("aA", "id"), nil},
+		"compared NOCASE":     {"CREATE TABLE a (id INTEGER PRIMARY KEY, n TEXT COLLATE NOCASE)", compared(declare("a", "id", "n")), []string{`"n"`, "BINARY"}},
 		"other column NOCASE": {"CREATE TABLE a (id INTEGER PRIMARY KEY, n TEXT COLLATE NOCASE)", declare("a", "id", "n"), nil},
 	} {
 		t.Run(name, func(t *testing.T) {
