@@ -74,7 +74,7 @@ func (w *Watch) Recheck() {
 	if _, open := p.watches.all[w]; !open {
 		return
 	}
-	w.settleFrom(p.present(), nil)
+	w.doubt(p.present(), nil)
 	w.ask()
 	if p.router != nil {
 		p.turn() // a list may have become silent
@@ -89,10 +89,10 @@ func (p *Pipe) present() uint64 {
 	return p.router.Position()
 }
 
-// settleFrom begins a doubt, or adds to it.
-func (w *Watch) settleFrom(version uint64, c *feed.Commit) {
+// doubt begins a doubt, or adds to it, and tells whether that is news.
+func (w *Watch) doubt(version uint64, c *feed.Commit) bool {
 	if c != nil && w.Held() > 0 && w.version == version {
-		return // another row, or part, of the same commit
+		return false // another row, or part, of the same commit
 	}
 	w.touches++
 	w.version = version
@@ -106,6 +106,7 @@ func (w *Watch) settleFrom(version uint64, c *feed.Commit) {
 	if w.list != nil {
 		w.list.again()
 	}
+	return true
 }
 
 // Settle ends a doubt: permit is asked, at a time when reads see all commits
@@ -232,7 +233,7 @@ func (s *watches) remove(w *Watch) {
 // sessions are closed then: nobody is asked, but nothing may pass.
 func (s *watches) holdAll(version uint64) {
 	for w := range s.all {
-		w.settleFrom(version, nil)
+		w.doubt(version, nil)
 	}
 }
 
@@ -272,7 +273,8 @@ func (s *watches) touchColumn(c *feed.Commit, ch *feed.Change, column int) {
 
 func hold(watching map[*Watch]struct{}, c *feed.Commit) {
 	for w := range watching {
-		w.settleFrom(uint64(c.Position), c)
-		w.ask()
+		if w.doubt(uint64(c.Position), c) {
+			w.ask()
+		}
 	}
 }
