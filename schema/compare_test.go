@@ -5,8 +5,11 @@ import (
 	"encoding/json"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
+
+	"pgregory.net/rapid"
 
 	"github.com/pando-sync/pando/schema"
 )
@@ -213,4 +216,30 @@ func TestKeysInRoutes(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestTuplesAreTheirParts compares tuples of random parts with the parts, and
+// reads their texts back.
+func TestTuplesAreTheirParts(t *testing.T) {
+	f := schema.Field{Kind: schema.Tuple, Parts: []schema.Kind{schema.Text, schema.Int, schema.Float, schema.Bool}}
+	rapid.Check(t, func(t *rapid.T) {
+		parts := func(label string) []schema.Value {
+			text := rapid.StringOfN(rapid.RuneFrom([]rune("\x00\x01,%2aé\uffff🌲")), 0, 4, -1).Draw(t, label+" text")
+			return []schema.Value{schema.TextValue(text), schema.IntValue(rapid.Int64().Draw(t, label+" int")),
+				schema.FloatValue(rapid.Float64().Draw(t, label+" float")), schema.BoolValue(rapid.Bool().Draw(t, label+" bool"))}
+		}
+		a, b := parts("a"), parts("b")
+		same := rapid.IntRange(0, len(a)).Draw(t, "same")
+		copy(b[:same], a)
+		x, y := schema.TupleValue(a...), schema.TupleValue(b...)
+		if got, want := x.Compare(y), slices.CompareFunc(a, b, schema.Value.Compare); got != want || (x == y) != (want == 0) {
+			t.Fatalf("%s compared with %s is %d, its parts %d", x, y, got, want)
+		}
+		if !slices.Equal(x.Parts(), a) {
+			t.Fatalf("the parts of %s are %v", x, x.Parts())
+		}
+		if again, err := f.ParseText(x.String()); err != nil || again != x {
+			t.Fatalf("%q is read as %s %v", x.String(), again, err)
+		}
+	})
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -159,13 +160,13 @@ func (m *method) ofRow(row Row) Value { return m.of(row, nil) }
 func (m *method) of(row Row, related [][]Row) (val Value) {
 	defer func() {
 		if p := recover(); p != nil {
-			m.fail(fmt.Errorf("panic: %v", p))
+			m.fail(func() error { return fmt.Errorf("panic: %v\n%s", p, debug.Stack()) })
 			val = Value{}
 		}
 	}()
 	val, err := m.call(row, related)
 	if err != nil {
-		m.fail(err)
+		m.fail(func() error { return err })
 		return Value{}
 	}
 	return val
@@ -193,10 +194,10 @@ func (d *decl) decode(t *Table, row Row, into reflect.Value) error {
 	return nil
 }
 
-func (m *method) fail(err error) {
+func (m *method) fail(why func() error) {
 	m.fault.Do(func() {
 		if m.registry.Fault != nil {
-			m.registry.Fault(fmt.Errorf("compute %s: the value is NULL: %w", m.field, err))
+			m.registry.Fault(fmt.Errorf("compute %s: the value is NULL: %w", m.field, why()))
 		}
 	})
 }

@@ -149,6 +149,7 @@ func TestLayers(t *testing.T) {
 	}}))
 	show("list by two equalities", tenantRoot(), schema.EveryLayer("tenant_id", schema.EnvVar{Name: "tenant"}),
 		schema.AsList(schema.ListSpec{Name: "Shops", Where: []schema.CondSpec{{Column: "name", Op: schema.Eq, Operands: []schema.OperandSpec{{Env: "$name"}}}}}))
+	show("list of rows with a key of several columns", Appeal{}, schema.AsList(schema.ListSpec{Name: "Appeals", Order: []string{"-year"}, Limit: 3}))
 	show("list of rows that are not deleted", Trash{}, schema.AsList(schema.ListSpec{Name: "Trash"}))
 	show("many-to-many", Film{})
 	show("table between with a struct", Shelf{}, schema.Include("Tags", "Shelving"))

@@ -98,7 +98,9 @@ type Type struct {
 	// ID is the type's place in Registry.Types, announced in hello.
 	ID int
 	// Name is unique in the registry: the struct's name, with its package's
-	// name before it where two packages use the same ("billing.Item").
+	// name before it where two packages use the same ("billing.Item"). A type
+	// that shows only places begins with '@', and one that is read only for
+	// computed fields, and never sent, with '#'.
 	Name   string
 	GoType reflect.Type
 	Table  *Table
