@@ -76,33 +76,35 @@ func testConditions(t *testing.T, f *fixture) {
 		insert(kind, nil)
 	}
 	_, old := f.read(source)
-	check := func(t *testing.T, snapshot feed.Snapshot) {
+	check := func(t *testing.T, snapshot feed.Snapshot, most int) {
 		rows := f.query(snapshot, all(f.samples))
 		rapid.Check(t, func(rt *rapid.T) {
-			for range rapid.IntRange(1, 20).Draw(rt, "queries") {
+			for range rapid.IntRange(1, most).Draw(rt, "queries") {
 				compareQuery(rt, snapshot, drawQuery(rt, f.samples, rows), rows)
 			}
 		})
 	}
-	t.Run("plain", func(t *testing.T) { check(t, old) })
+	t.Run("plain", func(t *testing.T) { check(t, old, 10) })
 	for _, kind := range sampleKinds {
 		for _, s := range samples[kind] {
-			insert(kind, s.stored)
+			if text, ok := s.stored.(string); !ok || len(text) < 100 { // every query reads all
+				insert(kind, s.stored)
+			}
 		}
 	}
 	_, other := f.read(source)
-	t.Run("other", func(t *testing.T) { check(t, other) })
+	t.Run("other", func(t *testing.T) { check(t, other, 10) })
 	for _, kind := range sampleKinds {
 		t.Run("odd "+kind.String(), func(t *testing.T) {
 			for _, stored := range f.Dialect.Values[kind] {
 				insert(kind, stored)
 			}
 			_, snapshot := f.read(source)
-			check(t, snapshot)
+			check(t, snapshot, 1)
 			snapshot.Close()
 		})
 	}
-	t.Run("old", func(t *testing.T) { check(t, old) })
+	t.Run("old", func(t *testing.T) { check(t, old, 10) })
 }
 
 // drawQuery draws a query of a table with values that its rows have, or almost.
@@ -211,10 +213,10 @@ func describeWhere(q feed.Query) string {
 // testLarge follows transactions that change more rows than come at once.
 func testLarge(t *testing.T, f *fixture) {
 	source, recorder := f.follow()
-	const numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) "
-	f.tx(numbers+"INSERT INTO items SELECT i, 1, 'n', 'h' FROM n", "UPDATE items SET name = 'm' WHERE id < 10000", "DELETE FROM items WHERE id > 15000")
+	const numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 6000) "
+	f.tx(numbers+"INSERT INTO items SELECT i, 1, 'n', 'h' FROM n", "UPDATE items SET name = 'm' WHERE id < 3000", "DELETE FROM items WHERE id > 5500")
 	recorder.Reach(source)
-	f.tx("UPDATE items SET name = name || '!'", "DELETE FROM items WHERE id < 5000", "INSERT INTO items VALUES (1, 1, 'again', 'h')")
+	f.tx("UPDATE items SET name = name || '!'", "DELETE FROM items WHERE id < 2000", "INSERT INTO items VALUES (1, 1, 'again', 'h')")
 	recorder.Reach(source)
 	state := State{}
 	for _, commit := range recorder.Commits() {
@@ -222,8 +224,8 @@ func testLarge(t *testing.T, f *fixture) {
 	}
 	read, _ := f.read(source)
 	f.same("fed differs from read", State{f.items: state[f.items]}, State{f.items: read[f.items]})
-	if n := len(state[f.items]); n != 10002 {
-		t.Errorf("fed %d rows, want 10002", n)
+	if n := len(state[f.items]); n != 3502 {
+		t.Errorf("fed %d rows, want 3502", n)
 	}
 	if n := len(recorder.Commits()); n != 2 {
 		t.Errorf("two transactions came as %d commits", n)

@@ -18,12 +18,15 @@ func (s *Source) Hints(ctx context.Context) (hints []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	opened, err := s.Snapshot(ctx)
+	within, err := s.snapshot(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer opened.Close()
-	within := opened.(*snapshot) //nolint:forcetypeassert // what Snapshot returns
+	defer func() {
+		if e := within.Close(); err == nil {
+			err = e
+		}
+	}()
 	for _, table := range tables {
 		for _, link := range table.Links {
 			more, err := within.hintsOf(ctx, table, link)
@@ -69,7 +72,7 @@ func (s *snapshot) indexed(ctx context.Context, table *schema.Table, columns []i
 	for _, i := range columns {
 		same = append(same, quote(table.Columns[i].Name)+" = ?")
 	}
-	sql := "EXPLAIN QUERY PLAN SELECT * FROM " + quote(table.Name) + " WHERE " + strings.Join(same, " AND ")
+	sql := "EXPLAIN QUERY PLAN SELECT 1 FROM " + quote(table.Name) + " WHERE " + strings.Join(same, " AND ")
 	defer s.conn.forget(sql)
 	scans := false
 	err := s.conn.query(ctx, sql, bind(make([]driver.Value, len(columns))...), func(row []driver.Value) error {

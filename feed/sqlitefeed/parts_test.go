@@ -86,8 +86,11 @@ func look(t *testing.T, r *follower) {
 // TestLargeTransaction feeds one of two hundred thousand rows, while no more
 // than a few parts of it are in memory.
 func TestLargeTransaction(t *testing.T) {
-	const rows = 200_000
-	s, db := newTrimmed(t, time.Hour, 10*rows)
+	rows := 200_000
+	if underRace {
+		rows = 5 * partChanges
+	}
+	s, db := newTrimmed(t, time.Hour, 10_000_000)
 	sink := &partsSink{t: t}
 	if _, err := db.Exec("CREATE TABLE large (id INTEGER PRIMARY KEY, note TEXT)"); err != nil {
 		t.Fatal(err)
@@ -156,7 +159,7 @@ func TestTornCommit(t *testing.T) {
 // TestConflictsInParts lets rows stand in the way by the thousand, of which
 // only those that were displaced are deleted.
 func TestConflictsInParts(t *testing.T) {
-	const rows = 3 * partChanges
+	const rows = partChanges + 1000
 	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", OmitHost: true, Path: filepath.Join(t.TempDir(), "app.db")}).String())
 	if err != nil {
 		t.Fatal(err)

@@ -20,6 +20,14 @@ type snapshot struct {
 
 // Snapshot implements feed.Source.
 func (s *Source) Snapshot(ctx context.Context) (feed.Snapshot, error) {
+	opened, err := s.snapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return opened, nil
+}
+
+func (s *Source) snapshot(ctx context.Context) (*snapshot, error) {
 	f, _, err := s.ready()
 	if err != nil {
 		return nil, err
