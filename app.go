@@ -112,6 +112,7 @@ func New(cfg Config) (*App, error) {
 		cfg: cfg.withDefaults(), registry: schema.NewRegistry(), ready: make(chan struct{}),
 		judges: make(chan struct{}, judgesAtOnce),
 	}
+	a.registry.Fault = func(err error) { a.cfg.Logger.Error("computed field failed", "error", err) }
 	return a, a.mount()
 }
 
