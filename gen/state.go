@@ -64,9 +64,7 @@ func (a *app) shapeOf(l *schema.Layer, place string) *shape {
 // headOf is the first layer of the family of what a layer shows. A struct that
 // stands below itself is a family: it has one interface, whatever the depth.
 func headOf(l *schema.Layer) *schema.Layer {
-	if l.Through != nil {
-		l = l.Through
-	}
+	l = l.Shown()
 	head := l
 	for up := l.Parent; up != nil; up = up.Parent {
 		if up.Type == l.Type {
@@ -81,9 +79,7 @@ func familyOf(head *schema.Layer) []*schema.Layer {
 	var family []*schema.Layer
 	var walk func(l *schema.Layer)
 	walk = func(l *schema.Layer) {
-		if l.Through != nil {
-			l = l.Through
-		}
+		l = l.Shown()
 		if l.Type == head.Type {
 			family = append(family, l)
 		}

@@ -36,7 +36,7 @@ func (b builder) fill(v reflect.Value, l *schema.Layer, row schema.Row) {
 
 // put sets a slice, a struct or a pointer to the rows that a layer shows.
 func (b builder) put(v reflect.Value, l *schema.Layer, rows []schema.Row) {
-	shown := state.Shown(l)
+	shown := l.Shown()
 	if v.Kind() == reflect.Slice {
 		v.Set(reflect.MakeSlice(v.Type(), len(rows), len(rows)))
 		for i, row := range rows {

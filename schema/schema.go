@@ -219,6 +219,15 @@ type Layer struct {
 	Children []*Layer
 }
 
+// Shown is the layer whose rows are seen in the layer's place: the layer
+// itself, or the one behind the rows that only say where others stand.
+func (l *Layer) Shown() *Layer {
+	for l.Through != nil {
+		l = l.Through
+	}
+	return l
+}
+
 // Order is one criterion of a layer's order.
 type Order struct {
 	// Column is an index in the layer's Table.Columns.

@@ -118,6 +118,9 @@ func (r *Registry) Tree(t reflect.Type, opts ...Option) (*Tree, error) {
 			return nil, err
 		}
 	}
+	if err := b.apart(); err != nil {
+		return nil, err
+	}
 	if err := b.hide(); err != nil {
 		return nil, err
 	}

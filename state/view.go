@@ -27,16 +27,7 @@ func NewView(tree *schema.Tree, stores ...*Store) *View {
 	return &View{tree: tree, stores: stores, sorted: make([]map[schema.Value][]schema.Row, layers), names: make([][]string, layers)}
 }
 
-// Shown is the layer whose rows are seen in a layer's place: the layer itself,
-// or the one behind the rows that only say where others stand.
-func Shown(l *schema.Layer) *schema.Layer {
-	if l.Through != nil {
-		return l.Through
-	}
-	return l
-}
-
-// Top returns the rows of Shown(tree.Root): the anchor's if it is there, or
+// Top returns the rows of tree.Root.Shown(): the anchor's if it is there, or
 // those of a list, which has no anchor, in order.
 func (v *View) Top(anchor schema.Value) []schema.Row {
 	root := v.tree.Root
@@ -46,7 +37,7 @@ func (v *View) Top(anchor schema.Value) []schema.Row {
 	return alone(v.one(root.Type, anchor))
 }
 
-// Related returns the rows of Shown(l) that belong to one row of the layer
+// Related returns the rows of l.Shown() that belong to one row of the layer
 // above, in order: at most one, except for has-many.
 func (v *View) Related(l *schema.Layer, parent schema.Row) []schema.Row {
 	if l.Relation == schema.BelongsTo {
@@ -73,7 +64,7 @@ func (v *View) AppendJSON(dst []byte, anchor schema.Value) []byte {
 func (v *View) relation(dst []byte, l *schema.Layer, parent schema.Row) []byte {
 	switch l.Relation {
 	case schema.BelongsTo:
-		return v.object(dst, Shown(l), v.target(l, parent))
+		return v.object(dst, l.Shown(), v.target(l, parent))
 	case schema.HasMany:
 		return v.array(dst, l, v.Related(l, parent))
 	default:
@@ -81,7 +72,7 @@ func (v *View) relation(dst []byte, l *schema.Layer, parent schema.Row) []byte {
 		if rows := v.Related(l, parent); len(rows) > 0 {
 			first = rows[0]
 		}
-		return v.object(dst, Shown(l), first)
+		return v.object(dst, l.Shown(), first)
 	}
 }
 
@@ -91,7 +82,7 @@ func (v *View) array(dst []byte, l *schema.Layer, rows []schema.Row) []byte {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = v.object(dst, Shown(l), row)
+		dst = v.object(dst, l.Shown(), row)
 	}
 	return append(dst, ']')
 }

@@ -103,7 +103,7 @@ func TestListsAndThrough(t *testing.T) {
 	if top := v.Top(schema.Value{}); len(top) != 3 || top[0][1].Str() != "new" {
 		t.Errorf("top: %v", top)
 	}
-	if Shown(tree.Root) != tree.Layers[1] || Shown(tree.Layers[1]) != tree.Layers[1] {
+	if tree.Root.Shown() != tree.Layers[1] || tree.Layers[1].Shown() != tree.Layers[1] {
 		t.Error("a place shows what it is through, all else itself")
 	}
 }
