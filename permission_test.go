@@ -3,7 +3,8 @@ package pando_test
 import (
 	"context"
 	"database/sql"
-	"fmt"
+	"log/slog"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -70,7 +71,7 @@ func openOffice(t *testing.T) *office {
 	source := sqlitefeed.New(o.db)
 	t.Cleanup(func() { source.Close() })
 	var err error
-	if o.app, err = pando.New(pando.Config{Source: source, Auth: names{}}); err != nil {
+	if o.app, err = pando.New(pando.Config{Source: source, Auth: names{}, Logger: slog.New(slog.DiscardHandler)}); err != nil {
 		t.Fatal(err)
 	}
 	o.app.Handle("docs/{doc_id}", pando.For(func() *DocChannel { return &DocChannel{office: o} },
@@ -303,7 +304,7 @@ func TestManyStreamsAreHeldByWhatConcernsThem(t *testing.T) {
 		INSERT INTO members SELECT i, 1, i FROM n`)
 	all := make([]*reader, readers)
 	for i := range all {
-		all[i] = o.dial(fmt.Sprint(10 + i))
+		all[i] = o.dial(strconv.Itoa(10 + i))
 		all[i].open("s1", "1")
 	}
 	exec(t, o.db, "BEGIN; DELETE FROM members WHERE id % 2 = 0; UPDATE docs SET body = 'SECRET'; COMMIT")

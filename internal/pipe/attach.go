@@ -183,6 +183,7 @@ func (p *Pipe) attach(s *Scope, parts []*part, r *Request) *Attachment {
 func (p *Pipe) attachPart(t *part, sub hub.Subscriber, held uint64, holds bool) (Part, []*wire.Frame) {
 	version := p.router.Position()
 	if t.log == nil {
+		p.router.Loaded(t.route) // a user's part; the public one is loaded
 		t.log = p.hub.NewLog(version)
 	}
 	one := Part{ID: t.id, part: t}

@@ -36,6 +36,7 @@ func next(t *testing.T, a *pipe.Attachment) *wire.Frame {
 // words are what the parts of a snapshot are called, and its number of rows.
 func words(t *testing.T, f *wire.Frame) (names string, rows int) {
 	t.Helper()
+	var all []string
 	for ; f != nil; f = f.Next {
 		text := payloads(t, []*wire.Frame{{Bytes: f.Bytes}})
 		_, rest, found := strings.Cut(text, `"snapshot":"`)
@@ -43,10 +44,10 @@ func words(t *testing.T, f *wire.Frame) (names string, rows int) {
 			t.Fatalf("no snapshot: %.100s", text)
 		}
 		name, _, _ := strings.Cut(rest, `"`)
-		names += name + " "
+		all = append(all, name)
 		rows += strings.Count(text, `"]],[`) + 1
 	}
-	return strings.TrimSpace(names), rows
+	return strings.Join(all, " "), rows
 }
 
 // TestAPatchOfMostOfAScopeIsASnapshot tells a commit that changes most rows as
