@@ -3,8 +3,8 @@ package route_test
 import (
 	"fmt"
 	"maps"
-	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -16,72 +16,6 @@ import (
 	"github.com/pando-sync/pando/state"
 )
 
-type user struct {
-	ID   int64  `json:"id"`
-	Name string `json:"name"`
-}
-
-type comment struct {
-	ID     int64  `json:"id"`
-	Body   string `json:"body"`
-	Author *user  `json:"author"`
-}
-
-type cover struct {
-	ID    int64  `json:"id"`
-	Color string `json:"color"`
-}
-
-// related is a card as another card refers to it: the same table by another
-// type, and a way for a row to stand below itself.
-type related struct {
-	ID       int64     `json:"id"`
-	Title    string    `json:"title"`
-	Assignee *user     `json:"assignee"`
-	Comments []comment `json:"comments" pando:"link:card_id"`
-}
-
-func (related) TableName() string { return "cards" }
-
-type card struct {
-	ID       int64     `json:"id"`
-	Title    string    `json:"title"`
-	Assignee *user     `json:"assignee"`
-	Related  *related  `json:"related"`
-	Comments []comment `json:"comments"`
-}
-
-type list struct {
-	ID    int64  `json:"id"`
-	Name  string `json:"name"`
-	Cards []card `json:"cards"`
-}
-
-type board struct {
-	ID    int64  `json:"id"`
-	Name  string `json:"name"`
-	Owner *user  `json:"owner"`
-	Cover *cover `json:"cover" pando:"hasone"`
-	Lists []list `json:"lists"`
-}
-
-// person is a user with what is assigned to them: a second tree over the same
-// tables.
-type person struct {
-	ID    int64  `json:"id"`
-	Name  string `json:"name"`
-	Cards []task `json:"cards" pando:"link:assignee_id"`
-}
-
-func (person) TableName() string { return "users" }
-
-type task struct {
-	ID    int64  `json:"id"`
-	Title string `json:"title"`
-}
-
-func (task) TableName() string { return "cards" }
-
 // world is a database, a router that is fed from it, and what the clients of
 // its scopes hold.
 type world struct {
@@ -92,32 +26,39 @@ type world struct {
 	// delivered is the database as far as the router has been told of it.
 	delivered []map[schema.Value]schema.Row
 	queue     []*feed.Commit
-	wants     [][]route.Want
-	reads     []*route.Read
-	open      map[string]*client
+	// staged are the changes of the first commit in queue that were delivered.
+	staged []feed.Change
+	wants  [][]route.Want
+	reads  []*route.Read
+	asks   []route.Ask
+	open   map[string]*client
 }
 
-// client is a scope and what someone who follows it holds.
+// client is a scope, or the part of a user, and what someone who follows it
+// holds.
 type client struct {
 	name  string
 	scope *route.Scope
+	user  schema.Value
 	store *state.Store
 	ready bool
+	// list is what was made of the list of a private scope.
+	list *handmade
+}
+
+// handmade is a list that one stream has changed.
+type handmade struct {
+	added, removed map[schema.Value]bool
+	cleared        bool
+	// judged tells that rows are judged: those in hidden are not visible.
+	judged bool
+	hidden map[schema.Value]bool
 }
 
 func newWorld(t testing.TB, keep int) *world {
 	t.Helper()
-	w := &world{reg: schema.NewRegistry(), trees: map[string]*schema.Tree{}, open: map[string]*client{}}
-	for _, root := range []struct {
-		name string
-		typ  reflect.Type
-	}{{"boards", reflect.TypeFor[board]()}, {"people", reflect.TypeFor[person]()}} {
-		tree, err := w.reg.Tree(root.typ)
-		if err != nil {
-			t.Fatal(err)
-		}
-		w.trees[root.name] = tree
-	}
+	w := &world{reg: schema.NewRegistry(), open: map[string]*client{}}
+	w.trees = declareAll(t, w.reg)
 	w.db = memdb.New(w.reg)
 	w.router = route.New(w.reg, keep)
 	for range w.reg.Tables {
@@ -145,41 +86,107 @@ func (w *world) write(changes ...feed.Change) {
 	w.db.Pending()
 }
 
-// deliver hands the router the next commit.
+// deliver hands the router the next commit, or what is left of it.
 func (w *world) deliver() {
 	c := w.queue[0]
 	w.queue = w.queue[1:]
-	for _, ch := range c.Changes {
+	for _, ch := range slices.Concat(w.staged, c.Changes) {
 		if ch.New == nil {
 			delete(w.delivered[ch.Table.ID], ch.Key)
 		} else {
 			w.delivered[ch.Table.ID][ch.Key] = ch.New
 		}
 	}
+	w.staged = nil
 	w.router.Commit(c)
 }
 
-// key is the scope that a name such as "boards/1" means.
-func (w *world) key(name string) route.Key {
-	tree, anchor, _ := strings.Cut(name, "/")
-	v, err := schema.Int.ParseText(anchor)
+// stage hands the router the first changes of the next commit.
+func (w *world) stage(n int) {
+	c := w.queue[0]
+	w.router.Stage(&feed.Commit{Position: c.Position, Changes: c.Changes[:n], More: true})
+	w.staged = append(w.staged, c.Changes[:n]...)
+	w.queue[0] = &feed.Commit{Position: c.Position, Changes: c.Changes[n:]}
+}
+
+// key is the scope, and the user of the part, that a name such as
+// "boards/1", "top(a,2)", "open#7" or "documents/1(a)@3" means.
+func (w *world) key(name string) (k route.Key, user schema.Value) {
+	name, of, isPart := strings.Cut(name, "@")
+	if isPart {
+		user = mustParse(schema.Int, of)
+	}
+	name, private, isPrivate := strings.Cut(name, "#")
+	if isPrivate {
+		k.Private = uint64(mustParse(schema.Int, private).Int())
+	}
+	name, values, hasEnv := strings.Cut(strings.TrimSuffix(name, ")"), "(")
+	tree, anchor, hasAnchor := strings.Cut(name, "/")
+	k.Tree = w.trees[tree]
+	if k.Tree == nil {
+		panic("no tree " + tree)
+	}
+	if hasAnchor {
+		v, err := k.Tree.Root.Type.Table.ParseKey(anchor)
+		if err != nil {
+			panic(err)
+		}
+		k.Anchor = v
+	}
+	if hasEnv {
+		var parts []schema.Value
+		for i, text := range strings.Split(values, ",") {
+			parts = append(parts, mustParse(k.Tree.Env[i].Kind, text))
+		}
+		k.Env = schema.TupleValue(parts...)
+	}
+	return k, user
+}
+
+func mustParse(kind schema.Kind, text string) schema.Value {
+	if text == "null" {
+		return schema.Value{}
+	}
+	v, err := kind.ParseText(text)
 	if err != nil {
 		panic(err)
 	}
-	return route.Key{Tree: w.trees[tree], Anchor: v}
+	return v
 }
 
+// openScope opens a scope, and for the name of a part that as well.
 func (w *world) openScope(name string) {
-	s, fresh := w.router.Open(w.key(name))
+	whole, _, isPart := strings.Cut(name, "@")
+	k, user := w.key(name)
+	s, fresh := w.router.Open(k)
 	if fresh {
-		w.open[name] = &client{name: name, scope: s, store: state.NewStore()}
-		s.Owner = w.open[name]
+		w.open[whole] = &client{name: whole, scope: s, store: state.NewStore()}
+		s.Owner = w.open[whole]
+		if k.Private != 0 {
+			w.open[whole].list = &handmade{added: map[schema.Value]bool{}, removed: map[schema.Value]bool{}}
+		}
+	}
+	if isPart && w.open[name] == nil {
+		p := w.router.Part(s, user)
+		w.open[name] = &client{name: name, scope: p, user: user, store: state.NewStore()}
+		p.Owner = w.open[name]
 	}
 }
 
+// closeScope closes a scope with its parts, or one part.
 func (w *world) closeScope(name string) {
-	w.router.Close(w.open[name].scope)
-	delete(w.open, name)
+	c := w.open[name]
+	if !c.user.IsNull() {
+		w.router.ClosePart(c.scope)
+		delete(w.open, name)
+		return
+	}
+	w.router.Close(c.scope)
+	for other := range w.open {
+		if whole, _, _ := strings.Cut(other, "@"); whole == name {
+			delete(w.open, other)
+		}
+	}
 }
 
 // turn ends a turn as the pipe does; show hears of every patch.
@@ -189,10 +196,12 @@ func (w *world) turn(show func(*client, *state.Patch)) {
 		c.store.Apply(p)
 		show(c, p)
 	})
+	w.asks = append(w.asks, w.router.Asks()...)
 	if wants := w.router.Wants(); wants != nil {
 		w.wants = append(w.wants, wants)
 	}
-	for _, c := range w.open {
+	for _, name := range slices.Sorted(maps.Keys(w.open)) {
+		c := w.open[name]
 		if w.router.Loaded(c.scope) {
 			var p state.Patch
 			w.router.Snapshot(c.scope, &p)
@@ -231,6 +240,16 @@ func (w *world) merge() (refused int) {
 	return refused
 }
 
+// judge answers the judgements that are wanted.
+func (w *world) judge() {
+	for _, a := range w.asks {
+		if c := a.Scope.Owner.(*client); w.open[c.name] == c {
+			w.router.Judge(a.Scope, a.Key, !c.list.hidden[a.Key])
+		}
+	}
+	w.asks = nil
+}
+
 // failer is what a *testing.T and a *rapid.T share.
 type failer interface {
 	Helper()
@@ -245,32 +264,145 @@ func (i instances) add(typ *schema.Type, row schema.Row) {
 	i[state.Ref{Type: typ, Key: row[typ.Table.Key]}] = showFields(typ, row)
 }
 
-// declared is what a scope has to show by what was delivered, found by
-// following the links from the anchor.
-func (w *world) declared(k route.Key) instances {
-	found := instances{}
-	if row := w.delivered[k.Tree.Root.Type.Table.ID][k.Anchor]; row != nil {
-		w.descend(found, k.Tree.Root, row)
-	}
-	return found
+// naive finds what a client has to be shown by following the links from the
+// anchor through what was delivered.
+type naive struct {
+	w     *world
+	tree  *schema.Tree
+	env   []schema.Value
+	user  schema.Value
+	list  *handmade
+	found instances
 }
 
-func (w *world) descend(found instances, l *schema.Layer, row schema.Row) {
-	found.add(l.Type, row)
+func (w *world) declared(c *client) instances {
+	k := c.scope.Key
+	n := &naive{w: w, tree: k.Tree, env: k.Env.Parts(), user: c.user, list: c.list, found: instances{}}
+	root := k.Tree.Root
+	if root.Relation == schema.List {
+		for _, row := range n.listed() {
+			n.show(root, row, false)
+		}
+	} else if row := w.delivered[root.Type.Table.ID][k.Anchor]; row != nil && n.meets(root, row) {
+		n.show(root, row, false)
+	}
+	return n.found
+}
+
+// listed are the rows of a list.
+func (n *naive) listed() []schema.Row {
+	root := n.tree.Root
+	var rows, added []schema.Row
+	for key, row := range n.w.delivered[root.Type.Table.ID] {
+		switch {
+		case n.list != nil && n.list.judged && n.list.hidden[key] || n.list != nil && n.list.removed[key]:
+		case n.list != nil && n.list.added[key]:
+			added = append(added, row)
+			// It takes a place among the first as well.
+			if !n.list.cleared && n.meets(root, row) {
+				rows = append(rows, row)
+			}
+		case (n.list == nil || !n.list.cleared) && n.meets(root, row):
+			rows = append(rows, row)
+		}
+	}
+	slices.SortFunc(rows, func(a, b schema.Row) int {
+		for _, o := range root.Order {
+			if c := a[o.Column].Compare(b[o.Column]); c != 0 && o.Desc {
+				return -c
+			} else if c != 0 {
+				return c
+			}
+		}
+		return a[root.Type.Table.Key].Compare(b[root.Type.Table.Key])
+	})
+	if n.tree.Limit > 0 {
+		rows = rows[:min(len(rows), n.tree.Limit)]
+	}
+	return append(rows, added...)
+}
+
+// meets tells whether a row meets the conditions of a layer, worked out from
+// what SQL says of them.
+func (n *naive) meets(l *schema.Layer, row schema.Row) bool {
+	for _, c := range l.Where {
+		v := row[c.Column]
+		holds := v.IsNull() == (c.Op == schema.IsNull)
+		if c.Op != schema.IsNull && c.Op != schema.NotNull {
+			holds = false
+			for _, o := range c.Operands {
+				w := o.Value
+				if o.Env >= 0 {
+					w = n.env[o.Env]
+				}
+				if v.IsNull() || w.IsNull() {
+					continue
+				}
+				sign := v.Compare(w)
+				holds = holds || map[schema.Op]bool{
+					schema.Eq: sign == 0, schema.In: sign == 0, schema.Ne: sign != 0,
+					schema.Lt: sign < 0, schema.Le: sign <= 0, schema.Gt: sign > 0, schema.Ge: sign >= 0,
+				}[c.Op]
+			}
+		}
+		if !holds {
+			return false
+		}
+	}
+	return true
+}
+
+// show adds a row that is shown in a layer, with what stands below it. private
+// tells that it is only the user's.
+func (n *naive) show(l *schema.Layer, row schema.Row, private bool) {
+	if l.UserKey >= 0 {
+		if row[l.UserKey].IsNull() || row[l.UserKey] != n.user {
+			return
+		}
+		private = true
+	}
+	if private != n.user.IsNull() {
+		n.found.add(l.Type, n.computed(l, row))
+	}
 	for _, c := range l.Children {
-		rows := w.delivered[c.Type.Table.ID]
+		if c.Hidden {
+			continue
+		}
+		rows := n.w.delivered[c.Type.Table.ID]
 		if c.Relation.Forward() {
-			if target := rows[row[c.Link]]; target != nil {
-				w.descend(found, c, target)
+			if target := rows[row[c.Link]]; target != nil && n.meets(c, target) {
+				n.show(c, target, private)
 			}
 			continue
 		}
 		for _, r := range rows {
-			if r[c.Link] == row[l.Type.Table.Key] {
-				w.descend(found, c, r)
+			if r[c.Link] == row[l.Type.Table.Key] && n.meets(c, r) {
+				n.show(c, r, private)
 			}
 		}
 	}
+}
+
+// computed is a row with the columns that are made of related rows.
+func (n *naive) computed(l *schema.Layer, row schema.Row) schema.Row {
+	row = slices.Clone(row)
+	for i := range l.Type.Table.Columns {
+		a := l.Type.Table.Columns[i].Aggregate
+		if a == nil {
+			continue
+		}
+		related := make([][]schema.Row, len(a.Sources))
+		for k, s := range a.Sources {
+			rows := n.w.delivered[s.Table.ID]
+			for _, key := range slices.SortedFunc(maps.Keys(rows), schema.Value.Compare) {
+				if r := rows[key]; r[s.Link] == row[l.Type.Table.Key] && n.meets(&schema.Layer{Where: s.Where}, r) {
+					related[k] = append(related[k], r)
+				}
+			}
+		}
+		row[i] = a.Value(row, related)
+	}
+	return row
 }
 
 // check compares every scope that speaks with what it has to show: by its rows
@@ -281,7 +413,7 @@ func (w *world) check(t failer) {
 		if !c.ready || !c.scope.Ready() {
 			continue
 		}
-		want := w.declared(c.scope.Key)
+		want := w.declared(c)
 		var p state.Patch
 		w.router.Snapshot(c.scope, &p)
 		walked, placed := instances{}, map[state.Ref]bool{}
@@ -333,8 +465,16 @@ func showFields(typ *schema.Type, row schema.Row) string {
 	for i := range typ.Fields {
 		f := &typ.Fields[i]
 		if v := row[f.Column]; i != typ.Key && !v.IsNull() {
-			parts = append(parts, fmt.Sprintf("%s=%s", typ.Table.Columns[f.Column].Name, v))
+			parts = append(parts, fmt.Sprintf("%s=%s", typ.Table.Columns[f.Column].Name, shown(v)))
 		}
 	}
 	return strings.Join(parts, " ")
+}
+
+// shown is a value as a script writes it.
+func shown(v schema.Value) string {
+	if s := v.String(); strings.ContainsRune(s, ' ') {
+		return strconv.Quote(s)
+	}
+	return v.String()
 }

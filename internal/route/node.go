@@ -13,8 +13,8 @@ type node struct {
 	children []*node
 	// plain tells that the layer shows every row that exists and is linked to.
 	plain bool
-	// divides tells that the layer's rows go from the public part of a scope to
-	// the part of one user.
+	// divides tells that each of the layer's rows is in the part of one user, with
+	// all below it; what stands above is public.
 	divides bool
 	// leads tells that a layer below divides.
 	leads bool
@@ -44,7 +44,6 @@ func (t *Router) shapeOf(tree *schema.Tree) *shape {
 			parent := sh.nodes[l.Parent.Index]
 			parent.children = append(parent.children, n)
 		}
-		n.divides = l.UserKey >= 0 && !private(l.Parent)
 		for up := l.Parent; n.divides && up != nil; up = up.Parent {
 			sh.nodes[up.Index].leads = true
 		}
@@ -61,22 +60,12 @@ func (t *Router) shapeOf(tree *schema.Tree) *shape {
 }
 
 func (t *Router) nodeOf(l *schema.Layer) *node {
-	n := &node{Layer: l, table: t.tables[l.Type.Table.ID]}
-	n.plain = len(l.Where) == 0 && l.UserKey < 0 && l.Relation != schema.List
+	n := &node{Layer: l, table: t.tables[l.Type.Table.ID], divides: l.UserKey >= 0}
+	n.plain = len(l.Where) == 0 && !n.divides && l.Relation != schema.List
 	if l.Relation != schema.Root && !l.Relation.Forward() {
 		n.link = n.table.linkBy(l.Link)
 	}
 	return n
-}
-
-// private tells whether a layer's rows are in the part of one user.
-func private(l *schema.Layer) bool {
-	for ; l != nil; l = l.Parent {
-		if l.UserKey >= 0 {
-			return true
-		}
-	}
-	return false
 }
 
 // place is the part that shows a row with the given values which is linked
@@ -94,12 +83,8 @@ func (s *Scope) place(n *node, vals schema.Row) *Scope {
 		return s
 	case !schema.Meets(n.Where, vals, s.env):
 		return nil
-	case n.UserKey < 0:
-		return s
 	case n.divides:
 		return s.part(vals[n.UserKey])
-	case vals[n.UserKey] != s.user:
-		return nil
 	default:
 		return s
 	}
@@ -123,12 +108,10 @@ func (s *Scope) member(r *row, n *node) *member {
 		if s.user.IsNull() || r.vals[n.UserKey] != s.user || !schema.Meets(n.Where, r.vals, s.env) {
 			return nil
 		}
-		return m
 	case s.place(n, r.vals) == nil:
 		return nil
-	default:
-		return m
 	}
+	return m
 }
 
 // visible tells whether s shows the row as type t.

@@ -2,7 +2,9 @@ package route_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -13,29 +15,79 @@ import (
 	"github.com/pando-sync/pando/state"
 )
 
+// theme is tables of which the rows meet often, and the scopes over them.
+type theme struct {
+	tables, scopes []string
+}
+
+var themes = []theme{
+	{
+		[]string{"boards", "users", "covers", "lists", "cards", "comments"},
+		[]string{"boards/1", "boards/2", "boards/3", "people/1", "people/2"},
+	},
+	{
+		[]string{"documents", "labels", "tags", "shades", "drafts", "draft_notes", "lines", "votes", "users"},
+		[]string{
+			"documents/1(a)", "documents/1(b)", "documents/2(a)", "documents/1(a)@1", "documents/1(a)@2", "documents/2(a)@1",
+			"shades/1,a", "shades/2,b", "boards/1",
+		},
+	},
+	{
+		[]string{"documents", "folders", "notes", "users", "votes", "drafts"},
+		[]string{"documents/1(a)", "documents/2(b)", "documents/2(b)@3", "folders/1", "folders/2"},
+	},
+	{
+		[]string{"jobs", "jobs", "jobs", "steps", "users"},
+		[]string{"jobs", "open", "ranked", "several", "mine(1,a)", "mine(2,b)", "top(a)", "top(b)", "top(null)", "first", "some(1)", "some(2)"},
+	},
+	{
+		[]string{"jobs", "jobs", "jobs", "steps"},
+		[]string{"jobs#1", "open#2", "top(a)#3", "first#4", "some(1)#5", "several#6", "open", "first"},
+	},
+	{
+		[]string{"errands", "stops", "users"},
+		[]string{"errands/1(1)", "errands/1(2)", "errands/2(1)", "mandate(1)", "mandate(2)", "mandate(1)#1"},
+	},
+}
+
 // TestRandom commits at random to few rows, so that they meet often, and opens
 // and closes scopes between reads that are late, refused or ahead of the feed.
 // After each step every scope that speaks shows what the database declares.
 func TestRandom(t *testing.T) {
-	rapid.Check(t, func(r *rapid.T) {
-		m := &machine{r: r, t: t, world: newWorld(t, rapid.SampledFrom([]int{3, 1000}).Draw(r, "keep")), old: map[string][]remembered{}}
-		r.Repeat(map[string]func(*rapid.T){
-			"":        func(*rapid.T) { m.world.check(r) },
-			"commit":  m.commit,
-			"deliver": m.deliver,
-			"open":    m.open,
-			"close":   m.close,
-			"read":    m.read,
-			"merge":   m.merge,
-			"fail":    m.fail,
-			"since":   m.since,
+	for i, th := range themes {
+		t.Run(fmt.Sprintf("theme=%d", i), func(t *testing.T) {
+			rapid.Check(t, func(r *rapid.T) { random(t, r, th) })
 		})
-		m.settle()
-	})
+	}
+}
+
+func random(t *testing.T, r *rapid.T, th theme) {
+	t.Helper()
+	keep := rapid.SampledFrom([]int{3, 1000}).Draw(r, "keep")
+	m := &machine{theme: th, r: r, t: t, world: newWorld(t, keep), old: map[string][]remembered{}}
+	steps := map[string]func(*rapid.T){
+		"":        func(*rapid.T) { m.world.check(r) },
+		"commit":  m.commit,
+		"stage":   m.stage,
+		"deliver": m.deliver,
+		"open":    m.open,
+		"close":   m.close,
+		"read":    m.read,
+		"merge":   m.merge,
+		"fail":    m.fail,
+		"since":   m.since,
+	}
+	if slices.ContainsFunc(th.scopes, func(s string) bool { return strings.Contains(s, "#") }) {
+		steps["pick"], steps["judge"] = m.pick, m.judge
+	}
+	r.Repeat(steps)
+	m.settle()
 }
 
 // machine makes the steps.
 type machine struct {
+	theme
+
 	r     *rapid.T
 	t     *testing.T
 	world *world
@@ -47,10 +99,6 @@ type remembered struct {
 	version uint64
 	store   *state.Store
 }
-
-var tables = []string{"boards", "users", "covers", "lists", "cards", "comments"}
-
-var scopes = []string{"boards/1", "boards/2", "boards/3", "people/1", "people/2"}
 
 func (m *machine) turn() { m.world.turn(func(*client, *state.Patch) {}) }
 
@@ -67,25 +115,52 @@ func (m *machine) commit(r *rapid.T) {
 
 // change puts or deletes a row with random links.
 func (m *machine) change(r *rapid.T) feed.Change {
-	t := m.world.table(rapid.SampledFrom(tables).Draw(r, "table"))
-	key := schema.IntValue(rapid.Int64Range(1, 3).Draw(r, "key"))
-	if rapid.IntRange(0, 3).Draw(r, "delete") == 0 {
-		return memdb.Remove(t, key)
-	}
+	t := m.world.table(rapid.SampledFrom(m.tables).Draw(r, "table"))
 	row := make(schema.Row, len(t.Columns))
-	for i, c := range t.Columns {
-		switch {
-		case i == t.Key:
-			row[i] = key
-		case c.Kind == schema.Int:
-			if n := rapid.Int64Range(0, 3).Draw(r, c.Name); n > 0 {
-				row[i] = schema.IntValue(n)
-			}
-		default:
-			row[i] = schema.TextValue(rapid.SampledFrom([]string{"a", "b"}).Draw(r, c.Name))
+	keys := t.Columns[t.Key].Parts
+	if keys == nil {
+		keys = []int{t.Key}
+	}
+	for i := range t.Columns {
+		if c := &t.Columns[i]; !c.Derived() {
+			row[i] = m.value(r, c, slices.Contains(keys, i))
 		}
 	}
+	t.Complete(row)
+	if rapid.IntRange(0, 3).Draw(r, "delete") == 0 {
+		return memdb.Remove(t, row[t.Key])
+	}
 	return memdb.Put(t, row)
+}
+
+func (m *machine) value(r *rapid.T, c *schema.Column, key bool) schema.Value {
+	switch link := strings.HasSuffix(c.Name, "_id"); {
+	case c.Kind == schema.Int && key:
+		return schema.IntValue(rapid.Int64Range(1, int64(3+2*len(m.tables)%5)).Draw(r, c.Name))
+	case c.Kind == schema.Int:
+		if n := rapid.Int64Range(0, 3).Draw(r, c.Name); n > 0 {
+			return schema.IntValue(n)
+		}
+		return schema.Value{}
+	case c.Kind == schema.Bool:
+		return schema.BoolValue(rapid.IntRange(0, 3).Draw(r, c.Name) == 0)
+	case link || key && c.Name == "id":
+		if n := rapid.SampledFrom([]string{"1", "2", ""}).Draw(r, c.Name); n != "" || key {
+			return schema.TextValue(n)
+		}
+		return schema.Value{}
+	default:
+		return schema.TextValue(rapid.SampledFrom([]string{"a", "b"}).Draw(r, c.Name))
+	}
+}
+
+// stage delivers a part of the next commit.
+func (m *machine) stage(r *rapid.T) {
+	if len(m.world.queue) == 0 || len(m.world.queue[0].Changes) == 0 {
+		r.Skip("nothing is late")
+	}
+	m.world.stage(rapid.IntRange(1, len(m.world.queue[0].Changes)).Draw(r, "part"))
+	m.turn()
 }
 
 func (m *machine) deliver(r *rapid.T) {
@@ -104,22 +179,31 @@ func (m *machine) deliverAll() {
 }
 
 func (m *machine) open(r *rapid.T) {
-	m.world.openScope(rapid.SampledFrom(scopes).Draw(r, "scope"))
+	m.world.openScope(rapid.SampledFrom(m.scopes).Draw(r, "scope"))
 	if rapid.Bool().Draw(r, "in a turn of its own") {
 		m.turn()
 	}
 }
 
 func (m *machine) close(r *rapid.T) {
-	name := rapid.SampledFrom(scopes).Draw(r, "scope")
-	if m.world.open[name] == nil {
-		r.Skip("not open")
-	}
+	name := m.client(r).name
 	m.world.closeScope(name)
-	delete(m.old, name)
+	for other := range m.old {
+		if m.world.open[other] == nil {
+			delete(m.old, other)
+		}
+	}
 	if rapid.Bool().Draw(r, "in a turn of its own") {
 		m.turn()
 	}
+}
+
+// client is any of those that are open.
+func (m *machine) client(r *rapid.T) *client {
+	if len(m.world.open) == 0 {
+		r.Skip("none is open")
+	}
+	return m.world.open[rapid.SampledFrom(slices.Sorted(maps.Keys(m.world.open))).Draw(r, "client")]
 }
 
 func (m *machine) read(*rapid.T) { m.world.ask(m.t) }
@@ -138,38 +222,70 @@ func (m *machine) fail(r *rapid.T) {
 	m.turn()
 }
 
+// pick changes the list of a private scope.
+func (m *machine) pick(r *rapid.T) {
+	c := m.client(r)
+	if c.list == nil {
+		r.Skip("it is not private")
+	}
+	key := schema.IntValue(rapid.Int64Range(1, 5).Draw(r, "key"))
+	switch rapid.IntRange(0, 8).Draw(r, "pick") {
+	case 0:
+		m.world.clear(c)
+	case 1, 2:
+		// Judgements and limits do not go together.
+		if c.scope.Tree.Limit > 0 {
+			r.Skip("it has a limit")
+		}
+		m.world.recheck(c, key, schema.IntValue(rapid.Int64Range(1, 5).Draw(r, "other")))
+	case 3, 4, 5:
+		m.world.remove(c, key)
+	default:
+		m.world.add(c, key)
+	}
+	m.turn()
+}
+
+func (m *machine) judge(*rapid.T) {
+	m.world.judge()
+	m.turn()
+}
+
 // since brings a client that left earlier up to date, and remembers what one
 // that leaves now holds.
 func (m *machine) since(r *rapid.T) {
-	name := rapid.SampledFrom(scopes).Draw(r, "scope")
-	c := m.world.open[name]
-	if c == nil || !c.ready || !c.scope.Ready() {
+	c := m.client(r)
+	if !c.ready || !c.scope.Ready() {
 		r.Skip("it has nothing to say")
 	}
 	m.turn() // between turns only: what is touched has been told
-	want := m.world.declared(c.scope.Key)
-	for _, old := range m.old[name] {
+	if !c.scope.Ready() {
+		r.Skip("it has nothing to say")
+	}
+	want := m.world.declared(c)
+	for _, old := range m.old[c.name] {
 		var p state.Patch
 		if !m.world.router.Since(c.scope, old.version, &p) {
-			r.Fatalf("%s: what changed since %d is forgotten", name, old.version)
+			r.Fatalf("%s: what changed since %d is forgotten", c.name, old.version)
 		}
 		old.store.Apply(&p)
-		same(r, fmt.Sprintf("%s, since version %d", name, old.version), held(old.store, m.world.trees), want)
+		same(r, fmt.Sprintf("%s, since version %d", c.name, old.version), held(old.store, m.world.trees), want)
 	}
 	store := state.NewStore()
 	var p state.Patch
 	m.world.router.Snapshot(c.scope, &p)
 	store.Apply(&p)
-	m.old[name] = append(slices.Clone(m.old[name]), remembered{version: m.world.router.Position(), store: store})
+	m.old[c.name] = append(slices.Clone(m.old[c.name]), remembered{version: m.world.router.Position(), store: store})
 }
 
 // settle lets everything arrive, compares, and closes all.
 func (m *machine) settle() {
 	m.turn()
-	for len(m.world.queue) > 0 || len(m.world.wants) > 0 || len(m.world.reads) > 0 {
+	for len(m.world.queue)+len(m.world.wants)+len(m.world.reads)+len(m.world.asks) > 0 {
 		m.deliverAll()
 		m.world.ask(m.t)
 		m.merge(m.r)
+		m.judge(m.r)
 	}
 	for name, c := range m.world.open {
 		if !c.ready || !c.scope.Ready() {

@@ -13,6 +13,7 @@ import (
 	"github.com/pando-sync/pando/feed"
 	"github.com/pando-sync/pando/internal/memdb"
 	"github.com/pando-sync/pando/internal/route"
+	"github.com/pando-sync/pando/internal/snapshot"
 	"github.com/pando-sync/pando/schema"
 	"github.com/pando-sync/pando/state"
 )
@@ -34,9 +35,17 @@ var update = flag.Bool("update", false, "write testdata anew")
 //	read           ask and answer until nothing is wanted
 //	fail           have the reads fail
 //	tree SCOPE     show what the scope shows
+//	view SCOPE USER  show what a user sees of it, by one read of the database
 //	since SCOPE N  show what changed in it after version N
+//	stage N        the feed brings the first N changes of the next commit
+//	add SCOPE KEY, remove SCOPE KEY, clear SCOPE
+//	               change the list of a private scope
+//	recheck SCOPE KEY…
+//	               ask for judgements of the list, by which KEY… are hidden
+//	judge          answer the judgements that are wanted
 //	stats          show what is in memory
 //
+// A scope is named TREE/ANCHOR(VALUE,…)#PRIVATE@USER, with what there is of it.
 // Lines of a commit are indented: "put TABLE KEY COLUMN=VALUE…" changes the
 // columns named, "del TABLE KEY" deletes. After every command each scope that
 // is whole is compared with the database.
@@ -150,14 +159,77 @@ func (s *script) command(words, below []string) {
 		w.wants = nil
 		s.turn()
 	case "tree":
-		c := w.open[words[1]]
-		s.showf("%s", c.store.AppendJSON(nil, c.scope.Tree, c.scope.Anchor))
+		s.tree(words[1])
+	case "view":
+		s.view(words[1], words[2])
+	case "stage":
+		n, err := strconv.Atoi(words[1])
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		w.stage(n)
+		s.turn()
+	case "add", "remove", "clear", "recheck":
+		s.pick(words)
+		s.turn()
+	case "judge":
+		w.judge()
+		s.turn()
 	case "since":
 		s.since(w.open[words[1]], words[2])
 	case "stats":
 		s.showf("%+v", w.router.Stats())
 	default:
 		s.t.Fatalf("unknown command %q", words[0])
+	}
+}
+
+// tree shows what the clients of a scope hold, put together with the part of
+// its user.
+func (s *script) tree(name string) {
+	c := s.world.open[name]
+	store := state.NewStore()
+	for _, of := range []*client{s.world.open[strings.Split(name, "@")[0]], c} {
+		for _, typ := range s.world.reg.Types {
+			of.store.Each(typ, func(row schema.Row) {
+				store.Set(state.Instance{Ref: state.Ref{Type: typ, Key: row[typ.Table.Key]}, Row: row})
+			})
+		}
+	}
+	s.showf("%s", store.AppendJSON(nil, c.scope.Tree, c.scope.Anchor))
+}
+
+// view shows a tree as one read brings it.
+func (s *script) view(name, user string) {
+	k, _ := s.world.key(name)
+	tree, err := snapshot.ReadTree(s.t.Context(), s.world.db, k.Tree, k.Anchor, k.Env, mustParse(schema.Int, user))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.showf("%s", tree.Store.AppendJSON(nil, k.Tree, k.Anchor))
+}
+
+// pick changes the list of a private scope, and what it has to show.
+func (s *script) pick(words []string) {
+	c := s.world.open[words[1]]
+	table := c.scope.Tree.Root.Type.Table
+	var keys []schema.Value
+	for _, word := range words[2:] {
+		key, err := table.ParseKey(word)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		keys = append(keys, key)
+	}
+	switch words[0] {
+	case "add":
+		s.world.add(c, keys[0])
+	case "remove":
+		s.world.remove(c, keys[0])
+	case "clear":
+		s.world.clear(c)
+	default:
+		s.world.recheck(c, keys...)
 	}
 }
 
@@ -177,7 +249,7 @@ func (s *script) merge() {
 
 // turn ends the turn and shows what it brought, scopes by name.
 func (s *script) turn() {
-	before := len(s.world.wants)
+	before, asked := len(s.world.wants), len(s.world.asks)
 	var said []string
 	s.world.turn(func(c *client, p *state.Patch) {
 		said = append(said, strings.Join(showPatch(c.name, p), "\n"))
@@ -186,6 +258,9 @@ func (s *script) turn() {
 	s.out = append(s.out, said...)
 	for _, wants := range s.world.wants[before:] {
 		s.wants(wants)
+	}
+	for _, a := range s.world.asks[asked:] {
+		s.showf("judge %s of %s", a.Key, a.Scope.Owner.(*client).name)
 	}
 }
 
@@ -196,7 +271,17 @@ func (s *script) wants(wants []route.Want) {
 		if path == "" {
 			path = "the anchor"
 		}
-		s.showf("want %s by %s %v", path, want.Layer.Type.Table.Columns[want.Column].Name, values)
+		if want.Layer.Relation == schema.List {
+			path = "the list"
+		}
+		line := fmt.Sprintf("want %s by %s %v", path, want.Layer.Type.Table.Columns[want.Column].Name, values)
+		if want.Window != nil {
+			line += fmt.Sprintf(", the first %d", want.Limit)
+		}
+		if want.After != nil {
+			line += " after " + want.After[want.Layer.Type.Table.Key].String()
+		}
+		s.showf("%s", line)
 	}
 }
 
@@ -226,7 +311,7 @@ func showPatch(name string, p *state.Patch) []string {
 		parts := []string{"  upd", showRef(u.Ref)}
 		for _, f := range u.Type.Fields {
 			if u.Old[f.Column] != u.New[f.Column] {
-				parts = append(parts, u.Type.Table.Columns[f.Column].Name+"="+u.New[f.Column].String())
+				parts = append(parts, u.Type.Table.Columns[f.Column].Name+"="+shown(u.New[f.Column]))
 			}
 		}
 		lines = append(lines, strings.Join(parts, " "))
@@ -242,7 +327,10 @@ func (s *script) changes(lines []string) []feed.Change {
 	for _, line := range lines {
 		words := strings.Fields(line)
 		t := s.world.table(words[1])
-		key := s.value(t.Columns[t.Key].Kind, words[2])
+		key, err := t.ParseKey(words[2])
+		if err != nil {
+			s.t.Fatal(err)
+		}
 		at := state.Ref{Type: s.typeOver(t), Key: key}
 		if words[0] == "del" {
 			changes, now[at] = append(changes, memdb.Remove(t, key)), nil
@@ -255,10 +343,14 @@ func (s *script) changes(lines []string) []feed.Change {
 		row := make(schema.Row, len(t.Columns))
 		copy(row, old)
 		row[t.Key] = key
+		for i, part := range t.Columns[t.Key].Parts {
+			row[part] = key.Parts()[i]
+		}
 		for _, set := range words[3:] {
 			name, text, _ := strings.Cut(set, "=")
-			row[column(t, name)] = s.value(t.Columns[column(t, name)].Kind, text)
+			row[column(t, name)] = mustParse(t.Columns[column(t, name)].Kind, text)
 		}
+		t.Complete(row)
 		changes, now[at] = append(changes, memdb.Put(t, row)), row
 	}
 	return changes
@@ -272,15 +364,4 @@ func (s *script) typeOver(t *schema.Table) *schema.Type {
 		}
 	}
 	panic("no type over " + t.Name)
-}
-
-func (s *script) value(k schema.Kind, text string) schema.Value {
-	if text == "null" {
-		return schema.Value{}
-	}
-	v, err := k.ParseText(text)
-	if err != nil {
-		s.t.Fatalf("%q: %v", text, err)
-	}
-	return v
 }
