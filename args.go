@@ -29,8 +29,9 @@ func (a Args) value(name string) schema.Value {
 // parameter.
 func (a Args) String(name string) string { return a.value(name).String() }
 
-// Int is the anchor's key as an integer, and 0 when the root's key is none. It
-// panics when the route has no such parameter.
+// Int is an integer parameter: the anchor's key, or one that a condition
+// compares with integers. It is 0 for others, and panics when the route has no
+// such parameter.
 func (a Args) Int(name string) int64 { return a.value(name).Int() }
 
 // ArgsOf returns the parameters of a channel's route as a struct of strings,

@@ -46,8 +46,27 @@ func (*allowed) Many(context.Context, ...string) error { return nil }
 func (*allowed) NoContext(string) error                { return nil }
 func (*allowed) NoError(context.Context) string        { return "" }
 
+type limitedJudge struct {
+	pando.List[Task, pando.NoRuntime]
+}
+
+func (*limitedJudge) HasPermission(context.Context) (bool, error)    { return true, nil }
+func (*limitedJudge) IsVisible(context.Context, *Task) (bool, error) { return true, nil }
+
+type wrongJudge struct {
+	pando.List[Task, pando.NoRuntime]
+}
+
+func (*wrongJudge) HasPermission(context.Context) (bool, error)   { return true, nil }
+func (*wrongJudge) IsVisible(context.Context, Task) (bool, error) { return true, nil }
+
+type anchorJudge struct{ allowed }
+
+func (*anchorJudge) IsVisible(context.Context, *Board) (bool, error) { return true, nil }
+
 func TestWrongDeclarationsAreNamedAtStart(t *testing.T) {
 	plain := func() *allowed { return &allowed{} }
+	tasks := func() *TasksChannel { return &TasksChannel{} }
 	for _, tt := range []struct {
 		name, route string
 		declaration *pando.Declaration
@@ -65,6 +84,21 @@ func TestWrongDeclarationsAreNamedAtStart(t *testing.T) {
 		{"an action without error", "boards/{id}", pando.For(plain, pando.Actions((*allowed).NoError)), "must return an error"},
 		{"a slip in a hook's name", "boards/{id}", pando.For(func() *slip { return &slip{} }), "looks like the hook OnConnect"},
 		{"a hook of another shape", "boards/{id}", pando.For(func() *shape { return &shape{} }), "want OnDisconnect(ctx context.Context)"},
+		{"an order without a list", "boards/{id}", pando.For(plain, pando.OrderBy("name")), "embed pando.List"},
+		{"a limit without a list", "boards/{id}", pando.For(plain, pando.Limit(3)), "embed pando.List"},
+		{"a list of its own without a list", "boards/{id}", pando.For(plain, pando.OwnList()), "embed pando.List"},
+		{"an anchor of a list", "tasks/{id}", pando.For(tasks, pando.AnchorBy("id")), "a list has no anchor"},
+		{"a condition on no parameter", "tasks", pando.For(tasks, pando.Where("owner_id", pando.Eq(pando.Arg("who")))), "no parameter {who}"},
+		{"a condition on no column", "tasks", pando.For(tasks, pando.Where("colour", pando.IsNull())), "declares no column colour"},
+		{"a constant of another kind", "tasks", pando.For(tasks, pando.Where("done", pando.Eq("maybe"))), "done"},
+		{"a tenant that a table lacks", "boards/{id}", pando.For(plain, pando.Tenant("tenant_id", tenantOf)), "tenant_id"},
+		{"a judge and a limit", "tasks", pando.For(func() *limitedJudge { return &limitedJudge{} }, pando.Limit(3)), "exclude each other"},
+		{"a judge of another shape", "tasks", pando.For(func() *wrongJudge { return &wrongJudge{} }), "IsVisible(ctx context.Context, instance *T)"},
+		{"a judge of an anchor", "boards/{id}", pando.For(func() *anchorJudge { return &anchorJudge{} }), "no pando.List"},
+		{"a watch of no column", "boards/{id}", pando.For(plain, pando.RecheckOn[Member]("colour")), "declares no column colour"},
+		{"a watch by no parameter", "boards/{id}", pando.For(plain, pando.RecheckOn[Member]("doc_id", "doc")), "no parameter {doc}"},
+		{"a watch by two parameters", "boards/{id}", pando.For(plain, pando.RecheckOn[Member]("doc_id", "id", "id")), "name one"},
+		{"a watch by the anchor of a list", "tasks/{id}", pando.For(tasks, pando.RecheckOn[Member]("doc_id")), "a list has no anchor"},
 		{"a secret column", "things/{id}", pando.For(func() *badState { return &badState{} }), "public"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -149,11 +149,13 @@ func (c *channel) env(user Identity, args Args) ([]schema.Value, error) {
 				values[i] = valueOr(v.Kind, fmt.Sprint(tenant))
 			}
 		case isArg:
-			value, err := v.Kind.ParseText(args.String(name))
-			if err != nil {
+			if values[i] = args.value(name); values[i].Kind() == v.Kind {
+				continue
+			}
+			var err error
+			if values[i], err = v.Kind.ParseText(args.String(name)); err != nil {
 				return nil, badParam(name, v.Kind)
 			}
-			values[i] = value
 		}
 	}
 	return values, nil
@@ -169,14 +171,23 @@ func valueOr(k schema.Kind, text string) schema.Value {
 	return v
 }
 
-// checkEnv finds conditions on what no stream brings.
+// checkEnv finds conditions on what no stream brings. A parameter that
+// conditions compare with columns of one kind is of that kind.
 func (c *channel) checkEnv() error {
+	kinds := map[string][]schema.Kind{}
 	for _, v := range c.schema.Tree.Env {
 		name, isArg := strings.CutPrefix(v.Name, "$")
 		switch known := slices.ContainsFunc(c.schema.Params, func(p schema.Param) bool { return p.Name == name }); {
 		case v.Name == userVar || v.Name == tenantVar:
 		case !isArg || !known:
 			return fmt.Errorf("a condition reads %s, but route %q has no parameter {%s}: add it", v.Name, c.schema.Route, name)
+		default:
+			kinds[name] = append(kinds[name], v.Kind)
+		}
+	}
+	for i := range c.schema.Params {
+		if p := &c.schema.Params[i]; i != c.schema.Anchor && len(kinds[p.Name]) == 1 {
+			p.Kind = kinds[p.Name][0]
 		}
 	}
 	return nil
