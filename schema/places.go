@@ -39,7 +39,8 @@ func (b *builder) isMixed(l *Layer) bool {
 		return false
 	}
 	return slices.ContainsFunc(b.tree.Layers, func(o *Layer) bool {
-		return o != l && o.Type == l.Type && !(meetsAll(o, l.Where) && (l.UserKey < 0 || l.UserKey == o.UserKey))
+		alike := meetsAll(o, l.Where) && (l.UserKey < 0 || l.UserKey == o.UserKey)
+		return o != l && o.Type == l.Type && !alike
 	})
 }
 
@@ -58,7 +59,7 @@ func meetsAll(l *Layer, where []Condition) bool {
 	return true
 }
 
-func (c Condition) equal(o Condition) bool {
+func (c *Condition) equal(o Condition) bool {
 	return c.Column == o.Column && c.Op == o.Op && slices.Equal(c.Operands, o.Operands)
 }
 
