@@ -1,5 +1,4 @@
 import { PandoError } from './errors.js'
-import type { Reply } from './frames.js'
 import type { Session } from './session.js'
 
 /** An action to call. */
@@ -20,32 +19,28 @@ export interface Call {
  * whatever happens before its effects do.
  */
 export function callAction(session: Session, { stream, name, args, timeout }: Call): Promise<unknown> {
+  let timer: ReturnType<typeof setTimeout> | undefined
   return new Promise((resolve, reject) => {
-    let late = () => {
-      reject(new PandoError('timeout', `${name}: no answer within ${timeout} ms`, { outcome: 'unknown' }))
+    const lose = (code: string, message: string) => {
+      reject(new PandoError(code, `${name}: ${message}`, { outcome: 'unknown' }))
     }
-    const timer = setTimeout(() => {
+    let late = () => {
+      lose('timeout', `no answer within ${timeout} ms`)
+    }
+    timer = setTimeout(() => {
       late()
     }, timeout)
-    const fail = (error: PandoError) => {
-      clearTimeout(timer)
-      reject(error)
-    }
-    const answer = (reply: Reply | undefined) => {
-      if (reply === undefined) {
-        fail(new PandoError('lost', `${name}: the connection broke before the answer`, { outcome: 'unknown' }))
-      } else if (reply.type === 'error') {
-        fail(new PandoError(reply.code, reply.message, { retry: reply.retry ?? false }))
-      } else if (reply.type === 'result') {
-        const done = () => {
-          clearTimeout(timer)
+    session.request(stream, { type: 'action', name, args }, (reply) => {
+      if (!reply) lose('lost', 'the connection broke before the answer')
+      else if (reply.type === 'error') reject(new PandoError(reply.code, reply.message, { retry: reply.retry ?? false }))
+      else if (reply.type === 'result') {
+        late = () => {
           resolve(reply.value)
         }
-        late = done
-        if (reply.version === undefined) done()
-        else session.reach(reply.version, done)
+        session.reach(reply.version ?? 0, late)
       }
-    }
-    session.request(stream, { type: 'action', name, args }, answer)
+    })
+  }).finally(() => {
+    clearTimeout(timer)
   })
 }

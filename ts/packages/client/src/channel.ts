@@ -38,18 +38,15 @@ export class Channel<State, Types, Actions, Runtime> {
       values.set(param, value)
     }
     this.spec = spec
-    this.route = spec.route.replace(/\{(\w+)\}/g, (_, param: string) => encodeURIComponent(values.get(param) ?? ''))
+    let last = ''
+    this.route = spec.route.replace(/\{(\w+)\}/g, (_, param: string) => encodeURIComponent((last = values.get(param) ?? '')))
     this.key = `${spec.name} ${this.route}`
-    this.anchor = canonicalKey(spec, values.get(spec.anchor ?? lastParam(spec.route)) ?? '')
+    this.anchor = canonicalKey(spec, values.get(spec.anchor ?? '') ?? last)
   }
 }
 
 /** A channel of any type, for code that does not look at its state. */
 export type AnyChannel = Channel<unknown, unknown, unknown, unknown>
-
-function lastParam(route: string): string {
-  return /\{(\w+)\}[^{]*$/.exec(route)?.[1] ?? ''
-}
 
 /** The server folds the case of UUIDs, so the key to look for is lower case. */
 function canonicalKey(spec: ChannelSpec, value: string): string {

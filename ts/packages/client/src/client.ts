@@ -48,10 +48,7 @@ export class Client {
   constructor(options: ClientOptions) {
     this.#options = options
     this.#link = this.#connect()
-    this.connection = {
-      subscribe: (listener) => this.#link.subscribe(listener),
-      get: () => this.#link.status,
-    }
+    this.connection = this.#link
     this.#host = {
       scopes: this.#scopes,
       session: () => this.#session(),
@@ -67,12 +64,12 @@ export class Client {
   ): Handle<State, Types, Actions, Runtime> {
     const find = () => this.#streams.get(channel.key)
     return {
-      subscribe: (listener) => this.#use(channel, (stream) => stream.listen(listener)),
+      subscribe: (listener) => this.#use(channel, (stream) => stream.listeners.add(listener)),
       get: () => (find()?.get() ?? pending) as Snapshot<State, Runtime>,
       retry: () => find()?.retry(),
       actions: this.#actions(channel) as Actions,
       instance: <Name extends keyof Types & string>(type: Name, id: string) => ({
-        subscribe: (listener) => this.#use(channel, (stream) => stream.watch(type, id, listener)),
+        subscribe: (listener) => this.#use(channel, (stream) => stream.watchers.add(type, id, listener)),
         get: () => find()?.instance(type, id) as Types[Name] | undefined,
       }),
     }
@@ -92,7 +89,7 @@ export class Client {
   }
 
   #connect(): Connection {
-    return new Connection(() => this.#dial(), this.#options.getToken, {
+    return new Connection(() => this.#dial(), () => this.#ask(), this.#options.getToken, {
       open: (session) => {
         for (const stream of this.#streams.values()) stream.open(session)
       },
@@ -107,7 +104,6 @@ export class Client {
       },
       down: () => {
         for (const stream of this.#streams.values()) stream.down()
-        this.#scopes.clear()
       },
       refused: (code, reason) => {
         this.#refuse(refusalOf(code, reason))
@@ -122,11 +118,20 @@ export class Client {
 
   #dial(): SocketLike {
     const WebSocketClass = this.#options.WebSocket ?? (globalThis as { WebSocket?: ClientOptions['WebSocket'] }).WebSocket
-    if (WebSocketClass === undefined) throw new TypeError('createClient: no WebSocket here; pass one as the option WebSocket')
+    if (!WebSocketClass) throw new TypeError('createClient: no WebSocket here; pass one as the option WebSocket')
+    return new WebSocketClass(this.#address('ws'))
+  }
+
+  /** Asks the server by HTTP, where the browser lets the page see the answer. */
+  async #ask(): Promise<Response> {
+    return fetch(this.#address('http'), { method: 'HEAD', mode: 'same-origin' })
+  }
+
+  #address(protocol: string): string {
     const base = typeof location === 'undefined' ? undefined : location.href
     const url = new URL(this.#options.url, base)
-    url.protocol = url.protocol.replace('http', 'ws')
-    return new WebSocketClass(url.href)
+    url.protocol = url.protocol.replace(/^(http|ws)/, protocol)
+    return url.href
   }
 
   /** Keeps the channel's stream open until the function that is returned is called. */
@@ -149,13 +154,13 @@ export class Client {
 
   #stream(channel: AnyChannel): Stream {
     const known = this.#streams.get(channel.key)
-    if (known !== undefined) return known
+    if (known) return known
     const stream = new Stream(`s${this.#nextName++}`, channel, this.#host)
     this.#streams.set(channel.key, stream)
-    if (this.#refusal !== undefined) stream.fail(this.#refusal)
+    if (this.#refusal) stream.fail(this.#refusal)
     this.#link.start()
     const session = this.#session()
-    if (session !== undefined) stream.open(session)
+    if (session) stream.open(session)
     return stream
   }
 
@@ -172,7 +177,7 @@ export class Client {
 
   async #act(channel: AnyChannel, name: string, args: readonly unknown[]): Promise<unknown> {
     const { session, status } = this.#link
-    if (session === undefined || status !== 'online') {
+    if (!session || status !== 'online') {
       throw new PandoError('offline', `${name}: not connected`, { retry: true })
     }
     const release = this.#use(channel, () => () => undefined)

@@ -7,25 +7,16 @@ export type Value = unknown
 export type Compare<T> = (a: T, b: T) => number
 
 /**
- * The order of a column's values as the server compares them: null first,
- * false before true, numbers by size, all else by the bytes of its UTF-8.
+ * The order of a field's values as the server compares them: null first,
+ * false before true, numbers by size, all else by the bytes of its UTF-8, and
+ * tuples, which `partsOf` has taken apart, by the first part, then by the next.
  */
 export function compareKind(kind: Kind): Compare<Value> {
-  const compare = comparers[kind] ?? compareText
+  const compare = isTuple(kind) ? compareParts(kind) : (comparers[kind] ?? compareText)
   return (a, b) => {
     if (a === b) return 0
     if (a === null || b === null) return a === null ? -1 : 1
     return compare(a, b)
-  }
-}
-
-/** The order of tuples of a kind, which `partsOf` has taken apart: by the first part, then by the next. */
-export function compareParts(kind: Kind): Compare<readonly string[]> {
-  const compares = kindsOf(kind).map((part) => comparers[part === 'bool' ? 'text' : part] ?? compareText)
-  return (a, b) => {
-    let result = 0
-    compares.some((compare, i) => (result = compare(a[i], b[i])) !== 0)
-    return result
   }
 }
 
@@ -47,8 +38,16 @@ const comparers: Readonly<Partial<Record<Kind, Compare<Value>>>> = {
   bytes: (a, b) => compareText(atob(String(a)), atob(String(b))),
 }
 
-function kindsOf(tuple: Kind): readonly ColumnKind[] {
-  return tuple.slice(6, -1).split(',') as ColumnKind[]
+function compareParts(kind: Kind): Compare<Value> {
+  const kinds = kind.slice(6, -1).split(',') as ColumnKind[]
+  const compares = kinds.map((part) => comparers[part === 'bool' ? 'text' : part] ?? compareText)
+  return (a, b) => {
+    for (let i = 0; i < compares.length; i++) {
+      const result = compares[i]((a as string[])[i], (b as string[])[i])
+      if (result !== 0) return result
+    }
+    return 0
+  }
 }
 
 function compareNumbers(a: Value, b: Value): number {

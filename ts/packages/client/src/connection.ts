@@ -1,4 +1,5 @@
 import { Backoff } from './backoff.js'
+import type { Readable } from './handle.js'
 import { Listeners } from './listeners.js'
 import { followPage } from './page.js'
 import { Session, type SessionEvents, type SocketLike } from './session.js'
@@ -17,11 +18,12 @@ export interface ConnectionEvents extends Omit<SessionEvents, 'lost' | 'ready'> 
  * Keeps one session standing: asks for the token, dials, waits and dials
  * again. `states.ts` says what follows on what.
  */
-export class Connection {
+export class Connection implements Readable<ConnectionStatus> {
   status: ConnectionStatus = 'idle'
   /** The session from its opening to its end; identified while `online`. */
   session: Session | undefined
   readonly #dialSocket: () => SocketLike
+  readonly #ask: () => Promise<Response>
   readonly #getToken: GetToken | undefined
   readonly #events: ConnectionEvents
   readonly #listeners = new Listeners()
@@ -34,26 +36,33 @@ export class Connection {
   #rejected = false
   #disposed = false
 
-  constructor(dialSocket: () => SocketLike, getToken: GetToken | undefined, events: ConnectionEvents) {
+  constructor(
+    dialSocket: () => SocketLike,
+    /** Asks the same address by HTTP, if that can be. */
+    ask: () => Promise<Response>,
+    getToken: GetToken | undefined,
+    events: ConnectionEvents,
+  ) {
     this.#dialSocket = dialSocket
+    this.#ask = ask
     this.#getToken = getToken
     this.#events = events
     this.#unfollow = followPage({
       wake: () => {
-        if (this.session !== undefined) this.session.probe()
+        if (this.session) this.session.probe()
         else if (this.status === 'reconnecting') this.#dial()
       },
       // A socket that is open keeps the page out of the back/forward cache.
       hide: () => {
-        this.session?.end(1006, 'page hidden')
+        this.session?.end(1006)
         if (this.status === 'reconnecting') this.#abandon()
       },
     })
   }
 
-  subscribe(listener: () => void): () => void {
-    return this.#listeners.add(listener)
-  }
+  readonly subscribe = (listener: () => void): (() => void) => this.#listeners.add(listener)
+
+  readonly get = (): ConnectionStatus => this.status
 
   /** Connects if nothing has been tried yet. */
   start(): void {
@@ -64,7 +73,7 @@ export class Connection {
   authenticate(): void {
     if (this.#disposed) return
     this.#rejected = false
-    this.session?.end(1006, 'authenticate')
+    this.session?.end(1006)
     this.#move('dial')
     this.#dial()
   }
@@ -75,7 +84,7 @@ export class Connection {
     this.#unfollow()
     this.#move('close')
     this.#abandon()
-    this.session?.end(1006, 'closed')
+    this.session?.end(1006)
   }
 
   #move(event: ConnectionEvent): void {
@@ -92,7 +101,7 @@ export class Connection {
 
   #dial(): void {
     this.#abandon()
-    if (this.#getToken === undefined) {
+    if (!this.#getToken) {
       this.#open('')
       return
     }
@@ -126,11 +135,12 @@ export class Connection {
   }
 
   #lost(code: number, reason: string): void {
+    const refused = this.session?.sends === false
     this.session = undefined
     this.#events.down()
     let next = afterClose(code)
     // A token may have run out: ask once for another before asking the user.
-    if (next === 'reject' && this.#getToken !== undefined && !this.#rejected) {
+    if (next === 'reject' && this.#getToken && !this.#rejected) {
       this.#rejected = true
       next = 'drop'
     }
@@ -138,11 +148,24 @@ export class Connection {
     if (this.status === 'reconnecting') this.#schedule()
     else if (next === 'refuse') this.#events.refused(code, reason)
     this.#events.flush()
+    if (refused && this.status === 'reconnecting') void this.#explain()
   }
 
-  #schedule(): void {
+  /** Finds out why there was no upgrade, which a browser does not tell. */
+  async #explain(): Promise<void> {
+    const attempt = this.#attempt
+    const answer = await this.#ask().catch(() => undefined)
+    if (!answer || attempt !== this.#attempt) return
+    const { status, headers } = answer
+    const seconds = Number(headers.get('retry-after'))
+    if (status === 401 || status === 403) {
+      this.#abandon()
+      this.#lost(4000 + status, '')
+    } else if (seconds > 0) this.#schedule(seconds * 1_000)
+  }
+
+  #schedule(wait = this.#backoff.next(this.#rejected)): void {
     this.#abandon()
-    const wait = this.#backoff.next(this.#rejected)
     this.#timer = setTimeout(() => {
       this.#dial()
     }, wait)

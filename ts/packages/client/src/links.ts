@@ -2,8 +2,6 @@ import type { Progress } from './lists.js'
 import type { Shape } from './shape.js'
 import { keyOf, type Index, type Instance, type Key, type Row } from './table.js'
 
-const none: ReadonlySet<Row> = new Set()
-
 /**
  * A belongs-to link read backwards: which rows point at a key, so that a
  * change of the target reaches everything that shows it.
@@ -34,14 +32,14 @@ export class LinkIndex implements Index {
   /** What the link shows: null, or a stub while rows are on their way, without the row that it points at. */
   read(row: Row): Instance | null {
     const found = this.find(row)
-    if (found !== undefined) return this.child.build(found)
+    if (found) return this.child.build(found)
     const value = row.values[this.places[0]]
     return this.#progress.partial && value !== null ? this.child.table.stub(value) : null
   }
 
   /** The rows that point at a target. */
-  sources(target: Row): ReadonlySet<Row> {
-    return this.#sources.get(target.key) ?? none
+  sources({ key }: Row): Iterable<Row> {
+    return this.#sources.get(key) ?? []
   }
 
   insert(row: Row): void {

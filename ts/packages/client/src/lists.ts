@@ -51,101 +51,91 @@ export class ListIndex implements Index {
   readonly #rule: ListRule
   /** The index's place in `Row.found`. */
   readonly #slot: number
-  readonly #lists = new Map<Key, List>()
+  #lists = new Map<Key, List>()
 
   constructor(rule: ListRule) {
-    const { table } = rule.child
+    const { table, above } = rule.child
     this.#rule = rule
     this.places = [rule.link, ...rule.places]
     this.#slot = table.lists++
     table.indexes.push(this)
+    above.push(this)
     rule.parent?.table.owned.push(this)
-    rule.child.above.push(this)
   }
 
   /** The instances of one parent, in order. */
   read(parent: Key): Items {
     const list = this.#lists.get(parent)
-    if (list === undefined) return none
-    const { dirty } = list
-    if (dirty === undefined) this.#redrawAll(list)
-    else for (const row of dirty) this.#redraw(list, row)
+    if (!list) return none
+    if (list.dirty) for (const row of list.dirty) this.#redraw(list, row)
+    else this.#redrawAll(list)
     const { draft, moved } = list
     list.draft = undefined
     list.dirty = []
     list.moved = false
-    if (draft !== undefined && !(moved && sameItems(draft, list.shown))) list.shown = draft
+    if (draft && !(moved && sameItems(draft, list.shown))) list.shown = draft.length > 0 ? draft : none
     return list.shown
   }
 
   insert(row: Row): void {
-    if (!this.#rule.progress.partial && this.#isShown(row)) {
-      const list = this.#listOf(row)
-      const at = this.#search(list, row)
-      list.rows.splice(at, 0, row)
-      if (list.dirty !== undefined) draftOf(list).splice(at, 0, row.instances[this.#rule.child.slot])
-      list.moved = true
-    }
-    this.changed(row)
+    this.#place(row, 0, [row])
   }
 
   remove(row: Row): void {
-    const key = this.#parentKey(row)
-    const list = this.#lists.get(key)
-    if (!this.#rule.progress.partial && list !== undefined && this.#isShown(row)) {
-      const at = this.#search(list, row)
-      list.rows.splice(at, 1)
-      if (list.dirty !== undefined) draftOf(list).splice(at, 1)
-      list.moved = true
-      if (this.#rule.parent?.table.rows.has(key) === false) this.forget(key)
-    }
-    this.changed(row)
+    this.#place(row, 1, [])
   }
 
   /** Makes all lists anew of the rows that are there. */
   settle(): void {
+    const before = this.#lists
+    this.#lists = new Map()
     const { child, compare } = this.#rule
-    for (const list of this.#lists.values()) {
-      list.rows = []
-      list.dirty = list.draft = undefined
-      list.moved = true
-    }
     for (const row of child.table.rows.values()) if (this.#isShown(row)) this.#listOf(row).rows.push(row)
-    for (const [key, { rows }] of this.#lists) {
-      rows.sort(compare)
-      if (rows.length === 0) this.#lists.delete(key)
+    for (const [key, list] of this.#lists) {
+      list.rows.sort(compare)
+      list.shown = before.get(key)?.shown ?? none
     }
   }
 
   /** Notes that the row came, went, or has another instance. */
   changed(row: Row): void {
-    const key = this.#parentKey(row)
-    const list = this.#lists.get(key)
+    const list = this.#lists.get(this.#parentKey(row))
     // When many rows changed, looking up all is cheaper than searching for each.
-    if (list?.dirty !== undefined && list.dirty.push(row) > 8 + list.rows.length / 16) {
-      list.dirty = list.draft = undefined
-    }
-    const { parent } = this.#rule
-    const above = parent?.table.rows.get(key)
-    if (above !== undefined) parent?.invalidate(above)
+    if (list?.dirty && list.dirty.push(row) > 8 + list.rows.length / 16) list.dirty = list.draft = undefined
+    const above = this.#above(row)
+    if (above) this.#rule.parent?.invalidate(above)
+    else this.forget(this.#parentKey(row))
   }
 
   /** Drops the empty list of a parent that is gone. */
   forget(parent: Key): void {
-    if (this.#lists.get(parent)?.rows.length === 0) this.#lists.delete(parent)
+    if (this.#rule.parent && this.#lists.get(parent)?.rows.length === 0) this.#lists.delete(parent)
   }
 
   /** Whether the state shows a row in one of the lists. */
   shows(row: Row): boolean {
     const { parent } = this.#rule
-    const above = parent?.table.rows.get(this.#parentKey(row))
-    return parent === undefined || (above !== undefined && parent.shows(above))
+    const above = this.#above(row)
+    return !parent || (!!above && parent.shows(above))
+  }
+
+  /** Puts the row, or nothing, in the place of so many rows where it belongs. */
+  #place(row: Row, gone: number, come: readonly Row[]): void {
+    const { child, progress } = this.#rule
+    if (!progress.partial && this.#isShown(row)) {
+      const list = this.#listOf(row)
+      const at = this.#search(list, row)
+      list.rows.splice(at, gone, ...come)
+      if (list.dirty) draftOf(list).splice(at, gone, ...come.map(({ instances }) => instances[child.slot]))
+      list.moved = true
+    }
+    this.changed(row)
   }
 
   /** Whether there is something to show in the row's place. */
   #isShown(row: Row): boolean {
     const { child, progress } = this.#rule
-    return child.stands === undefined || progress.partial || child.stands.find(row) !== undefined
+    return !child.stands || progress.partial || !!child.stands.find(row)
   }
 
   #parentKey(row: Row): Key {
@@ -153,22 +143,22 @@ export class ListIndex implements Index {
     return link < 0 ? '' : keyOf(row.values[link])
   }
 
+  #above(row: Row): Row | undefined {
+    return this.#rule.parent?.table.rows.get(this.#parentKey(row))
+  }
+
   #listOf(row: Row): List {
     const key = this.#parentKey(row)
-    let list = this.#lists.get(key)
-    if (list === undefined) {
-      list = { rows: [], shown: none, draft: undefined, dirty: undefined, moved: true }
-      this.#lists.set(key, list)
-    }
+    const list = this.#lists.get(key) ?? { rows: [], shown: none, draft: undefined, dirty: undefined, moved: true }
+    this.#lists.set(key, list)
     return list
   }
 
   #redrawAll(list: List): void {
-    const { child } = this.#rule
     const draft: (Instance | undefined)[] = []
     list.rows.forEach((row, at) => {
       row.found[this.#slot] = at
-      draft.push(child.build(row))
+      draft.push(this.#rule.child.build(row))
     })
     list.draft = draft
     list.moved = true
@@ -184,17 +174,17 @@ export class ListIndex implements Index {
 
   /** The place of the row, or the one where it belongs. A row mostly stands where it was found before. */
   #search({ rows }: List, row: Row): number {
-    const guess = row.found[this.#slot]
-    if (guess !== undefined && rows[guess] === row) return guess
-    const { compare } = this.#rule
+    const { found } = row
+    const guess = found[this.#slot] ?? 0
+    if (rows[guess] === row) return guess
     let low = 0
     let high = rows.length
     while (low < high) {
       const middle = (low + high) >>> 1
-      if (compare(rows[middle], row) < 0) low = middle + 1
+      if (this.#rule.compare(rows[middle], row) < 0) low = middle + 1
       else high = middle
     }
-    return (row.found[this.#slot] = low)
+    return (found[this.#slot] = low)
   }
 }
 

@@ -8,15 +8,17 @@ export interface PageEvents {
 
 /** Listens where there is a page, and returns what ends it. */
 export function followPage({ wake, hide }: PageEvents): () => void {
-  if (typeof window === 'undefined' || typeof document === 'undefined') return () => undefined
-  const shown = () => {
-    if (document.visibilityState === 'visible') wake()
-  }
+  if (typeof document === 'undefined') return () => undefined
   const controller = new AbortController()
-  const { signal } = controller
-  document.addEventListener('visibilitychange', shown, { signal })
-  for (const event of ['pageshow', 'online']) window.addEventListener(event, wake, { signal })
-  window.addEventListener('pagehide', hide, { signal })
+  const listen = (event: string, call: () => void) => {
+    window.addEventListener(event, call, { signal: controller.signal })
+  }
+  listen('visibilitychange', () => {
+    if (document.visibilityState === 'visible') wake()
+  })
+  listen('pageshow', wake)
+  listen('online', wake)
+  listen('pagehide', hide)
   return () => {
     controller.abort()
   }

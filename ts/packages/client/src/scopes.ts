@@ -3,17 +3,9 @@ import type { Session } from './session.js'
 import type { Store } from './store.js'
 import type { Stream } from './stream.js'
 
-/** A scope of the present connection. */
-interface Entry {
-  readonly store: Store
-  /** Which of the store's scopes it is. */
-  readonly part: number
-  readonly streams: Set<Stream>
-}
-
-/** The scopes of the present connection by id, each with the streams that show it. */
+/** The scopes of the present connection by id: which scope of which store each is. */
 export class Scopes {
-  readonly #entries = new Map<string, Entry>()
+  readonly #entries = new Map<string, { readonly store: Store; readonly scope: number }>()
 
   /**
    * Takes a stream in after its open was answered, and gives the store that it
@@ -23,34 +15,26 @@ export class Scopes {
    * @throws PandoError `schema` when the server lacks what the stream shows.
    */
   join(stream: Stream, session: Session, { epoch, scopes }: Opened): Store {
-    const known = this.#entries.get(scopes[0].id)
-    if (known !== undefined) {
-      known.streams.add(stream)
-      return known.store
+    let store = this.#entries.get(scopes[0].id)?.store
+    if (!store) {
+      const own = (store = stream.store)
+      own.attach(session.hello?.types ?? [], epoch, scopes.map(({ resumed }) => resumed))
+      scopes.forEach(({ id }, scope) => this.#entries.set(id, { store: own, scope }))
     }
-    const { store } = stream
-    const streams = new Set([stream])
-    store.attach(session.hello?.types ?? [], epoch, scopes.map(({ resumed }) => resumed))
-    scopes.forEach(({ id }, part) => this.#entries.set(id, { store, part, streams }))
+    store.streams.add(stream)
     return store
   }
 
   /** Takes a stream out, and forgets scopes that no stream shows any more. */
   leave(stream: Stream): void {
-    for (const [id, { streams }] of this.#entries) {
-      streams.delete(stream)
-      if (streams.size === 0) this.#entries.delete(id)
-    }
-  }
-
-  /** Forgets all: the connection is over. */
-  clear(): void {
-    this.#entries.clear()
+    const { streams } = stream.store
+    streams.delete(stream)
+    for (const [id, { store }] of this.#entries) if (store.streams.size === 0) this.#entries.delete(id)
   }
 
   /** Applies a frame; one of a scope that is not shown is ignored. */
   receive(id: string, frame: StateFrame): void {
     const entry = this.#entries.get(id)
-    if (entry?.store.receive(entry.part, frame)) for (const stream of entry.streams) stream.touch()
+    if (entry?.store.receive(entry.scope, frame)) for (const stream of entry.store.streams) stream.touch()
   }
 }

@@ -36,10 +36,7 @@ const dialTimeout = 10_000
 /** A server that is alive answers a ping well within this time. */
 const probeTimeout = 3_000
 /** What follows the refusal of connect; any other is the server's failure. */
-const closeCodes: ReadonlyMap<string, number> = new Map([
-  ['unauthenticated', 4401],
-  ['denied', 4403],
-])
+const closeCodes: Readonly<Record<string, number | undefined>> = { unauthenticated: 4401, denied: 4403 }
 /** Frames of a client are at most 64 KiB; many opens are sent in several. */
 const frameSize = 32_768
 
@@ -55,11 +52,10 @@ export class Session {
   readonly #answers = new Map<number, Answer>()
   #outbox: string[] | undefined = []
   #nextId = 1
-  #reached = -1
+  #reached = 0
   #waiting: { readonly version: number; readonly resolve: () => void }[] = []
   /** Frames after `begin`, until `end`. */
   #held: Envelope[] | undefined
-  #frames = 0
   #lastFrame = 0
   #identified = false
   #timer: ReturnType<typeof setTimeout> | undefined
@@ -84,7 +80,7 @@ export class Session {
 
   /** Whether the socket is open. */
   get sends(): boolean {
-    return this.#outbox === undefined
+    return !this.#outbox
   }
 
   /** Sends a request. `answer` gets its reply, or undefined when the connection ends before. */
@@ -92,8 +88,8 @@ export class Session {
     const id = this.#nextId++
     this.#answers.set(id, answer)
     const text = JSON.stringify({ stream, id, payload }, (_, v: unknown) => (typeof v === 'bigint' ? String(v) : v))
-    if (this.#outbox === undefined) this.#socket.send(text)
-    else this.#outbox.push(text)
+    if (this.#outbox) this.#outbox.push(text)
+    else this.#socket.send(text)
   }
 
   /** Calls back once every frame up to the version has been applied, or the connection ends. */
@@ -110,7 +106,7 @@ export class Session {
   }
 
   /** Closes the socket. `lost` is called with the code before this returns. */
-  end(code: number, reason: string): void {
+  end(code: number, reason = ''): void {
     if (this.#over) return
     this.#over = true
     clearTimeout(this.#timer)
@@ -129,14 +125,23 @@ export class Session {
     this.#events.open(this)
     const requests = this.#outbox ?? []
     this.#outbox = undefined
-    for (const frame of packed(requests)) this.#socket.send(frame)
+    // As few frames as the server's limit allows.
+    let frame = ''
+    for (const request of requests) {
+      if (frame !== '' && frame.length + request.length > frameSize) {
+        this.#socket.send(`[${frame}]`)
+        frame = ''
+      }
+      frame += (frame && ',') + request
+    }
+    this.#socket.send(`[${frame}]`)
   }
 
   #connected(reply: Reply | undefined): void {
-    if (reply === undefined) return
+    if (!reply) return
     if (reply.type === 'error') {
       // The code with which the server is about to close.
-      this.end(closeCodes.get(reply.code) ?? 1011, reply.message)
+      this.end(closeCodes[reply.code] ?? 1011, reply.message)
       return
     }
     this.#identified = true
@@ -145,21 +150,20 @@ export class Session {
   }
 
   #message(data: unknown): void {
-    this.#frames++
     this.#lastFrame = performance.now()
     try {
       this.#receive(JSON.parse(String(data)) as Envelope)
-      if (this.#held === undefined) this.#events.flush()
+      if (!this.#held) this.#events.flush()
     } catch (error) {
       // What cannot be read leaves the copy in doubt: a new connection starts from what was applied.
       console.error('pando: a frame could not be applied', error)
-      this.end(1002, 'unreadable frame')
+      this.end(1002)
     }
   }
 
   #receive(envelope: Envelope): void {
     const { stream, id, payload } = envelope
-    if (this.#held !== undefined && !isEnd(envelope)) this.#held.push(envelope)
+    if (this.#held && !isEnd(envelope)) this.#held.push(envelope)
     else if (stream.startsWith('#')) this.#events.state(stream, payload as StateFrame)
     else if (id !== undefined) this.#settle(id, payload as Reply)
     else if (stream === '@') this.#control(payload as SessionFrame)
@@ -208,30 +212,15 @@ export class Session {
   /** Ends the connection unless it is identified and a frame comes within the time. */
   #expect(ms: number): void {
     clearTimeout(this.#timer)
-    const before = this.#frames
+    const since = performance.now()
     this.#timer = setTimeout(() => {
       const rest = this.#lastFrame + this.#silence() - performance.now()
-      if (this.#identified && this.#frames > before && rest > 0) this.#expect(rest)
-      else this.end(1006, 'no sign of life')
+      if (this.#identified && this.#lastFrame >= since && rest > 0) this.#expect(rest)
+      else this.end(1006)
     }, ms)
   }
 }
 
 function isEnd({ stream, payload }: Envelope): boolean {
   return stream === '@' && (payload as SessionFrame).type === 'end'
-}
-
-/** Packs requests into as few frames as the server's limit allows. */
-function packed(requests: readonly string[]): string[] {
-  const frames: string[][] = [[]]
-  let size = 0
-  for (const request of requests) {
-    if (size > 0 && size + request.length > frameSize) {
-      frames.push([])
-      size = 0
-    }
-    frames[frames.length - 1].push(request)
-    size += request.length
-  }
-  return frames.map((frame) => `[${frame.join()}]`)
 }

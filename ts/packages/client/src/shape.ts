@@ -5,8 +5,6 @@ import type { Instance, Key, Row, Table } from './table.js'
 /** A property of the objects of a shape. */
 export interface Member {
   readonly name: string
-  /** The field of the row that decides the value, unless other rows do. */
-  readonly field?: number
   readonly read: (row: Row) => unknown
 }
 
@@ -24,23 +22,16 @@ export class Shape {
   readonly slot: number
   /** Lists in which these objects stand, and links that show them. */
   readonly above: (ListIndex | LinkIndex)[] = []
-  /** The fields of the row that are part of its object. */
-  fields: readonly number[] = []
   /** The key of the row that is the state itself. */
   anchor: Key
   /** The link to what is shown in the place of these rows, if they stand only for places. */
   stands: LinkIndex | undefined
-  #members: readonly Member[] = []
+  /** A shape is known to its indexes before its members are. */
+  members: readonly Member[] = []
 
   constructor(table: Table) {
     this.table = table
     this.slot = table.shapes.push(this) - 1
-  }
-
-  /** Sets the members: a shape is known to its indexes before it is complete. */
-  define(members: readonly Member[]): void {
-    this.#members = members
-    this.fields = [...members.flatMap(({ field }) => field ?? []), ...(this.stands?.places ?? [])]
   }
 
   /** Marks the row's object, and those of all ancestors, as no longer right. */
@@ -56,26 +47,20 @@ export class Shape {
     return row.key === this.anchor || this.above.some((index) => index.shows(row))
   }
 
-  /** The object of the key's row as of now, if there is one. */
-  find(key: Key): Instance | undefined {
-    const row = this.table.rows.get(key)
-    return row && this.build(row)
-  }
-
   /** The row's object as of now. */
   build(row: Row): Instance {
     const { slot } = this
     const before = row.instances[slot]
-    if (before !== undefined && row.fresh[slot]) return before
+    if (before && row.fresh[slot]) return before
     row.fresh[slot] = true
     return (row.instances[slot] = this.stands?.read(row) ?? this.#make(row, before))
   }
 
   #make(row: Row, before: Instance | undefined): Instance {
     let made: Record<string, unknown> | undefined
-    for (const { name, read } of this.#members) {
+    for (const { name, read } of this.members) {
       const value = read(row)
-      if (before === undefined || before[name] !== value) (made ??= { ...before })[name] = value
+      if (!before || before[name] !== value) (made ??= { ...before })[name] = value
     }
     return made ?? before ?? {}
   }

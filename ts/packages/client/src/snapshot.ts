@@ -7,14 +7,16 @@ export type Stub<Row> = { readonly _loaded: false } & (Row extends { readonly id
  * A state that is still arriving: lists grow, and wherever a row belongs that
  * is on its way there is a `Stub`. A row that is there has no `_loaded`.
  */
-export type Loading<State> = State extends readonly (infer Element)[]
+export type Loading<State> = State extends string
+  ? State // a branded key is no row
+  : State extends readonly (infer Element)[]
   ? readonly (Loading<Element> | StubOf<Element>)[]
   : State extends object
     ? { readonly [Name in keyof State]: Loading<State[Name]> | StubOf<State[Name]> } & { readonly _loaded?: undefined }
     : State
 
 /** What may stand in a row's place; nothing else has stubs. */
-type StubOf<T> = T extends readonly unknown[] ? never : T extends object ? Stub<T> : never
+type StubOf<T> = T extends string | readonly unknown[] ? never : T extends object ? Stub<T> : never
 
 interface Common {
   /** Opens the stream anew after `denied` or `error`; does nothing otherwise. */

@@ -2,8 +2,7 @@ import { compile, type Compiled } from './compile.js'
 import { PandoError } from './errors.js'
 import type { HelloType, Resume, StateFrame } from './frames.js'
 import type { Model } from './model.js'
-import { keyOf, type Instance, type Key, type Table } from './table.js'
-import type { Watchers } from './watchers.js'
+import { keyOf, type Instance, type OnTouch, type Table } from './table.js'
 
 /** How a connection's frames name the fields of one type. */
 interface Wire {
@@ -12,8 +11,8 @@ interface Wire {
   readonly places: readonly number[]
 }
 
-/** Rows of a snapshot, by table and key. */
-type Rows = Map<Table, Map<Key, unknown[]>>
+/** A row of a frame, in the order of the model's fields. */
+type Arrival = readonly [table: Table, values: unknown[]]
 
 /** How far the copy of one scope has come. */
 interface Part {
@@ -23,7 +22,15 @@ interface Part {
   /** Whether a snapshot is to come, or has not come to its end. */
   awaiting: boolean
   /** The snapshot that is arriving. */
-  staged: Rows | undefined
+  staged: Arrival[] | undefined
+}
+
+/** Who shows a store. */
+export interface Viewer {
+  /** Hears of every instance that may have changed, come or gone. */
+  readonly touched: OnTouch
+  /** Hears that anything may have changed. */
+  touch(): void
 }
 
 /**
@@ -39,8 +46,8 @@ interface Part {
 export class Store {
   /** Whether the rows are a whole tree. */
   complete = false
-  /** Who hears of every instance that may have changed, come or gone. */
-  readonly watchers = new Set<Watchers>()
+  /** The streams that show it. */
+  readonly streams = new Set<Viewer>()
   readonly #compiled: Compiled
   readonly #progress = { partial: true }
   #parts: Part[] = []
@@ -49,7 +56,7 @@ export class Store {
 
   constructor(model: Model, anchor: string) {
     this.#compiled = compile(model, anchor, this.#progress, (type, key) => {
-      for (const watchers of this.watchers) watchers.touch(type, key)
+      for (const stream of this.streams) stream.touched(type, key)
     })
   }
 
@@ -79,7 +86,7 @@ export class Store {
   instance(type: string, key: string): Instance | undefined {
     const table = this.#compiled.tables.get(type)
     const row = table?.rows.get(key)
-    return row && (table?.shapes.find((shape) => shape.shows(row)) ?? table?.shapes.at(0))?.build(row)
+    return row && table?.shapes.find((shape) => shape.shows(row))?.build(row)
   }
 
   /**
@@ -90,10 +97,10 @@ export class Store {
    * @throws PandoError `schema` when a type or field of the model is missing.
    */
   attach(types: readonly HelloType[], epoch: string, resumed: readonly boolean[]): void {
+    const known = new Map(types.map(({ name, fields }) => [name, fields]))
     const { tables } = this.#compiled
-    for (const [name, { fields }] of tables) {
-      const known = types.find((type) => type.name === name)?.fields
-      const lost = fields.find((field) => !known?.includes(field))
+    for (const { name, fields } of tables.values()) {
+      const lost = fields.find((field) => known.get(name)?.includes(field) !== true)
       if (lost !== undefined) {
         throw new PandoError('schema', `the server no longer has ${name}.${lost}: reload the page`)
       }
@@ -103,7 +110,7 @@ export class Store {
       return table && { table, places: table.fields.map((field) => fields.indexOf(field)) }
     })
     this.#arriving = epoch
-    for (let i = resumed.length; i < this.#parts.length; i++) this.#replace(i, new Map())
+    for (let i = resumed.length; i < this.#parts.length; i++) this.#replace(1 << i, [])
     this.#parts = resumed.map((current, i) => {
       const { epoch = '', version = 0 } = this.#parts.at(i) ?? {}
       return { epoch: this.complete ? epoch : '', version, awaiting: !current, staged: undefined }
@@ -114,75 +121,72 @@ export class Store {
   receive(scope: number, frame: StateFrame): boolean {
     const part = this.#parts[scope]
     const { snapshot, v } = frame
-    if (snapshot === undefined) {
-      if (part.epoch === '' || part.staged !== undefined) return false
-      this.#patch(1 << scope, frame)
-    } else {
-      if (snapshot === 'only' || snapshot === 'first') this.#begin(scope)
-      if (part.staged === undefined) return false
-      this.#collect(scope, part.staged, frame)
-      if (snapshot === 'first' || snapshot === 'more') return true
-      this.#end(scope, part)
-    }
+    if (snapshot) return this.#load(part, 1 << scope, frame)
+    if (part.epoch === '' || part.staged) return false
+    this.#patch(1 << scope, frame)
     part.version = v
     return true
   }
 
-  /** Begins a snapshot, which voids one that has not come to its end. */
-  #begin(scope: number): void {
-    const part = this.#parts[scope]
-    part.staged = new Map()
-    part.awaiting = true
-    if (!this.complete) this.#replace(scope, part.staged)
-  }
-
   /** Takes rows of a snapshot: to be shown at once if nothing complete is held, else to be kept until it is whole. */
-  #collect(scope: number, staged: Rows, { set = [] }: StateFrame): void {
-    for (const [type, values] of set) {
-      const wire = this.#wires.at(type)
-      if (wire === undefined) continue
-      const { table } = wire
-      const row = decode(wire, values)
-      if (!this.complete) table.put(row, 1 << scope)
-      else staged.set(table, (staged.get(table) ?? new Map<Key, unknown[]>()).set(table.keyIn(row), row))
+  #load(part: Part, scope: number, { snapshot, v, set = [] }: StateFrame): boolean {
+    if (snapshot === 'only' || snapshot === 'first') {
+      part.staged = []
+      part.awaiting = true
+      if (!this.complete) this.#replace(scope, [])
     }
+    if (!part.staged) return false
+    const rows = this.#decode(set)
+    if (this.complete) part.staged = part.staged.concat(rows)
+    else for (const [table, values] of rows) table.put(values, scope)
+    if (snapshot === 'only' || snapshot === 'last') {
+      if (this.complete) this.#replace(scope, part.staged)
+      part.epoch = this.#arriving
+      part.version = v
+      part.awaiting = false
+      part.staged = undefined
+      if (!this.complete && !this.awaiting) this.#finish()
+    }
+    return true
   }
 
-  #end(scope: number, part: Part): void {
-    if (this.complete) this.#replace(scope, part.staged ?? new Map<Table, Map<Key, unknown[]>>())
-    part.epoch = this.#arriving
-    part.awaiting = false
-    part.staged = undefined
-    if (this.complete || this.awaiting) return
+  /** The first tree is whole: what is missing is shown as such. */
+  #finish(): void {
     this.complete = true
     this.#progress.partial = false
-    for (const table of this.#compiled.tables.values()) table.loaded()
-    for (const watchers of this.watchers) watchers.touchAll()
     this.#settle()
+    for (const table of this.#compiled.tables.values()) {
+      for (const row of table.rows.values()) {
+        row.fresh.fill(false)
+        table.touch(row.key)
+      }
+    }
   }
 
   #patch(scope: number, { del = [], set = [], upd = [] }: StateFrame): void {
     for (const [type, key] of del) this.#wires.at(type)?.table.delete(keyOf(key), scope)
-    for (const [type, values] of set) {
-      const wire = this.#wires.at(type)
-      wire?.table.put(decode(wire, values), scope)
-    }
-    for (const [type, key, ...pairs] of upd) {
-      const wire = this.#wires.at(type)
-      const row = wire?.table.rows.get(keyOf(key))
-      if (row !== undefined) wire?.table.change(row, update(wire, row.values.slice(), pairs))
+    for (const [table, values] of this.#decode(set)) table.put(values, scope)
+    for (const change of upd) {
+      const wire = this.#wires.at(change[0])
+      const row = wire?.table.rows.get(keyOf(change[1]))
+      if (row) wire?.table.change(row, update(wire, row.values.slice(), change))
     }
   }
 
-  /** Puts the rows of a snapshot in the place of what the scope held; rows that are equal keep their objects. */
-  #replace(scope: number, rows: Rows): void {
-    const bit = 1 << scope
+  #decode(set: NonNullable<StateFrame['set']>): Arrival[] {
+    return set.flatMap(([type, values]) => {
+      const wire = this.#wires.at(type)
+      return wire ? [[wire.table, wire.places.map((place) => values[place] ?? null)] as const] : []
+    })
+  }
+
+  /** Puts rows in the place of what a scope held; those that are equal keep their objects. */
+  #replace(scope: number, rows: readonly Arrival[]): void {
+    const tables = [...this.#compiled.tables.values()]
     this.#progress.partial = true
-    for (const table of this.#compiled.tables.values()) {
-      const staged = rows.get(table)
-      for (const [key, { held }] of table.rows) if ((held & bit) !== 0 && staged?.has(key) !== true) table.delete(key, bit)
-      for (const values of staged?.values() ?? []) table.put(values, bit)
-    }
+    for (const table of tables) for (const row of table.rows.values()) row.held &= ~scope
+    for (const [table, values] of rows) table.put(values, scope)
+    for (const table of tables) for (const { key, held } of table.rows.values()) if (held === 0) table.delete(key, 0)
     this.#progress.partial = !this.complete
     this.#settle()
   }
@@ -192,15 +196,11 @@ export class Store {
   }
 }
 
-function decode({ places }: Wire, values: readonly unknown[]): unknown[] {
-  return places.map((place) => values[place] ?? null)
-}
-
-/** Sets single values, given as index on the wire and value in turn. */
-function update({ places }: Wire, values: unknown[], pairs: readonly unknown[]): unknown[] {
-  for (let i = 0; i < pairs.length; i += 2) {
-    const field = places.indexOf(pairs[i] as number)
-    if (field >= 0) values[field] = pairs[i + 1]
+/** Sets single values, given as index on the wire and value in turn, after the type and the key. */
+function update({ places }: Wire, values: unknown[], change: readonly unknown[]): unknown[] {
+  for (let i = 2; i < change.length; i += 2) {
+    const field = places.indexOf(change[i] as number)
+    if (field >= 0) values[field] = change[i + 1]
   }
   return values
 }

@@ -34,9 +34,11 @@ export class Stream {
   /** How many callers keep the stream open. */
   users = 0
   store: Store
+  /** Who hears of every change. */
+  readonly listeners = new Listeners()
+  /** Who hears of single instances. */
+  readonly watchers = new Watchers()
   readonly #host: StreamHost
-  readonly #listeners = new Listeners()
-  readonly #watchers = new Watchers()
   readonly #backoff = new Backoff()
   /** Counts opens and their ends, so that the reply to an older one is told apart. */
   #turn = 0
@@ -66,16 +68,6 @@ export class Stream {
     return this.get().state === undefined ? undefined : this.store.instance(type, key)
   }
 
-  /** Calls back after every change; returns what ends it. */
-  listen(call: () => void): () => void {
-    return this.#listeners.add(call)
-  }
-
-  /** Calls back when one instance may have changed; returns what ends it. */
-  watch(type: string, key: string, call: () => void): () => void {
-    return this.#watchers.add(type, key, call)
-  }
-
   /** Opens the stream unless it is open, or has failed in a way that trying again does not mend. */
   open(session: Session): void {
     if (this.#asked || this.#error?.retry === false) return
@@ -92,7 +84,6 @@ export class Stream {
   /** Closes the stream on the server. */
   close(): void {
     if (this.#asked) this.#host.session()?.request(this.name, { type: 'close' }, () => undefined)
-    this.store.watchers.delete(this.#watchers)
     this.down()
   }
 
@@ -113,15 +104,15 @@ export class Stream {
       this.#runtime = undefined
       this.#show(new Store(this.channel.spec.model, this.channel.anchor))
     }
-    this.#watchers.touchAll()
+    this.watchers.touchAll()
   }
 
   /** Forgets an error and opens the stream again. */
   readonly retry = (): void => {
-    if (this.#error === undefined) return
+    if (!this.#error) return
     this.#error = undefined
     this.touch()
-    this.#watchers.touchAll()
+    this.watchers.touchAll()
     this.#reopen()
     this.notify()
   }
@@ -141,10 +132,15 @@ export class Stream {
     this.#host.changed(this)
   }
 
+  /** Takes note that an instance may have changed. */
+  readonly touched = (type: string, key: string): void => {
+    this.watchers.touch(type, key)
+  }
+
   /** Tells listeners of what has changed. */
   notify(): void {
-    this.#listeners.notify()
-    this.#watchers.notify()
+    this.listeners.notify()
+    this.watchers.notify()
   }
 
   #answered(session: Session, reply: Reply | undefined): void {
@@ -179,13 +175,11 @@ export class Stream {
 
   #reopen(): void {
     const session = this.#host.session()
-    if (session !== undefined) this.open(session)
+    if (session) this.open(session)
   }
 
   #show(store: Store): void {
-    this.store.watchers.delete(this.#watchers)
-    store.watchers.add(this.#watchers)
-    if (store !== this.store) this.#watchers.touchAll()
+    if (store !== this.store) this.watchers.touchAll()
     this.store = store
     this.touch()
   }
@@ -203,9 +197,9 @@ export class Stream {
     const error = this.#error
     const runtimeState = this.#runtime
     const known = { ...pending, runtimeState, retry }
-    if (error !== undefined && isDenial(error)) return { ...pending, retry, status: 'denied', error }
+    if (error && isDenial(error)) return { ...pending, retry, status: 'denied', error }
     // An error that heals by itself is not worth a blank page.
-    if (error !== undefined && !(error.retry && store.complete)) {
+    if (error && !(error.retry && store.complete)) {
       const state = store.complete ? store.state() : undefined
       return { ...known, status: 'error', state, stale: store.complete, error }
     }

@@ -66,8 +66,6 @@ export class Table {
   readonly type: TypeModel
   /** Wire names, in the order of `Row.values`. */
   readonly fields: readonly string[]
-  /** What stands for a row that has not arrived, by key. */
-  readonly #stubs = new Map<Key, Instance>()
   readonly #key: number
   readonly #onTouch: OnTouch
 
@@ -79,38 +77,36 @@ export class Table {
     this.#onTouch = onTouch
   }
 
-  /** The key in a row's values. */
-  keyIn(values: readonly Value[]): string {
-    return String(values[this.#key])
-  }
-
   /** Adds a row that a scope holds, or gives the row of the same key these values. */
   put(values: Value[], scope: number): void {
-    const key = this.keyIn(values)
-    const row = this.rows.get(key)
-    if (row !== undefined) {
-      row.held |= scope
-      this.change(row, values)
+    const key = String(values[this.#key])
+    const known = this.rows.get(key)
+    if (known) {
+      known.held |= scope
+      this.change(known, values)
       return
     }
-    this.#insert({ key, values, held: scope, instances: [], fresh: [], found: [], parts: undefined })
+    const row = { key, values, held: scope, instances: [], fresh: [], found: [], parts: undefined }
+    this.rows.set(key, row)
+    for (const index of this.indexes) index.insert(row)
+    this.#appeared(row)
   }
 
   /** Gives the row these values; those that are equal keep their reference. */
   change(row: Row, values: Value[]): void {
     const changed = keepEqual(row.values, values)
     if (changed.length === 0) return
-    const { indexes } = this
-    for (const index of indexes) if (meet(changed, index.places)) index.remove(row)
+    const moved = this.indexes.filter(({ places }) => places.some((place) => changed.includes(place)))
+    for (const index of moved) index.remove(row)
     row.values = values
-    for (const index of indexes) if (meet(changed, index.places)) index.insert(row)
-    for (const shape of this.shapes) if (meet(changed, shape.fields)) shape.invalidate(row)
+    for (const index of moved) index.insert(row)
+    for (const shape of this.shapes) shape.invalidate(row)
   }
 
   /** Takes a row from a scope, and out of all lists if no other holds it: links to it show null. */
   delete(key: Key, scope: number): void {
     const row = this.rows.get(key)
-    if (row === undefined || (row.held &= ~scope) !== 0) return
+    if (!row || (row.held &= ~scope) !== 0) return
     for (const index of this.indexes) index.remove(row)
     this.rows.delete(key)
     for (const list of this.owned) list.forget(key)
@@ -120,15 +116,7 @@ export class Table {
   /** What stands for the row of a key while it is on its way. */
   stub(key: Value): Instance {
     const { key: name } = this.type
-    const stub = this.#stubs.get(keyOf(key)) ?? { ...(name.startsWith('@') ? {} : { [name]: key }), _loaded: false }
-    this.#stubs.set(keyOf(key), stub)
-    return stub
-  }
-
-  /** Tells that nothing is on its way any more. */
-  loaded(): void {
-    this.#stubs.clear()
-    for (const { fresh } of this.rows.values()) fresh.fill(false)
+    return name.startsWith('@') ? { _loaded: false } : { [name]: key, _loaded: false }
   }
 
   /** Tells that an instance may have changed, come or gone. */
@@ -136,22 +124,11 @@ export class Table {
     this.#onTouch(this.name, key)
   }
 
-  #insert(row: Row): void {
-    this.rows.set(row.key, row)
-    for (const index of this.indexes) index.insert(row)
-    this.#appeared(row)
-  }
-
   /** Notes that a row came or went, for those that point at it. */
   #appeared(row: Row): void {
     for (const index of this.backlinks) index.changed(row)
     this.touch(row.key)
   }
-}
-
-function meet(changed: readonly number[], fields: readonly number[]): boolean {
-  for (const field of changed) if (fields.includes(field)) return true
-  return false
 }
 
 /** Lists the fields that changed; equal JSON documents keep their reference. */

@@ -20,7 +20,7 @@ export class Watchers {
   /** Notes that an instance may have changed. */
   touch(type: string, key: string): void {
     const listeners = this.#types.get(type)?.get(key)
-    if (listeners !== undefined) this.#touched.add(listeners)
+    if (listeners) this.#touched.add(listeners)
   }
 
   /** Notes that any instance may have changed. */

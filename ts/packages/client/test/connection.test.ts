@@ -12,11 +12,13 @@ beforeEach(() => {
   vi.spyOn(Math, 'random').mockReturnValue(0.999)
   vi.spyOn(console, 'error').mockImplementation(() => undefined)
   server = new FakeServer()
+  vi.stubGlobal('fetch', vi.fn(() => Promise.reject(new TypeError('no network'))))
 })
 
 afterEach(() => {
   client.close()
   vi.useRealTimers()
+  vi.unstubAllGlobals()
   vi.restoreAllMocks()
 })
 
@@ -158,7 +160,7 @@ describe('signs of life', () => {
     server.socket.reply(server.socket.of('ping')[0], { type: 'pong' })
     vi.advanceTimersByTime(5_000)
     expect(status()).toBe('online')
-    document.dispatchEvent(new Event('visibilitychange'))
+    document.dispatchEvent(new Event('visibilitychange', { bubbles: true }))
     vi.advanceTimersByTime(3_000)
     expect(status()).toBe('reconnecting')
     window.dispatchEvent(new Event('online'))
@@ -256,6 +258,64 @@ describe('the token', () => {
     server.welcome()
     server.open('#4', boardSnapshot)
     expect(handle.get().status).toBe('live')
+  })
+})
+
+describe('an upgrade that is refused', () => {
+  const refuse = async (response: Response) => {
+    vi.mocked(fetch).mockResolvedValue(response)
+    server.socket.drop(1006)
+    expect(status()).toBe('reconnecting')
+    await vi.advanceTimersByTimeAsync(0)
+  }
+
+  it.each([
+    [401, 'needs-auth', 'pending'],
+    [403, 'closed', 'denied'],
+    [426, 'reconnecting', 'pending'],
+    [503, 'reconnecting', 'pending'],
+  ])('with %i makes the connection %s', async (code, connection, stream) => {
+    const handle = start({ url: 'wss://test/ws' })
+    await refuse(new Response(null, { status: code }))
+    expect(fetch).toHaveBeenCalledExactlyOnceWith('https://test/ws', { method: 'HEAD', mode: 'same-origin' })
+    expect(status()).toBe(connection)
+    expect(handle.get().status).toBe(stream)
+    vi.mocked(fetch).mockRejectedValue(new TypeError('no network'))
+    await vi.advanceTimersByTimeAsync(500)
+    expect(server.sockets.length > 1).toBe(connection === 'reconnecting')
+  })
+
+  it('with 401 asks for another token first', async () => {
+    const getToken = vi.fn().mockResolvedValueOnce('old').mockResolvedValue('new')
+    start({ getToken })
+    await vi.advanceTimersByTimeAsync(0)
+    await refuse(new Response(null, { status: 401 }))
+    await vi.advanceTimersByTimeAsync(1_000)
+    expect(getToken.mock.calls).toEqual([[{ rejected: false }], [{ rejected: true }]])
+    expect(server.welcome().of('connect')[0].payload.token).toBe('new')
+  })
+
+  it('is tried again when the server said', async () => {
+    start()
+    await refuse(new Response(null, { status: 503, headers: { 'Retry-After': '7' } }))
+    await vi.advanceTimersByTimeAsync(6_900)
+    expect(server.sockets).toHaveLength(1)
+    await vi.advanceTimersByTimeAsync(100)
+    expect(server.sockets).toHaveLength(2)
+  })
+
+  it('is not asked about once it was open, nor when the answer comes late', async () => {
+    live()
+    server.socket.drop(1006)
+    expect(fetch).not.toHaveBeenCalled()
+    vi.advanceTimersByTime(500)
+    vi.mocked(fetch).mockResolvedValue(new Response(null, { status: 401 }))
+    server.socket.drop(1006)
+    client.authenticate()
+    await vi.advanceTimersByTimeAsync(0)
+    expect(status()).toBe('reconnecting')
+    server.welcome()
+    expect(status()).toBe('online')
   })
 })
 
