@@ -15,6 +15,7 @@ import (
 	"github.com/pando-sync/pando/internal/session"
 	"github.com/pando-sync/pando/internal/snapshot"
 	"github.com/pando-sync/pando/schema"
+	"github.com/pando-sync/pando/state"
 	"github.com/pando-sync/pando/token"
 )
 
@@ -124,13 +125,14 @@ func (a *App) state(ctx context.Context, user Identity, asked string) (tree *sna
 	_, err = a.handler(ctx, &Request{
 		Kind: "state", User: user, Channel: c.schema.Name, Route: asked,
 		run: func(ctx context.Context, r *Request) (json.RawMessage, error) {
-			if _, err := c.permit(ctx, r.User, args); err != nil {
+			v, err := c.permit(ctx, r.User, args)
+			if err != nil {
 				return nil, a.denied(ctx, c, anchor, envKey(env), err)
 			}
-			var err error
 			if tree, err = snapshot.ReadTree(ctx, a.cfg.Source, c.schema.Tree, anchor, envKey(env), c.partOf(r.User)); err != nil {
 				return nil, err
 			}
+			a.judgeTree(ctx, c, v, tree)
 			body = tree.Store.AppendJSON(nil, c.schema.Tree, anchor)
 			if string(body) == "null" {
 				return nil, c.missing(anchor)
@@ -139,6 +141,25 @@ func (a *App) state(ctx context.Context, user Identity, asked string) (tree *sna
 		},
 	})
 	return tree, body, err
+}
+
+// judgeTree takes the rows out of a list that IsVisible does not let pass.
+func (a *App) judgeTree(ctx context.Context, c *channel, v AnyChannel, tree *snapshot.Tree) {
+	judge := v.judge(v)
+	if judge == nil {
+		return
+	}
+	st := &stream{app: a, channel: c, judge: judge}
+	place := c.schema.Tree.Root.Type
+	var hidden []state.Ref
+	tree.Store.Each(place, func(row schema.Row) {
+		if !st.isVisible(ctx, row) {
+			hidden = append(hidden, state.Ref{Type: place, Key: row[place.Table.Key]})
+		}
+	})
+	for _, ref := range hidden {
+		tree.Store.Delete(ref)
+	}
 }
 
 func (c *channel) missing(anchor schema.Value) error {

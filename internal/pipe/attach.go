@@ -141,7 +141,7 @@ func (p *Pipe) attachAt(ctx context.Context, version uint64, s *Scope, parts []*
 	var a *Attachment
 	done := make(chan struct{})
 	w := &waiter{version: version, scopes: []*Scope{s}, done: func() {
-		if s.life == p.life && !s.failed && p.broken == nil {
+		if s.life == p.life && !s.failed && !s.closed && p.broken == nil {
 			a = p.attach(s, parts, r)
 		}
 		close(done)
@@ -272,7 +272,7 @@ func (p *Pipe) CatchUp(a *Attachment, watches []*Watch, wake func()) (frames []*
 	s := a.Scope
 	version := p.router.Position()
 	switch {
-	case s.life != p.life:
+	case s.life != p.life || s.closed:
 		return nil, true
 	case slices.ContainsFunc(watches, func(w *Watch) bool { return w.Held() > 0 }):
 		return nil, false // who releases it wakes

@@ -32,7 +32,7 @@ func (p *Pipe) passed(w *waiter) bool {
 	}
 	for _, s := range w.scopes {
 		// One that was given up says nothing more: nobody may wait for it.
-		if s.life == p.life && !s.route.Ready() {
+		if s.life == p.life && !s.closed && !s.route.Ready() {
 			return false
 		}
 	}

@@ -135,6 +135,13 @@ func (c *Session) close(code int, reason string) {
 	c.Ready()
 }
 
+// over tells that the session is closed, or about to be: it runs nothing more.
+func (c *Session) over() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.ended || c.closing
+}
+
 // end runs once, when the connection is gone: it closes the streams and waits
 // for their work.
 func (c *Session) end() {

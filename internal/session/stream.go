@@ -60,7 +60,7 @@ func (c *Session) streamFor(name, kind string) (*stream, error) {
 	switch {
 	case kind != "open" && kind != "close" && kind != "action":
 		return nil, rpc.Errorf("bad_request", "a stream has no request %q", clip(kind))
-	case c.ended:
+	case c.ended || c.closing:
 		return nil, rpc.Errorf("unknown_stream", "the session has ended")
 	case kind != "open" && st == nil:
 		return nil, rpc.Errorf("unknown_stream", "stream %s is not open", name)
@@ -137,7 +137,7 @@ func (st *stream) serve(r request) {
 		st.close()
 	case st.gone:
 		c.fail(st.name, r.id, rpc.Errorf("unknown_stream", "stream %s is not open", st.name))
-	case c.ctx.Err() != nil:
+	case c.over():
 		// The end of the session is behind it in line.
 	case r.req.Type == "open":
 		if err := st.begin(r); err != nil {
@@ -254,7 +254,7 @@ func (st *stream) settle() {
 }
 
 // show puts the answer and the scope's first frames in line, and its cursors
-// behind them.
+// behind them. A session that is being closed is told nothing more.
 func (st *stream) show(id uint64, sub *pipe.Attachment) {
 	c := st.session
 	runtime := st.open.Runtime()
@@ -273,13 +273,15 @@ func (st *stream) show(id uint64, sub *pipe.Attachment) {
 	for _, p := range sub.Parts {
 		opened.Scopes = append(opened.Scopes, wire.Scope{ID: p.ID, Resumed: p.Resumed || shared})
 	}
-	c.queue(wire.Message(st.name, id, opened))
-	if len(runtime) > 0 {
-		c.queue(wire.Message(st.name, 0, wire.Runtime{Type: "runtime", Set: runtime}))
-	}
-	if !shared {
-		for _, f := range sub.Frames {
-			c.replies = append(c.replies, reply{f, v})
+	if !c.closing {
+		c.queue(wire.Message(st.name, id, opened))
+		if len(runtime) > 0 {
+			c.queue(wire.Message(st.name, 0, wire.Runtime{Type: "runtime", Set: runtime}))
+		}
+		if !shared {
+			for _, f := range sub.Frames {
+				c.replies = append(c.replies, reply{f, v})
+			}
 		}
 	}
 	c.mu.Unlock()
