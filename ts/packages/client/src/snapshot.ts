@@ -10,10 +10,10 @@ export type Stub<Row> = { readonly _loaded: false } & (Row extends { readonly id
 export type Loading<State> = State extends string
   ? State // a branded key is no row
   : State extends readonly (infer Element)[]
-  ? readonly (Loading<Element> | StubOf<Element>)[]
-  : State extends object
-    ? { readonly [Name in keyof State]: Loading<State[Name]> | StubOf<State[Name]> } & { readonly _loaded?: undefined }
-    : State
+    ? readonly (Loading<Element> | StubOf<Element>)[]
+    : State extends object
+      ? { readonly [Name in keyof State]: Loading<State[Name]> | StubOf<State[Name]> } & { readonly _loaded?: undefined }
+      : State
 
 /** What may stand in a row's place; nothing else has stubs. */
 type StubOf<T> = T extends string | readonly unknown[] ? never : T extends object ? Stub<T> : never
