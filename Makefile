@@ -124,13 +124,17 @@ $(GOLANGCI):
 # ---- simulation
 
 .PHONY: sim
-sim: ## random transactions and clients against an oracle (SEEDS, FROM, MINUTES)
+sim: ## random schemas, transactions and clients against an oracle (SEEDS, FROM, MINUTES)
 	@cd test && go run ./sim -seeds=$(SEEDS) -from=$(FROM) -minutes=$(MINUTES)
 
 .PHONY: sim-replay
-sim-replay: ## run one seed again and print its history (SEED)
-	@test -n "$(SEED)" || { echo "name the seed: make sim-replay SEED=7" >&2; exit 2; }
-	@cd test && go run ./sim -replay=$(SEED)
+sim-replay: ## run one seed, or a saved script, again and print its history (SEED or SCRIPT)
+	@test -n "$(SEED)$(SCRIPT)" || { echo "name the seed: make sim-replay SEED=7" >&2; exit 2; }
+	@cd test && go run ./sim $(if $(SCRIPT),-script=$(SCRIPT),-replay=$(SEED))
+
+.PHONY: sim-mutants
+sim-mutants: ## deliberate faults that the simulation must find (ONLY, by names with commas)
+	@cd test && go run ./mutants -only=$(ONLY)
 
 # SQLite is some twenty times slower under the race detector: a few seeds there.
 .PHONY: test-sim
@@ -138,6 +142,7 @@ test-sim: ## the simulation as "make test" runs it, with its own tests
 	cd test && go test ./...
 	cd test && go run ./sim -seeds=40
 	cd test && go run -race ./sim -seeds=3
+	cd test && go run ./mutants -only=deletion-not-told,window-off-by-one,user-key-ignored
 
 # ---- measures
 

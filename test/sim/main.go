@@ -4,14 +4,20 @@
 //
 //	go run ./sim -seeds=200
 //	go run ./sim -replay=17
+//	go run ./sim -script=/tmp/pando-sim-17.json
 //
-// A seed is one database with one application, its writers and some clients.
-// What the writers write and what the clients do depend on the seed alone; how
-// the goroutines interleave does not, so that a race may need several replays.
+// A seed is one application, drawn with its tables and its trees, one database,
+// its writers and some clients. What the writers write and what the clients do
+// depend on the seed alone; how the goroutines interleave does not, so that a
+// race may need several replays.
 //
-// Four times a seed all rest and are compared strictly: every open tree must
+// Some times a seed all rest and are compared strictly: every open tree must
 // equal the oracle's. Every tree that was shown on the way must be the one that
-// the database held at the frame's version, and no client may go back in time.
+// the database held at the frame's version, no client may go back in time, and
+// no frame may have a text of a row or a column that its user does not see.
+//
+// A script that diverges is made smaller, by leaving out what it diverges
+// without, and saved to be played again.
 //
 // SIM_FAULT=NAME breaks a promise of the feed, which must be found.
 package main
@@ -24,6 +30,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -33,6 +40,7 @@ import (
 	_ "modernc.org/sqlite" // the driver
 
 	"github.com/pando-sync/pando/test/internal/perturb"
+	"github.com/pando-sync/pando/test/internal/world"
 )
 
 // faultVariable names one of perturb.Faults.
@@ -43,7 +51,13 @@ type options struct {
 	seeds, from, replay uint64
 	minutes             float64
 	parallel            int
+	shrink              time.Duration
+	events              bool
 	fault               string
+	// without passes over seeds whose schema has this feature.
+	without string
+	// file is a script to play instead.
+	file string
 	// patience is how long anything may take that should take milliseconds.
 	patience time.Duration
 }
@@ -57,12 +71,17 @@ func main() {
 		return
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	o := options{fault: os.Getenv(faultVariable), patience: 5 * time.Second}
+	o := options{fault: os.Getenv(faultVariable)}
 	flag.Uint64Var(&o.seeds, "seeds", 200, "how many seeds to play")
 	flag.Uint64Var(&o.from, "from", 1, "the first seed")
 	flag.Float64Var(&o.minutes, "minutes", 0, "begin no seed after so many minutes (0: no limit)")
 	flag.Uint64Var(&o.replay, "replay", 0, "play this seed alone and print its history")
-	flag.IntVar(&o.parallel, "parallel", 4, "how many seeds to play at once")
+	flag.IntVar(&o.parallel, "parallel", 2, "how many seeds to play at once")
+	flag.DurationVar(&o.patience, "patience", 10*time.Second, "how long anything may take that should take milliseconds")
+	flag.DurationVar(&o.shrink, "shrink", time.Minute, "how long to make a script smaller that diverges")
+	flag.BoolVar(&o.events, "events", true, "list how often each event happened")
+	flag.StringVar(&o.file, "script", "", "play this script, as a failure has saved it, and print its history")
+	flag.StringVar(&o.without, "without", "", "pass over seeds whose schema has this feature")
 	flag.Parse()
 	err := simulate(ctx, o, os.Stdout, os.Stderr)
 	stop()
@@ -84,11 +103,16 @@ func simulate(ctx context.Context, o options, out, progress io.Writer) error {
 	t := newTally()
 	defer report(t, progress)()
 	var log io.Writer
+	if o.file != "" {
+		o.replay = 1
+	}
 	if o.replay != 0 {
 		o.from, o.seeds, o.parallel, log = o.replay, 1, 1, out
 	}
 	failed := play(ctx, o, t, log, out)
-	t.list(progress)
+	if o.events {
+		t.list(progress)
+	}
 	fmt.Fprintln(out, t)
 	if failed != nil {
 		return failed
@@ -111,15 +135,25 @@ func play(ctx context.Context, o options, t *tally, log, out io.Writer) error {
 	var diverged atomic.Bool
 	var group errgroup.Group
 	group.SetLimit(o.parallel)
-	for n := o.from; n < o.from+o.seeds && ctx.Err() == nil && !diverged.Load(); n++ {
+	n := o.from
+	for ; n < o.from+o.seeds && ctx.Err() == nil && !diverged.Load(); n++ {
+		if slices.Contains(world.RandomSchema(random(n, streamSchema)).Features(), o.without) {
+			continue
+		}
+		seedNumber := n
 		group.Go(func() error {
-			s := &seed{script: newScript(n, o.fault), patience: o.patience, tally: t, journal: &journal{live: log}}
-			err := s.run(context.WithoutCancel(ctx))
-			t.played(err != nil)
+			n := seedNumber
+			script, err := o.script(n)
 			if err != nil {
-				diverged.Store(true)
+				return err
+			}
+			s := &seed{script: script, patience: o.patience, tally: t, journal: &journal{live: log}}
+			err = s.run(context.WithoutCancel(ctx))
+			t.played(err != nil)
+			if err != nil && !diverged.Swap(true) {
 				fmt.Fprintf(out, "\nseed %d ended with\n%s\n\nseed %d: %v\nreplay it by: %s\n\n",
 					n, s.journal.tail(30), n, err, replayCommand(n, o.fault))
+				o.smaller(ctx, script, err, out)
 			}
 			return nil
 		})
@@ -130,7 +164,34 @@ func play(ctx context.Context, o options, t *tally, log, out io.Writer) error {
 	if diverged.Load() {
 		return errDiverged
 	}
+	if n < o.from+o.seeds {
+		fmt.Fprintf(out, "sim: stopped early; go on by: make sim FROM=%d SEEDS=%d\n", n, o.from+o.seeds-n)
+	}
 	return nil
+}
+
+// script is a seed's, or the one that was asked for.
+func (o options) script(n uint64) (*script, error) {
+	if o.file != "" {
+		return loadScript(o.file)
+	}
+	return newScript(n, o.fault), nil
+}
+
+// smaller prints a smaller script that ends as badly.
+func (o options) smaller(ctx context.Context, s *script, err error, out io.Writer) {
+	if o.shrink == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, o.shrink)
+	defer cancel()
+	s, err = shrink(ctx, s, err, o.patience)
+	fmt.Fprintf(out, "the smallest script that was found:\n%s\nends with: %v\n", s, err)
+	if path, err := s.save(); err != nil {
+		fmt.Fprintln(out, "it could not be saved:", err)
+	} else {
+		fmt.Fprintf(out, "play it by: make sim-replay SCRIPT=%s\n\n", path)
+	}
 }
 
 // report prints every ten seconds how far the tally is, until the

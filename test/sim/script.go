@@ -19,6 +19,7 @@ type script struct {
 	Schema   *model.Schema `json:"schema"`
 	Plan     perturb.Plan  `json:"plan"`
 	LogBytes int           `json:"log_bytes,omitempty"`
+	Keep     int           `json:"keep,omitempty"`
 	Linger   time.Duration `json:"linger,omitempty"`
 	// Foreign adds a writer in another process, Second one in this process.
 	Foreign bool `json:"foreign,omitempty"`
@@ -88,6 +89,9 @@ func newScript(seed uint64, fault string) *script {
 	}
 	if rng.IntN(2) == 0 {
 		s.LogBytes = 1 + rng.IntN(2000)
+	}
+	if rng.IntN(4) == 0 {
+		s.Keep = 1 + rng.IntN(8)
 	}
 	if rng.IntN(2) == 0 {
 		s.Linger = time.Duration(1+rng.IntN(20)) * time.Millisecond

@@ -85,7 +85,7 @@ func (s *seed) build(ctx context.Context, file string) error {
 	if err := world.Perform(ctx, s.plain.db, k.First, nil); err != nil {
 		return err
 	}
-	s.server = &server{db: db, log: s.journal.logger(), plan: k.Plan, schema: k.Schema, logBytes: k.LogBytes, linger: k.Linger}
+	s.server = &server{db: db, log: s.journal.logger(), plan: k.Plan, schema: k.Schema, logBytes: k.LogBytes, keep: k.Keep, linger: k.Linger}
 	if k.Second {
 		s.writers = append(s.writers, handle{open(dsn)})
 	}

@@ -30,6 +30,7 @@ type server struct {
 	plan     perturb.Plan
 	schema   *model.Schema
 	logBytes int
+	keep     int
 	linger   time.Duration
 
 	// trees are the channels' as the first app declares them.
@@ -73,7 +74,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (s *server) start(ctx context.Context) error {
 	source := perturb.Wrap(sqlitefeed.New(s.db, sqlitefeed.WithLogger(s.log)), s.plan)
 	app, err := pando.New(pando.Config{
-		Source: source, Logger: s.log, LogBytes: s.logBytes, Linger: s.linger, Auth: byName{},
+		Source: source, Logger: s.log, LogBytes: s.logBytes, Keep: s.keep, Linger: s.linger, Auth: byName{},
 	})
 	if err != nil {
 		return err
@@ -87,7 +88,7 @@ func (s *server) start(ctx context.Context) error {
 		if err != nil {
 			return errors.Join(err, source.Close())
 		}
-		for _, c := range m.Channels {
+		for _, c := range m.Channels[len(m.Channels)-len(s.schema.Channels):] {
 			s.trees = append(s.trees, c.Tree)
 		}
 	}

@@ -107,6 +107,8 @@ type Layer struct {
 	Fields   []string   `json:"fields"`
 	Computed []Computed `json:"computed,omitempty"`
 	Layers   []*Layer   `json:"layers,omitempty"`
+	// Shared exempts the layer from the channel's tenant.
+	Shared bool `json:"shared,omitempty"`
 	// Struct names a struct that is written by hand, "" for one made at run time.
 	Struct string `json:"struct,omitempty"`
 	// Depth repeats the parent below itself so many times: the layer has nothing
@@ -155,7 +157,8 @@ type Operand struct {
 }
 
 // Computed is a field that is made of others: Func is count, sum, min or max
-// of the rows of Table whose Link is the row's key.
+// of the rows of Table whose Link is the row's key, or size or quoted, which
+// are made of the row's mark.
 type Computed struct {
 	Name   string      `json:"name"`
 	Func   string      `json:"func"`
@@ -191,6 +194,9 @@ func (t *Table) Index(column string) int {
 
 // Column finds a column.
 func (t *Table) Column(name string) *Column { return t.Columns[t.Index(name)] }
+
+// Joins tells whether the table's key is two links.
+func (t *Table) Joins() bool { return len(t.Key) == 2 && t.Column(t.Key[0]).References != "" }
 
 // Plain are the columns that are neither key nor link nor marked.
 func (t *Table) Plain() []*Column {

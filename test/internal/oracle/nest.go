@@ -77,7 +77,7 @@ func (n *nesting) root(c *model.Channel) {
 func (n *nesting) live(l *model.Layer, t *model.Table, rows []Row) []Row {
 	var live []Row
 	for _, r := range rows {
-		if n.meets(t, r, l.Where) && n.ofUser(t, r, l.UserKey) && n.ofTenant(t, r) {
+		if n.meets(t, r, l.Where) && n.ofUser(t, r, l.UserKey) && (l.Shared || n.ofTenant(t, r)) {
 			live = append(live, r)
 		}
 	}

@@ -168,6 +168,16 @@ func keyText(v any) string { return fmt.Sprint(v) }
 
 // computed writes a field that is made of related rows.
 func (n *nesting) computed(t *model.Table, r Row, c model.Computed) {
+	mark, _ := r[t.Index("mark")].(string)
+	switch c.Func {
+	case "size":
+		n.json(len(mark))
+		return
+	case "quoted":
+		n.marks[mark] = true
+		n.json("<" + mark + ">")
+		return
+	}
 	from := n.data.Schema.Table(c.Table)
 	var values []any
 	count := 0

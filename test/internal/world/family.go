@@ -15,6 +15,7 @@ var families = map[string]reflect.Type{
 type NodeDown struct {
 	ID       int64      `json:"id"`
 	Mark     string     `json:"mark"`
+	Size     int        `json:"size"  pando:"computed:MarkSize"`
 	Position *float64   `json:"-"`
 	Nodes    []NodeDown `json:"nodes" pando:"link:parent_id,order:position,depth:1"`
 }
@@ -22,15 +23,21 @@ type NodeDown struct {
 // TableName implements the schema's hook.
 func (NodeDown) TableName() string { return "nodes" }
 
+// MarkSize is how many bytes the mark has.
+func (n *NodeDown) MarkSize() int { return len(n.Mark) }
+
 // NodeDeep is a node with three generations below it.
 type NodeDeep struct {
 	ID    int64      `json:"id"`
-	Mark  string     `json:"mark"`
+	Mark  string     `json:"mark"  pando:"represent:Quoted"`
 	Nodes []NodeDeep `json:"nodes" pando:"link:parent_id,depth:3"`
 }
 
 // TableName implements the schema's hook.
 func (NodeDeep) TableName() string { return "nodes" }
+
+// Quoted is the mark in brackets.
+func (n NodeDeep) Quoted() string { return "<" + n.Mark + ">" }
 
 // NodeUp is a node with those above it.
 type NodeUp struct {

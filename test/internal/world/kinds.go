@@ -97,7 +97,7 @@ func (g *Generator) updateRow() []Statement {
 
 func (g *Generator) updateNothing() []Statement {
 	t := g.any()
-	return []Statement{{t.Name, "UPDATE " + t.Name + " SET mark = mark || '', veil = veil"}}
+	return []Statement{{t.Name, "UPDATE " + t.Name + " SET mark = mark || ''"}}
 }
 
 func (g *Generator) deleteRow() []Statement {

@@ -18,13 +18,13 @@ func (g *Generator) insert(t *model.Table, key string, fixed map[string]string) 
 		return Statement{}
 	}
 	values := map[string]string{}
-	for i, part := range parts(key) {
-		values[t.Key[i]] = part
-	}
 	for _, link := range t.Links() {
 		for i, part := range parts(g.target(t, link)) {
 			values[link[i]] = part
 		}
+	}
+	for i, part := range parts(key) {
+		values[t.Key[i]] = part // it may be a link too
 	}
 	var names, literals []string
 	for _, c := range t.Columns {

@@ -107,6 +107,9 @@ func relation(s *model.Schema, l *model.Layer) reflect.StructField {
 	if l.UserKey != "" {
 		items = append(items, "user_key:"+l.UserKey)
 	}
+	if l.Shared {
+		items = append(items, "shared")
+	}
 	return field(goName(l.Name), l.Name, items, of)
 }
 
@@ -147,16 +150,22 @@ func filters(where []model.Condition, prefix string) []string {
 // sent, and what is made of them.
 func computed(s *model.Schema, c model.Computed) []reflect.StructField {
 	from := s.Table(c.Table)
-	l := &model.Layer{Name: c.Name + "_rows", Table: c.Table, Relation: model.HasMany, Link: []string{c.Link}, Fields: from.Key, Where: c.Where}
+	l := &model.Layer{Name: c.Name + "_rows", Table: c.Table, Relation: model.HasMany, Link: []string{c.Link}, Fields: slices.Clone(from.Key)}
 	of, item := goTypes[model.Int], c.Func+":"+goName(l.Name)
 	if c.Column != "" {
-		l.Fields = append(slices.Clone(from.Key), c.Column)
+		l.Fields = append(l.Fields, c.Column)
 		of, item = goTypes[from.Column(c.Column).Kind], item+"."+goName(c.Column)
 	}
 	if c.Func == "min" || c.Func == "max" {
 		of = reflect.PointerTo(of)
 	}
+	for _, cond := range c.Where {
+		if !slices.Contains(l.Fields, cond.Column) {
+			l.Fields = append(l.Fields, cond.Column)
+		}
+	}
 	rows := relation(s, l)
 	rows.Tag = reflect.StructTag(strings.Replace(string(rows.Tag), fmt.Sprintf(`json:"%s"`, l.Name), `json:"-"`, 1))
-	return []reflect.StructField{rows, field(goName(c.Name), c.Name, []string{item}, of)}
+	items := append([]string{item}, filters(c.Where, "")...)
+	return []reflect.StructField{rows, field(goName(c.Name), c.Name, items, of)}
 }

@@ -81,6 +81,12 @@ func allKeys(t *model.Table) []string {
 		return all
 	}
 	second := t.Column(t.Key[1]).Kind
+	if t.Joins() {
+		for i := range 24 {
+			all = append(all, literal(keyNumber(kind, i%5))+keySep+literal(keyNumber(second, i/5)))
+		}
+		return all
+	}
 	for i := range 24 {
 		all = append(all, literal(keyNumber(kind, i%6))+keySep+literal(keyNumber(second, i/4)))
 	}
@@ -135,6 +141,9 @@ func (g *Generator) value(c *model.Column) string {
 	case model.Bool:
 		return strconv.Itoa(n % 2)
 	case model.Int:
+		if c.Name == tenantColumn {
+			return strconv.Itoa(1 + n/6)
+		}
 		if c.Name == "owner" {
 			return strconv.Itoa(1 + n%3)
 		}
