@@ -191,6 +191,27 @@ type step struct {
 	Text string `json:"text"`
 }
 
+// gadget is found by a UUID.
+type gadget struct {
+	ID    [16]byte `json:"id"`
+	Name  string   `json:"name"`
+	Spare *gadget2 `json:"spare"`
+	Bolts []bolt   `json:"bolts"`
+}
+
+// gadget2 is a gadget as another refers to it.
+type gadget2 struct {
+	ID   [16]byte `json:"id"`
+	Name string   `json:"name"`
+}
+
+func (gadget2) TableName() string { return "gadgets" }
+
+type bolt struct {
+	ID   int64  `json:"id"`
+	Name string `json:"name"`
+}
+
 // errand is of a tenant, with all below it.
 type errand struct {
 	ID     int64  `json:"id"`
@@ -241,6 +262,7 @@ func declareAll(t testing.TB, reg *schema.Registry) map[string]*schema.Tree {
 		{"documents", reflect.TypeFor[document](), nil},
 		{"folders", reflect.TypeFor[folder](), nil},
 		{"shades", reflect.TypeFor[shade](), nil},
+		{"gadgets", reflect.TypeFor[gadget](), nil},
 		{"jobs", reflect.TypeFor[job](), []schema.Option{list("Jobs", 0, nil)}},
 		{"open", reflect.TypeFor[job](), []schema.Option{list("Open", 0, []string{"-rank", "title"}, cond("state", schema.Eq, "a"), there)}},
 		{"ranked", reflect.TypeFor[job](), []schema.Option{list("Ranked", 0, nil, cond("rank", schema.Ge, 2), cond("title", schema.Ne, "x"))}},

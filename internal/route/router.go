@@ -84,7 +84,7 @@ func (t *Router) Flush(emit func(*Scope, *state.Patch)) {
 			t.patch.Reset(t.pos)
 			s.flush(&t.patch)
 			if !t.patch.Empty() {
-				s.changed = t.pos
+				s.spoke(t.pos)
 				emit(s, &t.patch)
 			}
 		}

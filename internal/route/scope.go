@@ -57,7 +57,9 @@ type Scope struct {
 	seen map[touchKey]struct{}
 
 	// changed is the version of the last patch, since the position from which
-	// row versions and tombstones are complete.
+	// row versions and tombstones are complete. A private scope may speak twice
+	// at one version, as not only commits change it: how much of that version one
+	// has seen is then not known.
 	changed, since uint64
 	tombs          []tombstone
 }
@@ -212,6 +214,14 @@ func (s *Scope) flush(p *state.Patch) {
 	if cap(s.delta) > keptDelta {
 		s.delta = nil
 	}
+}
+
+// spoke notes that a patch of a version was told.
+func (s *Scope) spoke(version uint64) {
+	if s.changed == version && s.Private != 0 {
+		s.since = version + 1
+	}
+	s.changed = version
 }
 
 func (s *Scope) stamp(r *row, t *schema.Type, version uint64) {

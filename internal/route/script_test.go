@@ -259,9 +259,12 @@ func (s *script) turn() {
 	for _, wants := range s.world.wants[before:] {
 		s.wants(wants)
 	}
+	var judged []string
 	for _, a := range s.world.asks[asked:] {
-		s.showf("judge %s of %s", a.Key, a.Scope.Owner.(*client).name)
+		judged = append(judged, fmt.Sprintf("judge %s of %s", a.Key, a.Scope.Owner.(*client).name))
 	}
+	slices.Sort(judged)
+	s.out = append(s.out, judged...)
 }
 
 func (s *script) wants(wants []route.Want) {
