@@ -8,10 +8,11 @@ import (
 
 // Board shows some of its cards.
 type Board struct {
-	ID    int64  `json:"id"`
-	Name  string `json:"name"`
-	Cards []Card `json:"cards" pando:"filter:status!=archived|spam"`
-	Mine  []Card `json:"mine" pando:"filter:assignee_id=$user,filter:status=$status"`
+	ID     int64  `json:"id"`
+	Name   string `json:"name"`
+	Closed bool   `json:"-"`
+	Cards  []Card `json:"cards" pando:"filter:status!=archived|spam"`
+	Mine   []Card `json:"mine" pando:"filter:assignee_id=$user,filter:status=$status"`
 }
 
 // Card is deleted softly: its row stays.
@@ -23,7 +24,7 @@ type Card struct {
 	DeletedAt  *time.Time `json:"-" bun:",soft_delete"`
 }
 
-// BoardChannel shows one board, with the user's cards of one status beside it.
+// BoardChannel shows one open board, with the user's cards of one status beside it.
 type BoardChannel struct {
 	pando.Channel[Board, pando.NoRuntime]
 	everyone
@@ -33,5 +34,6 @@ func filters(app *pando.App) {
 	app.Handle("boards/{board_id}/mine/{status}", pando.For(
 		func() *BoardChannel { return &BoardChannel{} },
 		pando.AnchorBy("board_id"),
+		pando.Where("closed", pando.Eq(false)),
 	))
 }

@@ -72,6 +72,17 @@ func TestGenerated(t *testing.T) {
 	}
 }
 
+// TestIndexes finds links by which the guide's tables are read without an index.
+func TestIndexes(t *testing.T) {
+	hints, err := newRunner(t).source.Hints(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, hint := range hints {
+		t.Error(hint)
+	}
+}
+
 // block is a block of code in the guide.
 type block struct {
 	line       int
@@ -126,6 +137,7 @@ func (user) Authenticate(_ context.Context, _ *http.Request, id string) (pando.I
 // has opened so far.
 type runner struct {
 	db       *sql.DB
+	source   *sqlitefeed.Source
 	manifest *schema.Manifest
 	server   *pandotest.Server
 	clients  map[string]*pandotest.Client
@@ -146,7 +158,8 @@ func newRunner(t *testing.T) *runner {
 	if _, err := db.ExecContext(t.Context(), read(t, "tables.sql")); err != nil {
 		t.Fatal(err)
 	}
-	app, err := pando.New(pando.Config{Source: sqlitefeed.New(db), Auth: user{}})
+	source := sqlitefeed.New(db)
+	app, err := pando.New(pando.Config{Source: source, Auth: user{}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -155,7 +168,7 @@ func newRunner(t *testing.T) *runner {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &runner{db, m, pandotest.Serve(t, app), map[string]*pandotest.Client{}, map[string]*stream{}, t}
+	return &runner{db, source, m, pandotest.Serve(t, app), map[string]*pandotest.Client{}, map[string]*stream{}, t}
 }
 
 // header is the first line of a state in the guide:
@@ -163,7 +176,7 @@ func newRunner(t *testing.T) *runner {
 //	// ROUTE[, as user ID][, after actions.NAME(ARGS)][: CODE]
 //
 // A stream is opened where the guide names it first, and followed from then on.
-var header = regexp.MustCompile(`^// ([^ ,:]+)(?:, as user (\d+))?(?:, after actions\.(\w+)\((.*)\))?(?:: (\w+))?$`)
+var header = regexp.MustCompile(`^// (\S+?)(?:, as user (\d+))?(?:, after actions\.(\w+)\((.*)\))?(?:: (\w+))?$`)
 
 func (r *runner) shows(t *testing.T, text string) {
 	t.Helper()

@@ -184,7 +184,7 @@ export type BoardChannelRuntime = Record<string, never>
 /** The actions of BoardChannel. */
 export type BoardChannelActions = Record<string, never>
 
-/** BoardChannel shows one board, with the user's cards of one status beside it. */
+/** BoardChannel shows one open board, with the user's cards of one status beside it. */
 export class BoardChannel extends Channel<
   Board | null,
   BoardChannelTypes,
@@ -193,7 +193,7 @@ export class BoardChannel extends Channel<
 > {
   static readonly spec: ChannelSpec = {
     name: 'BoardChannel',
-    hash: 'b4488f480b15fb7d',
+    hash: 'ca29d0a24d0c4306',
     route: 'boards/{board_id}/mine/{status}',
     params: { boardId: 'board_id', status: 'status' },
     anchor: 'board_id',
