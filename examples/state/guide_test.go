@@ -53,11 +53,16 @@ func TestGuide(t *testing.T) {
 			return // what follows builds on it
 		}
 	}
+	t.Run("indexes", r.indexed)
 }
 
 // TestGenerated says so when the TypeScript is older than the structs.
 func TestGenerated(t *testing.T) {
-	m := newRunner(t).manifest
+	app, _ := newApp(t, pandotest.Database(t))
+	m, err := app.Manifest()
+	if err != nil {
+		t.Fatal(err)
+	}
 	docs, err := gen.LoadDocs(t.Context(), ".", m)
 	if err != nil {
 		t.Fatal(err)
@@ -69,17 +74,6 @@ func TestGenerated(t *testing.T) {
 	changed, err := gen.Sync("frontend/live", files, gen.Mode{DryRun: os.Getenv("UPDATE") == ""}, os.Stdout)
 	if err != nil || changed {
 		t.Errorf("frontend/live is out of date: UPDATE=1 go test ./examples/state (error: %v)", err)
-	}
-}
-
-// TestIndexes finds links by which the guide's tables are read without an index.
-func TestIndexes(t *testing.T) {
-	hints, err := newRunner(t).source.Hints(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, hint := range hints {
-		t.Error(hint)
 	}
 }
 
@@ -152,23 +146,40 @@ type stream struct {
 	changed chan struct{}
 }
 
-func newRunner(t *testing.T) *runner {
+func newApp(t *testing.T, db *sql.DB) (*pando.App, *sqlitefeed.Source) {
 	t.Helper()
-	db := pandotest.Database(t)
-	if _, err := db.ExecContext(t.Context(), read(t, "tables.sql")); err != nil {
-		t.Fatal(err)
-	}
 	source := sqlitefeed.New(db)
 	app, err := pando.New(pando.Config{Source: source, Auth: user{}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	state.Register(app, db)
+	return app, source
+}
+
+func newRunner(t *testing.T) *runner {
+	t.Helper()
+	db := pandotest.Database(t)
+	if _, err := db.ExecContext(t.Context(), read(t, "tables.sql")); err != nil {
+		t.Fatal(err)
+	}
+	app, source := newApp(t, db)
 	m, err := app.Manifest()
 	if err != nil {
 		t.Fatal(err)
 	}
 	return &runner{db, source, m, pandotest.Serve(t, app), map[string]*pandotest.Client{}, map[string]*stream{}, t}
+}
+
+// indexed finds links by which the guide's tables are read without an index.
+func (r *runner) indexed(t *testing.T) {
+	hints, err := r.source.Hints(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, hint := range hints {
+		t.Error(hint)
+	}
 }
 
 // header is the first line of a state in the guide:
