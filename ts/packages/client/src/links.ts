@@ -33,8 +33,12 @@ export class LinkIndex implements Index {
   read(row: Row): Instance | null {
     const found = this.find(row)
     if (found) return this.child.build(found)
-    const value = row.values[this.places[0]]
-    return this.#progress.partial && value !== null ? this.child.table.stub(value) : null
+    return this.leads(row) ? this.child.table.stub(row.values[this.places[0]]) : null
+  }
+
+  /** Whether the link shows anything. */
+  leads(row: Row): boolean {
+    return !!this.find(row) || (this.#progress.partial && row.values[this.places[0]] !== null)
   }
 
   /** The rows that point at a target. */

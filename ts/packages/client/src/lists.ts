@@ -134,8 +134,7 @@ export class ListIndex implements Index {
 
   /** Whether there is something to show in the row's place. */
   #isShown(row: Row): boolean {
-    const { child, progress } = this.#rule
-    return !child.stands || progress.partial || !!child.stands.find(row)
+    return this.#rule.child.stands?.leads(row) ?? true
   }
 
   #parentKey(row: Row): Key {

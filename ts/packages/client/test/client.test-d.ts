@@ -1,5 +1,5 @@
 import { describe, expectTypeOf, it } from 'vitest'
-import { createClient, type Handle, type Id, type Int, type Snapshot } from '../src/index.js'
+import { createClient, type Handle, type Id, type Int, type Loading, type Snapshot } from '../src/index.js'
 import {
   BoardChannel,
   type Board,
@@ -27,5 +27,15 @@ describe('types of the client', () => {
     void handle.actions.moveCard('7', 1)
     // @ts-expect-error the argument is missing
     BoardChannel.with({})
+  })
+
+  it('tell rows that have arrived from stubs', () => {
+    const loading = {} as Loading<Board>
+    expectTypeOf(loading.name).toEqualTypeOf<string>()
+    const [card] = loading.cards
+    expectTypeOf(card.id).toEqualTypeOf<Id<'Card'>>()
+    // @ts-expect-error it may be a stub
+    expectTypeOf(card.title)
+    if (card._loaded !== false) expectTypeOf(card.title).toEqualTypeOf<string>()
   })
 })

@@ -1,14 +1,24 @@
 import type { HelloType, StateFrame } from '../src/frames.js'
-import type { LayerModel, Model } from '../src/model.js'
+import type { Kind, LayerModel, Model } from '../src/model.js'
 
-type Row = Record<string, unknown>
+type Values = Record<string, unknown>
+
+interface Row {
+  readonly key: string
+  readonly values: Values
+  readonly scopes: Set<number>
+}
+
+/** What a row that has not arrived is ordered by. */
+const missing: Row = { key: '', values: {}, scopes: new Set() }
 
 /**
  * The plainest reading of the protocol: rows in a map, the state built anew
- * each time, lists filtered and sorted in full. Kinds are int strings and
- * floats, of which it compares nothing but size.
+ * each time, lists filtered and sorted in full.
  */
 export class Oracle {
+  /** Whether the first snapshot is still arriving, and stubs stand for what is missing. */
+  partial = false
   private readonly rows = new Map<string, Map<string, Row>>()
   private readonly model: Model
   private readonly anchor: string
@@ -18,71 +28,117 @@ export class Oracle {
     this.model = model
     this.anchor = anchor
     this.types = types
-    this.clear()
+    for (const { name } of types) this.rows.set(name, new Map())
   }
 
-  receive({ snapshot, del = [], set = [], upd = [] }: StateFrame): void {
-    if (snapshot === 'only') this.clear()
-    for (const [type, key] of del) this.table(type).delete(String(key))
-    for (const [type, values] of set) {
-      const row = Object.fromEntries(this.types[type].fields.map((name, i) => [name, values[i] ?? null]))
-      this.table(type).set(String(values[0]), row)
+  receive(scope: number, { snapshot, del = [], set = [], upd = [] }: StateFrame): void {
+    if (snapshot === 'only' || snapshot === 'first') {
+      for (const [type, rows] of this.rows) for (const key of rows.keys()) this.drop(type, key, scope)
+    }
+    for (const [type, key] of del) this.drop(this.types[type].name, String(key), scope)
+    for (const [type, given] of set) {
+      const { name, fields } = this.types[type]
+      const values = Object.fromEntries(fields.map((field, i) => [field, given[i] ?? null]))
+      const key = values[this.model.types[name].key] as string
+      const scopes = this.rows.get(name)?.get(key)?.scopes ?? new Set()
+      this.rows.get(name)?.set(key, { key, values, scopes: scopes.add(scope) })
     }
     for (const [type, key, ...pairs] of upd) {
-      const row = this.table(type).get(String(key))
-      for (let i = 0; i < pairs.length; i += 2) if (row) row[this.types[type].fields[Number(pairs[i])]] = pairs[i + 1]
+      const { name, fields } = this.types[type]
+      const row = this.rows.get(name)?.get(String(key))
+      for (let i = 0; i < pairs.length; i += 2) if (row) row.values[fields[Number(pairs[i])]] = pairs[i + 1]
     }
   }
 
   state(): unknown {
-    const { type } = this.model.layers[this.model.root]
-    const row = this.all(type).find((r) => r.id === this.anchor)
-    return row === undefined ? null : this.build(this.model.root, row)
+    const { layers, root } = this.model
+    if (layers[root].relation === 'list') return this.list(layers[root], this.all(layers[root].type))
+    const row = this.rows.get(layers[root].type)?.get(this.anchor)
+    return row === undefined ? null : this.build(layers[root], row)
   }
 
-  private build(index: number, row: Row): unknown {
-    const members = this.model.layers[index].members.map((m) =>
-      typeof m === 'string' ? [m, row[m]] : [m.name, this.relation(m.layer, row)],
+  private drop(type: string, key: string, scope: number): void {
+    const rows = this.rows.get(type)
+    rows?.get(key)?.scopes.delete(scope)
+    if (rows?.get(key)?.scopes.size === 0) rows.delete(key)
+  }
+
+  private build(layer: LayerModel, row: Row): unknown {
+    const members = layer.members.map((m) =>
+      typeof m === 'string' ? [m, row.values[m]] : [m.name, this.relation(this.model.layers[m.layer], row)],
     )
     return Object.fromEntries(members) as unknown
   }
 
-  private relation(index: number, parent: Row): unknown {
-    const layer = this.model.layers[index]
-    const link = layer.link ?? ''
-    if (layer.relation === 'belongsTo') {
-      const target = this.all(layer.type).find((r) => r.id === parent[link])
-      return target === undefined ? null : this.build(index, target)
+  private relation(layer: LayerModel, parent: Row): unknown {
+    const { relation, link = '' } = layer
+    if (relation === 'belongsTo') return this.target(layer, parent)
+    const shown = this.list(layer, this.all(layer.type).filter((r) => r.values[link] === parent.key))
+    return relation === 'hasMany' ? shown : (shown.at(0) ?? null)
+  }
+
+  private target(layer: LayerModel, { values }: Row): unknown {
+    const key = values[layer.link ?? '']
+    const row = this.rows.get(layer.type)?.get(String(key))
+    if (row !== undefined) return this.build(layer, row)
+    return this.partial && key !== null ? stubOf(this.model.types[layer.type].key, key) : null
+  }
+
+  private list(layer: LayerModel, rows: readonly Row[]): unknown[] {
+    if (layer.through === undefined) return rows.toSorted(this.order(layer)).map((row) => this.build(layer, row))
+    const target = this.model.layers[layer.through]
+    const rowOf = ({ values }: Row) => this.rows.get(target.type)?.get(String(values[target.link ?? ''])) ?? missing
+    const byTarget = this.order(target)
+    const byPlace = this.order(layer)
+    const compare = (a: Row, b: Row) => (layer.order?.length ? 0 : byTarget(rowOf(a), rowOf(b))) || byPlace(a, b)
+    const present = rows.filter((row) => this.target(target, row) !== null)
+    return present.toSorted(compare).map((row) => this.target(target, row))
+  }
+
+  private order({ type, order = [] }: LayerModel): (a: Row, b: Row) => number {
+    const { key, fields } = this.model.types[type]
+    return (a, b) => {
+      for (const term of [...order, key]) {
+        const name = term.replace('-', '')
+        const size = compareValues(fields[name], a.values[name] ?? null, b.values[name] ?? null)
+        if (size !== 0) return term.startsWith('-') ? -size : size
+      }
+      return 0
     }
-    const rows = this.all(layer.type).filter((r) => r[link] === parent.id)
-    const built = rows.sort((a, b) => compare(layer, a, b)).map((r) => this.build(index, r))
-    return layer.relation === 'hasMany' ? built : (built.at(0) ?? null)
   }
 
   private all(type: string): Row[] {
     return [...(this.rows.get(type)?.values() ?? [])]
   }
+}
 
-  private table(type: number): Map<string, Row> {
-    const rows = this.rows.get(this.types[type].name)
-    if (rows === undefined) throw new Error('no such type')
-    return rows
-  }
-
-  private clear(): void {
-    for (const { name } of this.types) this.rows.set(name, new Map())
+/** The order of two values of a kind, as the protocol says it. */
+export function compareValues(kind: Kind, a: unknown, b: unknown): number {
+  if (a === null || b === null) return Number(b === null) - Number(a === null)
+  switch (kind) {
+    case 'bool':
+    case 'float':
+      return Number(a) - Number(b)
+    case 'int':
+      return Number(BigInt(a as string) > BigInt(b as string)) - Number(BigInt(a as string) < BigInt(b as string))
+    case 'bytes':
+      return Buffer.compare(Buffer.from(a as string, 'base64'), Buffer.from(b as string, 'base64'))
+    case 'text':
+    case 'uuid':
+    case 'time':
+    case 'json':
+      return Buffer.compare(Buffer.from(a as string), Buffer.from(b as string))
+    default:
+      return compareTuples(kind, a as string, b as string)
   }
 }
 
-function compare(layer: LayerModel, a: Row, b: Row): number {
-  for (const term of layer.order ?? []) {
-    const name = term.replace('-', '')
-    const size = rank(a[name]) - rank(b[name])
-    if (size !== 0) return term.startsWith('-') ? -size : size
-  }
-  return rank(a.id) - rank(b.id)
+function compareTuples(kind: string, a: string, b: string): number {
+  const kinds = /\((.*)\)/.exec(kind)?.[1].split(',') ?? []
+  const [x, y] = [a, b].map((tuple) => tuple.split(',').map(decodeURIComponent))
+  return kinds.reduce((result, part, i) => result || compareValues(part as Kind, x[i], y[i]), 0)
 }
 
-function rank(value: unknown): number {
-  return value === null ? -1e9 : Number(value)
+function stubOf(name: string, key: unknown): object {
+  return name.startsWith('@') ? { _loaded: false } : { [name]: key, _loaded: false }
 }

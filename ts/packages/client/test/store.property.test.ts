@@ -1,66 +1,25 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { HelloType, StateFrame } from '../src/frames.js'
-import type { Model } from '../src/model.js'
+import { compareKind, isTuple, partsOf } from '../src/compare.js'
+import type { StateFrame } from '../src/frames.js'
+import type { Kind } from '../src/model.js'
 import { Store } from '../src/store.js'
 import { deepFreeze } from './freeze.js'
-import { Oracle } from './oracle.js'
+import { compareValues, Oracle } from './oracle.js'
+import { keyNames, models, patches, sets, types } from './random-model.js'
 
-const kinds = { id: 'int', v: 'int', '@a': 'int', '@b': 'int', '@p': 'float' } as const
-const types: readonly HelloType[] = ['A', 'B', 'C'].map((name) => ({ name, fields: Object.keys(kinds) }))
-const typeModels = Object.fromEntries(types.map(({ name }) => [name, { key: 'id', fields: kinds }]))
+type Part = readonly [scope: number, frame: Omit<StateFrame, 'v'>]
 
-interface Tree {
-  readonly type: string
-  readonly relation: 'belongsTo' | 'hasMany' | 'hasOne'
-  readonly link: string
-  readonly order: string[]
-  readonly children: readonly Tree[]
-}
-
-/** Random trees up to four layers deep, in which types come again under other parents. */
-function layer(below: fc.Arbitrary<readonly Tree[]>): fc.Arbitrary<Tree> {
-  return fc.record({
-    type: fc.constantFrom('A', 'B', 'C'),
-    relation: fc.constantFrom('belongsTo', 'hasMany', 'hasMany', 'hasOne'),
-    link: fc.constantFrom('@a', '@b'),
-    order: fc.subarray(['@p', '-v']),
-    children: below,
-  })
-}
-
-const leaf = layer(fc.constant([]))
-const twig = layer(fc.array(leaf, { maxLength: 2 }))
-const tree = layer(fc.array(twig, { maxLength: 2 }))
-
-function modelOf(children: readonly Tree[]): Model {
-  const layers: Model['layers'][number][] = []
-  const add = (layer: Omit<Tree, 'children'> | { readonly type: string }, below: readonly Tree[]): number => {
-    const index = layers.push({ type: layer.type, members: [] }) - 1
-    const members = below.map(({ children: deeper, ...child }, i) => ({ name: `r${i}`, layer: add(child, deeper) }))
-    layers[index] = { ...layer, members: ['id', 'v', ...members] }
-    return index
-  }
-  add({ type: 'A' }, children)
-  return { root: 0, types: typeModels, layers }
-}
-
-const type = fc.nat(2)
-const key = fc.integer({ min: 1, max: 6 }).map(String)
-const link = fc.option(key, { freq: 4 })
-const position = fc.option(fc.integer({ min: -2, max: 2 }).map((n) => n / 2), { freq: 6 })
-const set = fc.tuple(type, fc.tuple(key, key, link, link, position))
-const change = fc.oneof(
-  fc.tuple(fc.constant(1), key),
-  fc.tuple(fc.constantFrom(2, 3), link),
-  fc.tuple(fc.constant(4), position),
-)
-const upd = fc.tuple(type, key, change).map(([t, k, [field, value]]) => [t, k, field, value] as const)
-const del = fc.tuple(type, key)
-const patch = fc.record({ set: fc.array(set, { maxLength: 3 }), upd: fc.array(upd, { maxLength: 3 }), del: fc.array(del, { maxLength: 1 }) })
-const snapshot = fc.array(set, { maxLength: 30 }).map((rows) => ({ snapshot: 'only' as const, set: rows }))
-const frames = fc.array(fc.oneof({ weight: 9, arbitrary: patch }, { weight: 1, arbitrary: snapshot }), { minLength: 1, maxLength: 3 })
-const history = fc.tuple(snapshot, fc.array(frames, { maxLength: 12 }))
+const scope = fc.nat(1)
+const rows = fc.array(sets, { maxLength: 40 })
+const snapshots = fc.tuple(scope, rows).map(([s, set]): Part => [s, { snapshot: 'only', set }])
+const changes = fc.tuple(scope, patches).map(([s, patch]): Part => [s, patch])
+const batches = fc.array(fc.oneof({ weight: 9, arbitrary: changes }, { weight: 1, arbitrary: snapshots }), {
+  minLength: 1,
+  maxLength: 3,
+})
+/** The rows of the first snapshots of both scopes, and the frames that come together after them. */
+const histories = fc.tuple(rows, rows, fc.array(batches, { maxLength: 12 }))
 
 /** Every object and array that is equal in two states, at the same path below the same row, is the same one. */
 function expectShared(before: unknown, after: unknown): void {
@@ -70,41 +29,116 @@ function expectShared(before: unknown, after: unknown): void {
     return
   }
   expect(after).not.toBe(before)
-  if (Reflect.get(before, 'id') !== Reflect.get(after, 'id')) return
+  if (keyNames.some((name) => Reflect.get(before, name) !== Reflect.get(after, name))) return
   for (const [name, value] of Object.entries(after)) expectShared(Reflect.get(before, name), value)
 }
 
 /** Whether no row can have gone and come back within the batch, which makes it another one. */
-function keepsRows(batch: readonly Omit<StateFrame, 'v'>[]): boolean {
-  return batch.every(({ del = [], snapshot }) => del.length === 0 && (snapshot === undefined || batch.length === 1))
+function keepsRows(batch: readonly Part[]): boolean {
+  return batch.every(([, { del = [], snapshot }]) => del.length === 0 && (snapshot === undefined || batch.length === 1))
 }
 
-describe('a scope under random models and patches', () => {
-  it('shows what building it anew shows, shares what did not change, and never mutates what it showed', () => {
+/** Plays frames to a store and to the oracle. */
+function play(store: Store, oracle: Oracle) {
+  return ([scope, frame]: Part, v: number) => {
+    const whole = JSON.stringify({ v, ...frame })
+    store.receive(scope, JSON.parse(whole) as StateFrame)
+    oracle.receive(scope, JSON.parse(whole) as StateFrame)
+  }
+}
+
+describe('a store under random models and patches of two scopes', () => {
+  it('shows what building it anew shows, shares what did not change, and never mutates what it showed', { timeout: 60_000 }, () => {
     fc.assert(
-      fc.property(fc.array(tree, { minLength: 1, maxLength: 2 }), history, fc.boolean(), (children, [first, batches], lazy) => {
-        const model = modelOf(children)
+      fc.property(models, histories, fc.boolean(), (model, [first, second, later], lazy) => {
         const store = new Store(model, '1')
         const oracle = new Oracle(model, '1', types)
-        store.attach(types, 'e', [false])
-        const receive = (frame: Omit<StateFrame, 'v'>, v: number) => {
-          const whole = JSON.stringify({ v, ...frame })
-          store.receive(0, JSON.parse(whole) as StateFrame)
-          oracle.receive(JSON.parse(whole) as StateFrame)
-        }
-        receive(first, 0)
+        store.attach(types, 'e', [false, false])
+        const receive = play(store, oracle)
+        receive([0, { snapshot: 'only', set: first }], 0)
+        receive([1, { snapshot: 'only', set: second }], 0)
         let shown: unknown = deepFreeze(store.state())
         expect(shown).toEqual(oracle.state())
-        batches.forEach((batch, i) => {
-          for (const frame of batch) receive(frame, i + 1)
+        later.forEach((batch, i) => {
+          for (const part of batch) receive(part, i + 1)
           if (lazy && i % 3 !== 2) return
           const next = deepFreeze(store.state())
           expect(next).toEqual(oracle.state())
           if (!lazy && keepsRows(batch)) expectShared(shown, next)
           shown = next
         })
+        expect(structuredClone(shown)).toEqual(shown)
       }),
       { numRuns: 500 },
     )
   })
+
+  it('shows a first snapshot as it arrives, with stubs, and a later one only when it is whole', { timeout: 60_000 }, () => {
+    fc.assert(
+      fc.property(models, rows, rows, rows, fc.nat(3), (model, anew, first, second, restart) => {
+        const store = new Store(model, '1')
+        const oracle = new Oracle(model, '1', types)
+        store.attach(types, 'e', [false, false])
+        const receive = play(store, oracle)
+        oracle.partial = true
+        const step = (part: Part, complete = false) => {
+          receive(part, 1)
+          oracle.partial = !complete
+          expect(store.complete).toBe(complete)
+          expect(deepFreeze(store.state())).toEqual(oracle.state())
+        }
+        // What comes of a snapshot that begins again is void.
+        if (restart === 0) step([0, { snapshot: 'first', set: second }])
+        step([0, { snapshot: 'first', set: first.slice(0, 9) }])
+        step([0, { snapshot: 'more', set: first.slice(9, 20) }])
+        step([1, { snapshot: 'only', set: second }])
+        step([0, { snapshot: 'last', set: first.slice(20) }], true)
+
+        const before = store.state()
+        receive([0, { snapshot: 'first', set: anew.slice(0, 9) }], 2)
+        expect(store.awaiting).toBe(true)
+        expect(store.state()).toBe(before)
+        receive([0, { snapshot: 'last', set: anew.slice(9) }], 2)
+        const after = deepFreeze(store.state())
+        expect(after).toEqual(oracle.state())
+        expectShared(before, after)
+        expect(store).toMatchObject({ awaiting: false, complete: true, resume: { epoch: 'e', versions: [2, 1] } })
+      }),
+      { numRuns: 300 },
+    )
+  })
+})
+
+describe('the order of values', () => {
+  const texts = fc.string({ unit: 'binary', maxLength: 4 })
+  const bigs = fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }).map(String)
+  const escaped = texts.map((text) => text.replaceAll('%', '%25').replaceAll(',', '%2C'))
+  const kinds: readonly (readonly [Kind, fc.Arbitrary<unknown>])[] = [
+    ['int', fc.oneof(bigs, fc.integer())],
+    ['float', fc.double({ noNaN: true })],
+    ['bool', fc.boolean()],
+    ['text', texts],
+    ['bytes', fc.uint8Array({ maxLength: 4 }).map((bytes) => Buffer.from(bytes).toString('base64'))],
+    ['tuple(int,text)', fc.tuple(fc.oneof(bigs, fc.integer({ min: -9, max: 9 }).map(String)), escaped).map(String)],
+    ['tuple(bool,float)', fc.tuple(fc.boolean(), fc.integer({ min: -20, max: 20 })).map(String)],
+  ]
+
+  it.each(kinds)('is the server’s for %s', (kind, values) => {
+    const compare = compareKind(kind)
+    const read = (value: unknown) => (isTuple(kind) && value !== null ? partsOf(value as string) : value)
+    fc.assert(
+      fc.property(fc.option(values), fc.option(values), (a, b) => {
+        expect(Math.sign(compare(read(a), read(b)))).toBe(Math.sign(plainly(kind, a, b)))
+      }),
+    )
+  })
+
+  function plainly(kind: Kind, a: unknown, b: unknown): number {
+    // The parts' texts of booleans: false before true.
+    if (kind === 'tuple(bool,float)' && a !== null && b !== null) {
+      const [[x, m], [y, n]] = [a, b].map((tuple) => (tuple as string).split(','))
+      return Number(x === 'true') - Number(y === 'true') || Number(m) - Number(n)
+    }
+    return compareValues(kind, a, b)
+  }
 })

@@ -1,7 +1,7 @@
 import type { Channel, Snapshot } from '@pando-sync/client'
-import { useCallback, useMemo, useSyncExternalStore } from 'react'
-import { useClient } from './provider.js'
+import { useMemo, useSyncExternalStore } from 'react'
 import { Selector } from './selector.js'
+import { useHandle } from './use-handle.js'
 
 const pending: Snapshot<never, never> = {
   status: 'pending',
@@ -12,7 +12,6 @@ const pending: Snapshot<never, never> = {
   error: undefined,
   retry: () => undefined,
 }
-const nothing = () => undefined
 
 /** What `useChannelState` takes besides the channel. */
 export interface SelectOptions<State, Selected> {
@@ -37,12 +36,8 @@ export function useChannelState<State, Types, Actions, Runtime, Selected>(
   channel: Channel<State, Types, Actions, Runtime> | 'skip',
   options?: SelectOptions<State, Selected>,
 ): Snapshot<State | Selected, Runtime> {
-  const client = useClient()
-  const key = channel === 'skip' ? channel : channel.key
-  // Channels of one key are equal, and each render makes another.
-  const handle = useMemo(() => (channel === 'skip' ? undefined : client.get(channel)), [client, key])
+  const { handle, subscribe } = useHandle(channel)
   const selector = useMemo(() => new Selector<State, Runtime, Selected>(), [handle])
-  const subscribe = useCallback((listener: () => void) => handle?.subscribe(listener) ?? nothing, [handle])
   const read = (snapshot: Snapshot<State, Runtime>) =>
     options === undefined ? snapshot : selector.read(snapshot, options.select)
   return useSyncExternalStore<Snapshot<State | Selected, Runtime>>(

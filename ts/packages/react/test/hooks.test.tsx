@@ -5,7 +5,7 @@ import { renderToString } from 'react-dom/server'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { BoardChannel } from '../../client/test/board.js'
 import { FakeServer, boardSnapshot } from '../../client/test/fake-server.js'
-import { PandoProvider, useChannel, useChannelInstance, useChannelState, useConnection } from '../src/index.js'
+import { PandoProvider, useChannel, useChannelInstance, useChannelState, useConnection, useIds } from '../src/index.js'
 
 let server: FakeServer
 let client: Client
@@ -139,6 +139,82 @@ describe('useChannelState', () => {
     vi.spyOn(console, 'error').mockImplementation(() => undefined)
     expect(() => render(<Board />)).toThrow('PandoProvider')
     vi.restoreAllMocks()
+  })
+})
+
+describe('useIds', () => {
+  const rendered = vi.fn<(ids: readonly string[] | undefined) => void>()
+
+  function Cards({ skip = false }: { readonly skip?: boolean }) {
+    const ids = useIds(skip ? 'skip' : BoardChannel.with({ boardId: 1 }), (board) => board.cards)
+    rendered(ids)
+    return <p>{ids?.join() ?? 'none'}</p>
+  }
+
+  it('renders again only when rows come, go or change places', () => {
+    show(<Cards />)
+    expect(text()).toBe('none')
+    const socket = serve()
+    expect(text()).toBe('7,8')
+    rendered.mockClear()
+    frame({ v: 11, upd: [[1, '7', 1, 'Oat milk'], [1, '8', 2, true], [0, '1', 1, 'Weekly']] })
+    frame({ v: 12, upd: [[1, '7', 4, 1.5]] })
+    act(() => {
+      socket.drop(1006)
+    })
+    expect(rendered).not.toHaveBeenCalled()
+    act(() => {
+      vi.advanceTimersByTime(500)
+    })
+    act(() => {
+      server.welcome()
+      server.open('#4')
+    })
+    expect(rendered).not.toHaveBeenCalled()
+    frame({ v: 13, set: [[1, ['9', 'Tea', false, '1', 0]]] })
+    expect(text()).toBe('9,7,8')
+    frame({ v: 14, upd: [[1, '7', 4, 5]] })
+    expect(text()).toBe('9,8,7')
+    frame({ v: 15, del: [[1, '8']] })
+    expect(text()).toBe('9,7')
+    expect(socket.of('open')).toHaveLength(1)
+  })
+
+  it('is empty for a state that is null, and opens nothing for skip', () => {
+    const { rerender } = show(<Cards skip />)
+    expect(server.sockets).toHaveLength(0)
+    rerender(
+      <PandoProvider client={client}>
+        <Cards />
+      </PandoProvider>,
+    )
+    act(() => {
+      server.welcome()
+      server.open('#4', { v: 1, snapshot: 'only' })
+    })
+    expect(text()).toBe('')
+    expect(rendered).toHaveBeenLastCalledWith([])
+  })
+})
+
+describe('a first snapshot in parts', () => {
+  it('is rendered as it arrives', () => {
+    function Board() {
+      const board = useChannelState(BoardChannel.with({ boardId: 1 }))
+      const { loading } = board
+      return <p>{board.status + (loading ? `: ${loading.name}, ${loading.cards.length}` : '')}</p>
+    }
+    show(<Board />)
+    const [board, ...cards] = boardSnapshot.set
+    act(() => {
+      server.welcome()
+      server.open('#4', { v: 10, snapshot: 'first', set: [board] })
+    })
+    expect(text()).toBe('pending: Groceries, 0')
+    frame({ v: 10, snapshot: 'more', set: cards })
+    expect(text()).toBe('pending: Groceries, 2')
+    frame({ v: 10, snapshot: 'last' })
+    expect(text()).toBe('live')
   })
 })
 
