@@ -2,13 +2,17 @@
 // store, from the parsed frame to the new state; `us_per_message` from the
 // socket's text to the listener, JSON.parse included. Run it with
 // `npm run bench -w @pando-sync/client`; it prints RESULT lines.
+import { existsSync, readFileSync } from 'node:fs'
+import { gzipSync } from 'node:zlib'
 import { Store } from '../dist/bench/store.js'
 import { Channel, createClient } from '../dist/index.js'
+import { peers } from './peers.mjs'
 
 const types = [
   { name: 'Board', fields: ['id', 'name'] },
   { name: 'List', fields: ['id', 'name', '@board_id', '@position'] },
   { name: 'Card', fields: ['id', 'title', 'done', '@list_id', '@position'] },
+  { name: '@CardsChannel', fields: ['id', '@position'] },
 ]
 const spec = {
   name: 'BoardChannel',
@@ -36,28 +40,33 @@ const spec = {
     ],
   },
 }
-// A list: the anchor stands right above its rows.
+// A list of cards, which stand in it by places of their own.
 const flat = {
   ...spec,
   model: {
     root: 0,
-    types: { Board: spec.model.types.Board, Card: spec.model.types.Card },
+    types: { '@CardsChannel': { key: 'id', fields: { id: 'int', '@position': 'float' } }, Card: spec.model.types.Card },
     layers: [
-      { type: 'Board', members: ['id', 'name', { name: 'cards', layer: 1 }] },
-      { type: 'Card', relation: 'hasMany', link: '@list_id', members: ['id', 'title', 'done'] },
+      { type: '@CardsChannel', relation: 'list', order: ['@position'], through: 1, members: [] },
+      { type: 'Card', relation: 'belongsTo', link: 'id', members: ['id', 'title', 'done'] },
     ],
   },
 }
 
-function rowsOf(lists, cards, { alone = false } = {}) {
+function rowsOf(lists, cards) {
   const rows = [[0, ['1', 'Board']]]
   for (let l = 1; l <= lists; l++) {
-    if (!alone) rows.push([1, [String(l), `List ${l}`, '1', l]])
+    rows.push([1, [String(l), `List ${l}`, '1', l]])
     for (let c = 1; c <= cards; c++) {
       rows.push([2, [String((l - 1) * cards + c), `Card ${c}`, false, String(l), c]])
     }
   }
   return rows
+}
+
+function listRowsOf(cards) {
+  const places = Array.from({ length: cards }, (_, n) => [3, [String(n + 1), n]])
+  return [...places, ...places.map(([, [id]]) => [2, [id, `Card ${id}`, false, '1', 0]])]
 }
 
 class Socket {
@@ -96,19 +105,20 @@ function median(numbers) {
   return numbers.toSorted((a, b) => a - b)[numbers.length >> 1]
 }
 
-const rounds = 20
+const rounds = 60
 const perRound = 500
+const warmUp = 20
 
-/** The median of the rounds' microseconds per frame; the first rounds warm up. */
-function measure(frames, apply) {
+/** The median of the rounds' microseconds per frame; the first third warms up. */
+function measure(frames, apply, { rounds: count = rounds, perRound: size = perRound } = {}) {
   const times = []
-  for (let round = 0; round < rounds; round++) {
-    const some = frames.slice(round * perRound, (round + 1) * perRound)
+  for (let round = 0; round < count; round++) {
+    const some = frames.slice(round * size, (round + 1) * size)
     const begun = performance.now()
     for (const frame of some) apply(frame)
     times.push(((performance.now() - begun) * 1000) / some.length)
   }
-  return median(times.slice(5)).toFixed(2)
+  return median(times.slice((count * warmUp) / rounds)).toFixed(2)
 }
 
 function perFrame(shape, channelSpec, rows, frameOf) {
@@ -141,17 +151,37 @@ function perFrame(shape, channelSpec, rows, frameOf) {
 const title = (n, count) => ({ v: n + 2, upd: [[2, String(((n * 7919) % 9900) + 1), 1, `Title ${n} of ${count}`]] })
 const move = (n) => ({ v: n + 2, upd: [[2, String(((n * 7919) % 9900) + 1), 4, ((n * 104729) % 10000) + (n % 97) / 100]] })
 
+/** The same frames by the peers. */
+function perPeer(shape, lists, cards, options) {
+  const frames = Array.from({ length: rounds * perRound }, (_, n) => title(n, lists * cards))
+  for (const [name, { apply, state: before, ...size }] of Object.entries(peers(lists, cards, options))) {
+    let state = before
+    const us = measure(
+      frames,
+      (frame) => {
+        state = apply(state, frame)
+      },
+      size,
+    )
+    if (state === before) throw new Error('nothing changed')
+    console.log(`RESULT client.us_per_frame_${name}.${shape} ${us} us`)
+  }
+}
+
 perFrame('tree', spec, rowsOf(100, 100), title)
 perFrame('wide', spec, rowsOf(1, 10_000), title)
-perFrame('list', flat, rowsOf(1, 10_000, { alone: true }), title)
+perFrame('list', flat, listRowsOf(10_000), title)
 perFrame('tree_move', spec, rowsOf(100, 100), move)
 perFrame('wide_move', spec, rowsOf(1, 10_000), move)
+perPeer('tree', 100, 100)
+perPeer('wide', 1, 10_000)
+perPeer('list', 1, 10_000, { flat: true })
 
-// What no frame to a list of 10,000 can do without: one copy of an array that lives elsewhere.
+// What no frame to a list of 10,000 can do without: one copy of an array.
 const cells = Array.from({ length: 10_000 }, (_, n) => ({ n }))
-let copy
+let copy = cells
 const floor = measure(Array.from({ length: rounds * perRound }, (_, n) => n), () => {
-  copy = cells.slice()
+  copy = copy.slice()
 })
 if (copy.length !== cells.length) throw new Error('no copy')
 console.log(`RESULT client.us_copy_10k ${floor} us`)
@@ -162,6 +192,11 @@ const loads = Array.from({ length: 7 }, () => {
   return ms
 })
 console.log(`RESULT client.ms_load_10k ${median(loads).toFixed(2)} ms`)
+
+for (const [name, path] of Object.entries({ client: '../dist/index.js', react: '../../react/dist/index.js' })) {
+  const file = new URL(path, import.meta.url)
+  if (existsSync(file)) console.log(`RESULT client.kb_gzip.${name} ${(gzipSync(readFileSync(file)).length / 1000).toFixed(2)} kB`)
+}
 
 if (globalThis.gc) {
   globalThis.gc()
