@@ -178,7 +178,7 @@ func (l *laboratory) overlay(f *fault) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	text, err := os.ReadFile(path)
+	text, err := os.ReadFile(path) //nolint:gosec // faults.txt names it
 	if err != nil {
 		return "", fmt.Errorf("fault %s has rotted: %w", f.name, err)
 	}
@@ -191,7 +191,10 @@ func (l *laboratory) overlay(f *fault) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return overlay, errors.Join(os.WriteFile(file, []byte(changed), 0o600), os.WriteFile(overlay, replace, 0o600))
+	return overlay, errors.Join(
+		os.WriteFile(file, []byte(changed), 0o600), //nolint:gosec // a temporary folder
+		os.WriteFile(overlay, replace, 0o600),
+	)
 }
 
 // seedLine is how the simulation tells of a seed that diverged.

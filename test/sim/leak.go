@@ -48,7 +48,7 @@ func (t *traffic) see(frame []byte) {
 	slices.Sort(marks)
 	m := marked{marks: slices.Compact(marks), text: string(frame[:min(len(frame), 4000)])}
 	if found := statePattern.FindSubmatch(frame); found != nil {
-		m.version, _ = strconv.ParseUint(string(found[1]), 10, 64) //nolint:errcheck // it is digits
+		m.version, _ = strconv.ParseUint(string(found[1]), 10, 64) // it is digits
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -81,7 +81,7 @@ func (s *script) save() (path string, err error) {
 
 // loadScript reads what save has written.
 func loadScript(path string) (*script, error) {
-	text, err := os.ReadFile(path)
+	text, err := os.ReadFile(path) //nolint:gosec // the user names it
 	if err != nil {
 		return nil, fmt.Errorf("read a script: %w", err)
 	}

@@ -43,7 +43,7 @@ type segmentScript struct {
 
 // event is something that happens to the database or the server.
 type event struct {
-	// Do is "tx", "together", "restart", "rebuild" or "trim".
+	// Do is "tx", "together", "restart", "rebuild", "retrigger" or "trim".
 	Do     string `json:"do"`
 	Writer int    `json:"writer,omitempty"`
 	// Txs are one transaction, or several that wait for each other.

@@ -216,7 +216,7 @@ func (h *shrinker) layer(at func(s *script) *model.Layer) {
 	list(h, func(s *script) *[]model.Computed { return &at(s).Computed })
 	list(h, func(s *script) *[]model.Condition { return &at(s).Where })
 	list(h, func(s *script) *[]model.Order { return &at(s).Order })
-	for i := len(at(h.best).Fields) - 1; i >= 0; i-- {
+	for i := range slices.Backward(at(h.best).Fields) {
 		h.without(func(s *script) bool {
 			l := at(s)
 			if slices.Contains(s.Schema.Table(l.Table).Key, l.Fields[i]) {
@@ -231,7 +231,7 @@ func (h *shrinker) layer(at func(s *script) *model.Layer) {
 
 // tables leaves out those that no tree shows.
 func (h *shrinker) tables() {
-	for i := len(h.best.Schema.Tables) - 1; i >= 0; i-- {
+	for i := range slices.Backward(h.best.Schema.Tables) {
 		h.without(func(s *script) bool {
 			name := s.Schema.Tables[i].Name
 			if shows(s.Schema, name) {

@@ -24,7 +24,7 @@ type tally struct {
 // newTally returns a tally with every event that there is at zero.
 func newTally() *tally {
 	t := &tally{events: map[string]int{
-		"restart": 0, "rebuild": 0, "trim": 0, "foreign process": 0, "writers at once": 0, "tx: refused by the database": 0,
+		"restart": 0, "rebuild": 0, "trim": 0, "foreign process": 0, "writers at once": 0, "younger trigger": 0, "tx: refused by the database": 0,
 	}}
 	for _, name := range model.Features {
 		t.events["schema: "+name] = 0

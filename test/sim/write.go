@@ -42,6 +42,8 @@ func (s *seed) draw() event {
 		return event{Do: "rebuild", Table: table}
 	case 2:
 		return event{Do: "trim"}
+	case 6:
+		return event{Do: "retrigger", Table: table}
 	case 3, 4, 5:
 		e := event{Do: "together", Wait: wait}
 		for range 2 + s.rng.IntN(3) {
@@ -61,6 +63,8 @@ func (s *seed) happen(ctx context.Context, e event) error {
 		return s.rebuild(ctx, e.Table)
 	case "trim":
 		return s.trim(ctx)
+	case "retrigger":
+		return s.retrigger(ctx, e.Table)
 	case "together":
 		return s.together(ctx, e)
 	default:
@@ -146,6 +150,17 @@ func (s *seed) rebuild(ctx context.Context, table string) error {
 	}
 	s.journal.logf("     rebuild %s", table)
 	s.tally.count("rebuild")
+	return s.plain.perform(ctx, world.Tx{Statements: all}, nil)
+}
+
+// retrigger makes the application's trigger younger than the feed's.
+func (s *seed) retrigger(ctx context.Context, table string) error {
+	all := world.Retrigger(s.script.Schema, table)
+	if all == nil {
+		return nil
+	}
+	s.journal.logf("     retrigger %s", table)
+	s.tally.count("younger trigger")
 	return s.plain.perform(ctx, world.Tx{Statements: all}, nil)
 }
 

@@ -6,7 +6,7 @@ import "slices"
 var Features = []string{
 	"key int", "key bigint", "key uuid", "key text",
 	"column int", "column bigint", "column bool", "column float", "column text", "column uuid", "column time", "column bytes", "column json",
-	"nullable column", "unique column", "index", "trigger", "foreign keys", "link that cannot be null", "link to its own table",
+	"nullable column", "unique column", "index", "trigger", "trigger that changes its own row", "foreign keys", "link that cannot be null", "link to its own table",
 	"belongs to", "has one", "has many", "two layers over one table", "order by several columns", "descending order",
 	"key of two columns", "key of two links", "link to a key of two columns",
 	"many to many", "order of the table between", "condition on the table between", "self-reference", "represented column",
@@ -64,6 +64,7 @@ func (f *found) table(t *Table) {
 	}
 	f.add(len(t.Key) == 1, "key "+string(t.Column(t.Key[0]).Kind))
 	f.add(t.Trigger != nil, "trigger")
+	f.add(t.Touch != "", "trigger that changes its own row")
 	f.add(len(t.Indexes) > 0, "index")
 	for _, c := range t.Columns {
 		f.add(c.Unique, "unique column")

@@ -51,6 +51,9 @@ type Table struct {
 	// Trigger is the table whose rows count up this table's column "n", by a
 	// trigger of the application's own: a link of that table, "" for none.
 	Trigger *Trigger `json:"trigger,omitempty"`
+	// Touch is a column that a trigger counts up in every row whose mark is
+	// changed, "" for none.
+	Touch string `json:"touch,omitempty"`
 }
 
 // Trigger changes Table's Column of the row that Link names after an insert.

@@ -34,6 +34,7 @@ func schema() *model.Schema {
 	}}
 }
 
+//nolint:dupword // NULLs
 const rows = `
 	CREATE TABLE shops (id INTEGER PRIMARY KEY, mark TEXT);
 	CREATE TABLE kinds (id TEXT PRIMARY KEY, big INTEGER);

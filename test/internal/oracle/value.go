@@ -258,6 +258,7 @@ func (w *writer) value(c *model.Column, key bool, v any) {
 		}
 	case model.JSON:
 		v = document(v)
+	default: // as it is
 	}
 	w.json(v)
 }

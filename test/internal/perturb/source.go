@@ -27,12 +27,13 @@ var Faults = []string{
 // Plan is what to do to a source.
 type Plan struct {
 	// Fault is one of Faults, or empty.
-	Fault string
+	Fault string `json:"fault,omitempty"`
 	// SlowFeed lets reads run ahead of the feed, SlowRead lets commits come
 	// while layers are being read.
-	SlowFeed, SlowRead bool
+	SlowFeed bool `json:"slow_feed"`
+	SlowRead bool `json:"slow_read"`
 	// Seed makes the delays and the choice of what a fault hits.
-	Seed uint64
+	Seed uint64 `json:"seed"`
 }
 
 // Check tells whether there is such a fault.

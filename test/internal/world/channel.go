@@ -169,6 +169,7 @@ func constant(kind model.Kind, text string) any {
 		v, err = strconv.ParseFloat(text, 64)
 	case model.Bool:
 		v, err = strconv.ParseBool(text)
+	default: // the text itself
 	}
 	if err != nil {
 		panic(err)

@@ -21,7 +21,7 @@ type NodeDown struct {
 }
 
 // TableName implements the schema's hook.
-func (NodeDown) TableName() string { return "nodes" }
+func (*NodeDown) TableName() string { return "nodes" }
 
 // MarkSize is how many bytes the mark has.
 func (n *NodeDown) MarkSize() int { return len(n.Mark) }

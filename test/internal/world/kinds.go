@@ -50,12 +50,14 @@ var kinds = []kind{
 	{name: "bulk update", weight: 3, make: (*Generator).bulkUpdate},
 	{name: "bulk move", weight: 3, make: (*Generator).bulkMove},
 	{name: "bulk delete", weight: 1, make: (*Generator).bulkDelete},
+	{name: "delete the first", weight: 2, make: (*Generator).deleteFirst},
 	{name: "replace", weight: 4, make: (*Generator).replace},
 	{name: "replace another", weight: 4, make: (*Generator).replaceAnother},
 	{name: "upsert", weight: 3, make: (*Generator).upsert},
 	{name: "change key", weight: 4, make: (*Generator).changeKey},
 	{name: "savepoint", weight: 4, make: (*Generator).savepoint},
 	{name: "mixed", weight: 8, make: func(g *Generator) []Statement { return g.several(2, 8) }},
+	{name: "insert thousands", weight: 1, make: (*Generator).thousands},
 	{name: "rollback", weight: 4, rollback: true, make: func(g *Generator) []Statement { return g.several(1, 6) }},
 }
 
@@ -302,6 +304,19 @@ func (g *Generator) bulkMove() []Statement {
 func (g *Generator) bulkDelete() []Statement {
 	t := g.any()
 	return []Statement{{t.Name, "DELETE FROM " + t.Name + g.about(t)}}
+}
+
+// deleteFirst deletes what a list shows: the first rows by some column.
+func (g *Generator) deleteFirst() []Statement {
+	t := g.any()
+	by := t.Key[0]
+	if plain := t.Plain(); len(plain) > 0 && g.rng.IntN(3) > 0 {
+		by = plain[g.rng.IntN(len(plain))].Name
+	}
+	if g.rng.IntN(2) == 0 {
+		by += " DESC"
+	}
+	return []Statement{{t.Name, fmt.Sprintf("DELETE FROM %[1]s WHERE rowid IN (SELECT rowid FROM %[1]s ORDER BY %[2]s LIMIT %[3]d)", t.Name, by, 2+g.rng.IntN(12))}}
 }
 
 // replace puts another row in the place of one with the same key.

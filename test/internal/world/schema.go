@@ -1,3 +1,5 @@
+// Package world is what a simulation plays with: applications, drawn at random,
+// as SQL and as Go types, and random transactions over their tables.
 package world
 
 import (
@@ -100,6 +102,11 @@ func (d *drawer) table(name string) *model.Table {
 	if d.chance(60) {
 		t.Columns = append(t.Columns, &model.Column{Name: "owner", Kind: model.Int, Nullable: true})
 	}
+	for _, c := range t.Columns {
+		if c.Kind == model.Int && c.Name[0] == 'i' && c.Name != "id" && d.chance(15) {
+			t.Touch = c.Name
+		}
+	}
 	if d.chance(25) {
 		t.Columns = append(t.Columns, &model.Column{Name: "handle", Kind: model.Text, Nullable: true, Unique: true})
 	}
@@ -192,6 +199,7 @@ func (d *drawer) conditions(c *model.Channel, t *model.Table, percent int) []mod
 		switch column.Kind {
 		case model.Int, model.Float, model.Text, model.Bool:
 			all = append(all, d.condition(c, column))
+		default: // texts of other kinds have no place in a tag
 		}
 	}
 	return all

@@ -80,7 +80,25 @@ func furnish(t *model.Table) []Statement {
 		all = append(all, Statement{SQL: fmt.Sprintf("CREATE TRIGGER %[1]s_counts AFTER INSERT ON %[1]s BEGIN "+
 			"UPDATE %[2]s SET %[3]s = coalesce(%[3]s, 0) + 1 WHERE id = NEW.%[4]s; END", t.Name, g.Table, g.Column, g.Link)})
 	}
+	if t.Touch != "" {
+		all = append(all, touch(t))
+	}
 	return all
+}
+
+func touch(t *model.Table) Statement {
+	return Statement{SQL: fmt.Sprintf("CREATE TRIGGER %[1]s_touch AFTER UPDATE OF mark ON %[1]s WHEN NEW.mark <> OLD.mark BEGIN "+
+		"UPDATE %[1]s SET %[2]s = coalesce(%[2]s, 0) + 1 WHERE rowid = NEW.rowid; END", t.Name, t.Touch)}
+}
+
+// Retrigger makes a table's trigger anew, so that it is younger than those of
+// the feed; there is none for most tables.
+func Retrigger(s *model.Schema, table string) []Statement {
+	t := s.Table(table)
+	if t.Touch == "" {
+		return nil
+	}
+	return []Statement{{SQL: "DROP TRIGGER " + table + "_touch"}, touch(t)}
 }
 
 // Rebuild changes a table the way of SQLite's migrations: create, copy, drop,
@@ -91,9 +109,14 @@ func Rebuild(s *model.Schema, table string) []Statement {
 		return nil
 	}
 	t := s.Table(table)
+	names := make([]string, len(t.Columns))
+	for i, c := range t.Columns {
+		names[i] = c.Name
+	}
+	columns := strings.Join(names, ", ")
 	return append([]Statement{
 		{SQL: createTable(s, t, "rebuilt")},
-		{SQL: "INSERT INTO rebuilt SELECT * FROM " + table},
+		{SQL: "INSERT INTO rebuilt (" + columns + ") SELECT " + columns + " FROM " + table},
 		{SQL: "DROP TABLE " + table},
 		{SQL: "ALTER TABLE rebuilt RENAME TO " + table},
 	}, furnish(t)...)

@@ -41,11 +41,14 @@ func NewGenerator(rng *rand.Rand, s *model.Schema) *Generator {
 // First fills the tables.
 func (g *Generator) First() Tx {
 	g.data = &oracle.Data{Schema: g.schema, Tables: map[string][]oracle.Row{}}
-	chosen := map[string][]string{}
+	chosen, most := map[string][]string{}, 8
+	if g.rng.IntN(4) == 0 {
+		most = 30 // so that there is more than a list with a limit keeps
+	}
 	for _, t := range g.schema.Tables {
 		keys := allKeys(t)
 		g.rng.Shuffle(len(keys)/2, func(i, k int) { keys[i], keys[k] = keys[k], keys[i] })
-		chosen[t.Name] = keys[:min(len(keys), 3+g.rng.IntN(8))]
+		chosen[t.Name] = keys[:min(len(keys), 3+g.rng.IntN(most))]
 		for _, key := range chosen[t.Name] {
 			row := make(oracle.Row, len(t.Columns))
 			for i, part := range parts(key) {

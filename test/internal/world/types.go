@@ -96,6 +96,7 @@ func relation(s *model.Schema, l *model.Layer) reflect.StructField {
 		items = append(items, "hasone")
 	case model.HasMany, model.ManyToMany:
 		of = reflect.SliceOf(of.Elem())
+	default: // belongs-to is what a pointer means
 	}
 	if l.Through != nil {
 		items = append(items, "through:"+l.Through.Table, "target:"+strings.Join(l.Through.Target, "|"))

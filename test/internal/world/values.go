@@ -53,7 +53,7 @@ func keyRoom(kind model.Kind) int {
 	if kind == model.Text {
 		return len(keyTexts)
 	}
-	return 24
+	return 32
 }
 
 // keyNumber is the i-th key of a kind.
