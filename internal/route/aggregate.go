@@ -24,6 +24,7 @@ func (t *Router) readAggregates() {
 			a := aggregate{column: i, def: def}
 			for _, s := range def.Sources {
 				l := t.tables[s.Table.ID].linkBy(s.Link)
+				l.table.feeds = true
 				if !slices.Contains(l.feeds, tab) {
 					l.feeds = append(l.feeds, tab)
 				}
@@ -34,23 +35,14 @@ func (t *Router) readAggregates() {
 	}
 }
 
-// keep returns a row's new values with the aggregates of the old ones, which no
-// feed and no read knows. Rows are shared: they are copied.
-func (t *table) keep(old, vals schema.Row) schema.Row {
-	if len(t.aggregates) == 0 || old == nil || vals == nil {
-		return vals
-	}
-	vals = slices.Clone(vals)
-	for _, a := range t.aggregates {
-		vals[a.column] = old[a.column]
-	}
-	return vals
-}
-
-// restate has the aggregates made anew that a change of a row concerns.
+// restate has the aggregates made anew that a change of a row concerns: its
+// own, which no feed and no read knows, and those that it is a source of.
 func (t *Router) restate(r *row, old, vals schema.Row) {
 	if vals != nil && len(r.table.aggregates) > 0 {
 		t.stale(r)
+	}
+	if !r.table.feeds {
+		return
 	}
 	for _, l := range r.table.links {
 		if len(l.feeds) == 0 {

@@ -52,14 +52,14 @@ func (t *Router) answer(w *Want) {
 
 // answerLater answers what nobody has been asked for yet.
 func (t *Router) answerLater() {
-	for i := 0; i < len(t.wantRows); i++ {
-		if r := t.wantRows[i].row; !r.known && r.members.len() > 0 {
-			t.answerRow(r)
+	for _, w := range t.wantRows {
+		if !w.row.known && w.row.members.len() > 0 {
+			t.answerRow(w.row)
 		}
 	}
-	for i := 0; i < len(t.wantBuckets); i++ {
-		if b := t.wantBuckets[i].bucket; !b.complete && b.bound.len() > 0 {
-			t.answerBucket(b)
+	for _, w := range t.wantBuckets {
+		if w.bucket.coming() {
+			t.answerBucket(w.bucket)
 		}
 	}
 }

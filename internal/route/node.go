@@ -6,12 +6,15 @@ import "github.com/pando-sync/pando/schema"
 type node struct {
 	*schema.Layer
 
+	typ   *schema.Type
 	table *table
 	// link is the column by which the layer finds its rows; nil for an anchor
 	// and for belongs-to.
 	link     *link
 	children []*node
-	// plain tells that the layer shows every row that exists and is linked to.
+	// plain tells that the layer shows every row that exists and is linked to, as
+	// most do: whoever asks about conditions, audiences and hidden layers asks
+	// this first.
 	plain bool
 	// divides tells that each of the layer's rows is in the part of one user, with
 	// all below it; what stands above is public.
@@ -60,8 +63,8 @@ func (t *Router) shapeOf(tree *schema.Tree) *shape {
 }
 
 func (t *Router) nodeOf(l *schema.Layer) *node {
-	n := &node{Layer: l, table: t.tables[l.Type.Table.ID], divides: l.UserKey >= 0}
-	n.plain = len(l.Where) == 0 && !n.divides && l.Relation != schema.List
+	n := &node{Layer: l, typ: l.Type, table: t.tables[l.Type.Table.ID], divides: l.UserKey >= 0}
+	n.plain = len(l.Where) == 0 && !n.divides && !l.Hidden && l.Relation != schema.List
 	if l.Relation != schema.Root && !l.Relation.Forward() {
 		n.link = n.table.linkBy(l.Link)
 	}
@@ -90,39 +93,34 @@ func (s *Scope) place(n *node, vals schema.Row) *Scope {
 	}
 }
 
-// context is where the links into a layer are kept by which s shows rows.
-func (s *Scope) context(n *node) *Scope {
-	if n.divides {
-		return s.whole
-	}
-	return s
-}
-
 // member is the link by which s shows an existing row in a layer, or nil.
 func (s *Scope) member(r *row, n *node) *member {
-	m := r.members.get(s.context(n), n)
 	switch {
-	case m == nil || n.plain:
-		return m
+	case n.plain:
+		return r.members.get(s, n)
 	case n.divides:
+		// The links into the layer are the public part's.
 		if s.user.IsNull() || r.vals[n.UserKey] != s.user || !schema.Meets(n.Where, r.vals, s.env) {
 			return nil
 		}
+		return r.members.get(s.whole, n)
 	case s.place(n, r.vals) == nil:
 		return nil
+	default:
+		return r.members.get(s, n)
 	}
-	return m
 }
 
-// visible tells whether s shows the row as type t.
-func (s *Scope) visible(r *row, t *schema.Type) bool {
+// shows tells whether s shows the row as type t, and the version of the last
+// patch that told of it.
+func (s *Scope) shows(r *row, t *schema.Type) (version uint64, shown bool) {
 	if r.vals == nil {
-		return false
+		return 0, false
 	}
 	for _, n := range s.shape.byType[t.ID] {
-		if s.member(r, n) != nil {
-			return true
+		if m := s.member(r, n); m != nil {
+			version, shown = max(version, m.version), true
 		}
 	}
-	return false
+	return version, shown
 }

@@ -63,8 +63,6 @@ type link struct {
 	index   int // in table.links
 	column  int // in schema.Table.Columns
 	buckets map[schema.Value]*bucket
-	// windows is the number of places in buckets at which windows look.
-	windows int
 	// feeds are the tables of which rows have aggregates of this link's rows.
 	feeds []*table
 }
@@ -91,6 +89,10 @@ type table struct {
 	rows       map[schema.Value]*row
 	links      []*link
 	aggregates []aggregate
+	// feeds tells that rows of other tables have aggregates of this table's rows;
+	// windows is the number of places in its links at which windows look.
+	feeds   bool
+	windows int
 }
 
 // linkBy is the link of a column.

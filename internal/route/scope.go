@@ -152,8 +152,8 @@ func (t *Router) touch(r *row, s *Scope, typ *schema.Type) {
 		return
 	}
 	d := touched{row: r, typ: typ}
-	if s.visible(r, typ) {
-		d.base, d.version = r.vals, s.versionOf(r, typ)
+	if version, shown := s.shows(r, typ); shown {
+		d.base, d.version = r.vals, version
 	}
 	s.delta = append(s.delta, d)
 	if !s.dirty {
@@ -187,7 +187,7 @@ func (s *Scope) flush(p *state.Patch) {
 	for i := range s.delta {
 		d := &s.delta[i]
 		var now schema.Row
-		if s.visible(d.row, d.typ) {
+		if _, shown := s.shows(d.row, d.typ); shown {
 			now = d.row.vals
 		}
 		ref := state.Ref{Type: d.typ, Key: d.row.key}
@@ -230,18 +230,6 @@ func (s *Scope) stamp(r *row, t *schema.Type, version uint64) {
 			m.version = version
 		}
 	}
-}
-
-// versionOf is the version of the last patch that told of an instance that is
-// visible.
-func (s *Scope) versionOf(r *row, t *schema.Type) uint64 {
-	var version uint64
-	for _, n := range s.shape.byType[t.ID] {
-		if m := s.member(r, n); m != nil {
-			version = max(version, m.version)
-		}
-	}
-	return version
 }
 
 func (s *Scope) bury(ref state.Ref, version uint64) {

@@ -50,19 +50,21 @@ func (t *Router) drop(r *row) {
 // change; vals tell in which part it is shown.
 func (t *Router) note(r *row, s *Scope, n *node, vals schema.Row) {
 	switch {
+	case n.plain:
+		t.touch(r, s, n.typ)
 	case n.Hidden:
 	case n.divides:
 		if vals == nil {
 			return
 		}
 		if p := s.parts[vals[n.UserKey]]; p != nil {
-			t.touch(r, p, n.Type)
+			t.touch(r, p, n.typ)
 		}
 	default:
-		if n.Index == 0 && s.picks != nil {
+		if n.Relation == schema.List && s.picks != nil {
 			t.consider(s, r)
 		}
-		t.touch(r, s, n.Type)
+		t.touch(r, s, n.typ)
 	}
 }
 
@@ -182,7 +184,6 @@ func (t *Router) unindex(r *row, l *link, v schema.Value) {
 // change gives a known row new values; nil means that it does not exist.
 func (t *Router) change(r *row, vals schema.Row) {
 	old := r.vals
-	vals = r.table.keep(old, vals)
 	for i := range r.members.list {
 		m := &r.members.list[i]
 		t.note(r, m.scope, m.node, old)

@@ -29,7 +29,7 @@ func (t *Router) Since(s *Scope, version uint64, p *state.Patch) bool {
 		p.Delete = append(p.Delete, s.tombs[i].ref)
 	}
 	t.walk(s, func(r *row, typ *schema.Type) {
-		if s.versionOf(r, typ) > version {
+		if told, _ := s.shows(r, typ); told > version {
 			p.Set = append(p.Set, state.Instance{Ref: state.Ref{Type: typ, Key: r.key}, Row: r.vals})
 		}
 	})

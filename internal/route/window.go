@@ -45,7 +45,7 @@ func (t *Router) openWindow(s *Scope, values []schema.Value) {
 	for _, v := range values {
 		b := w.node.link.bucket(v)
 		b.windows = append(b.windows, w)
-		w.node.link.windows++
+		w.node.table.windows++
 	}
 	t.refill(w)
 }
@@ -57,7 +57,7 @@ func (t *Router) closeWindow(w *Window) {
 	for _, v := range w.values {
 		b := l.buckets[v]
 		b.windows = slices.DeleteFunc(b.windows, func(o *Window) bool { return o == w })
-		l.windows--
+		l.table.windows--
 		l.release(b)
 	}
 	if w.short {
@@ -104,9 +104,6 @@ func (t *Router) takeOut(r *row, old, vals schema.Row) {
 		return
 	}
 	for _, l := range r.table.links {
-		if l.windows == 0 {
-			continue
-		}
 		b := l.buckets[old[l.column]]
 		if b == nil {
 			continue
@@ -137,13 +134,10 @@ func (t *Router) moved(w *Window, r *row) {
 
 // putIn puts a row that has changed into the windows that know its new place.
 func (t *Router) putIn(r *row) {
-	if r.vals == nil {
+	if r.table.windows == 0 || r.vals == nil {
 		return
 	}
 	for _, l := range r.table.links {
-		if l.windows == 0 {
-			continue
-		}
 		b := l.buckets[r.vals[l.column]]
 		if b == nil {
 			continue
@@ -178,7 +172,7 @@ func (t *Router) settleWindow(w *Window) {
 	// Rows that did not move themselves were shifted by at most the number of
 	// those that did: only around the limit may they come or go.
 	end := min(len(w.rows), w.limit+w.moves)
-	candidates := append(w.touched, w.rows[min(max(0, w.limit-w.moves), end):end]...)
+	candidates := slices.Concat(w.touched, w.rows[min(max(0, w.limit-w.moves), end):end])
 	w.touched, w.moves = nil, 0
 	var out []*row
 	for _, r := range candidates {
