@@ -131,6 +131,18 @@ var changeCases = []changeCase{
 		want:    map[string]string{"items 1": "b"},
 	},
 	{
+		name:    "OwnParentMoves",
+		prepare: []string{"INSERT INTO nodes VALUES (1, 1, 1, 'a'), (2, 1, 1, 'b')"},
+		do:      []string{"UPDATE nodes SET id = 3 WHERE id = 1"}, // the cascade changes the row itself
+		want:    map[string]string{"nodes 1": gone, "nodes 3": "a", "nodes 2": "b"},
+	},
+	{
+		name:    "OwnParentGoes",
+		prepare: []string{"INSERT INTO nodes VALUES (1, 1, 1, 'a'), (2, 1, 1, 'b'), (3, 1, 2, 'c')"},
+		do:      []string{"UPDATE nodes SET id = id + 3", "DELETE FROM nodes WHERE id = 4"},
+		want:    map[string]string{"nodes 1": gone, "nodes 2": gone, "nodes 3": gone},
+	},
+	{
 		name:    "PairChanges",
 		prepare: []string{"INSERT INTO pairs VALUES (1, 'x', 1, 'n'), (1, 'y', 1, 'm')"},
 		do:      []string{"INSERT INTO pairs VALUES (2, 'x', 1, NULL)", "UPDATE pairs SET note = 'o' WHERE a = 1 AND b = 'x'", "DELETE FROM pairs WHERE b = 'y'"},
@@ -185,7 +197,7 @@ func testChanges(t *testing.T, f *fixture) {
 			continue
 		}
 		t.Run(c.name, func(t *testing.T) {
-			f.tx("DELETE FROM children", "DELETE FROM items", "DELETE FROM legs", "DELETE FROM pairs")
+			f.tx("DELETE FROM children", "DELETE FROM items", "DELETE FROM legs", "DELETE FROM pairs", "DELETE FROM nodes")
 			if len(c.prepare) > 0 {
 				f.tx(c.prepare...)
 			}

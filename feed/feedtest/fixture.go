@@ -22,6 +22,7 @@ import (
 //	marks     id (uuid key), grp, note
 //	pairs     a, b (key of both), grp, note
 //	legs      id, grp, (a, b) → pairs (cascades), name
+//	nodes     id, grp, parent_id → nodes (cascades), name
 //	samples   id, grp, and a nullable column of each kind
 //	strays    id (not declared at all)
 //
@@ -29,9 +30,9 @@ import (
 // samples have derived columns too.
 type fixture struct {
 	Harness
-	t                                                   testing.TB
-	items, children, words, marks, pairs, legs, samples *schema.Table
-	tables                                              []*schema.Table
+	t                                                          testing.TB
+	items, children, words, marks, pairs, legs, nodes, samples *schema.Table
+	tables                                                     []*schema.Table
 }
 
 // sampleKinds are the kinds of the columns of samples after id and grp.
@@ -47,6 +48,7 @@ func newFixture(t testing.TB, h Harness) *fixture {
 	f.pairs = f.table("pairs", 0, tuple("(a,b)", 1, 2), col("a", schema.Int), col("b", schema.Text), col("grp", schema.Int),
 		schema.Column{Name: "@shout", Kind: schema.Text, Compute: shout}, schema.Column{Name: "@total", Kind: schema.Int, Aggregate: &schema.Aggregate{}}, null("note", schema.Text))
 	f.legs = f.table("legs", 4, col("id", schema.Int), col("grp", schema.Int), null("a", schema.Int), null("b", schema.Text), tuple("(a,b)", 2, 3), null("name", schema.Text))
+	f.nodes = f.table("nodes", 2, col("id", schema.Int), col("grp", schema.Int), null("parent_id", schema.Int), null("name", schema.Text))
 	columns := []schema.Column{col("id", schema.Int), col("grp", schema.Int)}
 	for _, kind := range sampleKinds {
 		columns = append(columns, null("c_"+kind.String(), kind))
@@ -60,6 +62,7 @@ func newFixture(t testing.TB, h Harness) *fixture {
 	f.create(f.marks)
 	f.create(f.pairs)
 	f.create(f.legs, "FOREIGN KEY (a, b) REFERENCES pairs (a, b) ON DELETE CASCADE ON UPDATE CASCADE")
+	f.create(f.nodes, "FOREIGN KEY (parent_id) REFERENCES nodes (id) ON DELETE CASCADE ON UPDATE CASCADE")
 	f.create(f.samples)
 	f.exec("CREATE TABLE strays (id " + h.Dialect.Types[schema.Int] + " PRIMARY KEY)")
 	return f

@@ -20,6 +20,8 @@ func TestContinuityLost(t *testing.T) {
 	}{
 		"trigger dropped":    {[]string{"BEGIN", "DROP TRIGGER pando_notes_update", "UPDATE notes SET body = 'unseen'", "COMMIT"}, "rebuilt"},
 		"trigger replaced":   {[]string{"BEGIN", "DROP TRIGGER pando_notes_update", "CREATE TRIGGER pando_notes_update AFTER UPDATE ON notes BEGIN SELECT 1; END", "COMMIT"}, "rebuilt"},
+		"trigger of old":     {[]string{"DROP TRIGGER pando_notes_conflict_insert"}, "rebuilt"}, // had no such one
+		"author's trigger":   {[]string{"CREATE TRIGGER late AFTER UPDATE ON notes BEGIN SELECT RAISE(IGNORE); END"}, "added"},
 		"column added":       {[]string{"ALTER TABLE notes ADD COLUMN more TEXT"}, "rebuilt"},
 		"column renamed":     {[]string{"ALTER TABLE notes RENAME COLUMN extra TO other"}, "rebuilt"},
 		"table rebuilt":      {[]string{"BEGIN", "CREATE TABLE n2 (id INTEGER PRIMARY KEY, body TEXT, extra TEXT)", "INSERT INTO n2 SELECT * FROM notes", "DROP TABLE notes", "ALTER TABLE n2 RENAME TO notes", "COMMIT"}, "rebuilt"},

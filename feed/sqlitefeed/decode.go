@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/pando-sync/pando/feed"
 	"github.com/pando-sync/pando/schema"
 )
 
@@ -27,6 +26,8 @@ type decoder struct {
 type shape struct {
 	table    *schema.Table
 	old, new []int
+	// current reads the rows that a stretch of the log names, as they are now.
+	current string
 }
 
 // slotsAt is the index of the first slot in a read row.
@@ -52,7 +53,7 @@ func newDecoder(ctx context.Context, c *conn, s *Source, tables []*schema.Table)
 			return fmt.Errorf("read pando_shape %d: %w", id, err)
 		}
 		if place := placeOf(tables[i], columns); place != nil {
-			d.shapes[id], places[id] = shape{table: tables[i]}, place
+			d.shapes[id], places[id] = shape{table: tables[i], current: selectLogged(tables[i], id, place)}, place
 		}
 		return nil
 	})
@@ -117,22 +118,27 @@ func (d *decoder) layOut(places map[int64][]int) {
 	}
 }
 
-// appendChange appends what turns before into after: nothing when no declared
-// column differs, two changes when the key does.
-func appendChange(changes []feed.Change, table *schema.Table, before, after schema.Row) []feed.Change {
-	if before != nil && after != nil && before[table.Key] == after[table.Key] {
-		if slices.Equal(before, after) {
-			return changes
-		}
-		return append(changes, feed.Change{Table: table, Key: after[table.Key], Old: before, New: after})
+// selectLogged is the statement that reads the rows of a table whose keys the
+// log has under a shape, after one row of it through another.
+func selectLogged(table *schema.Table, shape int64, place []int) string {
+	var names, before, after []string
+	for _, i := range stored(table, table.Key) {
+		slot := strconv.Itoa(place[i])
+		names = append(names, quote(table.Columns[i].Name))
+		before = append(before, "old_"+slot)
+		after = append(after, "new_"+slot)
 	}
-	if before != nil {
-		changes = append(changes, feed.Change{Table: table, Key: before[table.Key], Old: before})
+	logged := " FROM pando_log WHERE seq > ?1 AND seq <= ?2 AND shape = " + strconv.FormatInt(shape, 10)
+	return selectColumns(table) + " WHERE (" + strings.Join(names, ", ") + ") IN (SELECT " + strings.Join(before, ", ") + logged +
+		" UNION ALL SELECT " + strings.Join(after, ", ") + logged + ")"
+}
+
+// forget closes the decoder's statements.
+func (d *decoder) forget(c *conn) {
+	c.forget(d.sql)
+	for _, s := range d.shapes {
+		c.forget(s.current)
 	}
-	if after != nil {
-		changes = append(changes, feed.Change{Table: table, Key: after[table.Key], New: after})
-	}
-	return changes
 }
 
 // canonicalRow makes a row of stored values, which stand in raw at slots, or

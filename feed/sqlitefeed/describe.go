@@ -37,10 +37,9 @@ type description struct {
 	place []int
 	// primary are the columns of the primary key.
 	primary []string
-	// unique are the sets of columns by which a REPLACE may displace a row of
-	// another key; none when the primary key is the only one. They are what
-	// the database says, whatever key is declared, so that all versions of an
-	// app agree on the triggers.
+	// unique are the sets of columns by which a REPLACE may displace a row, the
+	// primary key among them. They are what the database says, whatever key is
+	// declared, so that all versions of an app agree on the triggers.
 	unique [][]uniqueColumn
 }
 
@@ -156,7 +155,7 @@ func (d *description) readUnique(ctx context.Context, c *conn) error {
 		WHERE i."unique" AND x."key" AND NOT EXISTS (SELECT 1 FROM pragma_index_xinfo(i.name) AS e WHERE e.cid = -2)
 		ORDER BY i.seq, x.seqno`
 	index := int64(-1)
-	primaryIndex, others := false, false
+	primaryIndex := false
 	err := c.query(ctx, sql, bind(d.name), func(row []driver.Value) error {
 		if row[0] != index {
 			index = integerIn(row[0])
@@ -165,16 +164,12 @@ func (d *description) readUnique(ctx context.Context, c *conn) error {
 		last := &d.unique[len(d.unique)-1]
 		*last = append(*last, uniqueColumn{textIn(row[2]), textIn(row[3])})
 		primaryIndex = primaryIndex || row[1] == "pk"
-		others = others || row[1] != "pk"
 		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("describe table %q: %w", d.name, err)
 	}
-	switch {
-	case !others:
-		d.unique = nil
-	case !primaryIndex && len(d.primary) == 1: // the rowid
+	if !primaryIndex && len(d.primary) == 1 { // the rowid
 		d.unique = append(d.unique, []uniqueColumn{{d.primary[0], "BINARY"}})
 	}
 	return nil

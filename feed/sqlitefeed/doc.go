@@ -18,6 +18,17 @@
 // between. All columns of a table are logged, so that versions of an app that
 // declare different columns agree on the triggers.
 //
+// The log tells which rows changed and what they were; what they are is read
+// from the tables in the transaction that reads the log, but for a table of
+// which the log has a single row. The order of the log is not always that of
+// the writes: a cascade, and an author's trigger that changes the row that
+// fired it, may be logged before the statement that set them off.
+//
+// SQLite fires the newest trigger first. Source keeps its own the newest of
+// their table and puts them back, like missing ones, after an author adds one:
+// after a trigger that calls RAISE(IGNORE), or that fails within INSERT OR FAIL,
+// no other would fire, though the row has changed.
+//
 // One writer at a time makes the order of seq the order of commits, and the
 // rows that one read transaction finds a consistent cut: a poll delivers one
 // feed.Commit. seq is AUTOINCREMENT, so that numbers never come again. A poll of
@@ -70,12 +81,15 @@
 // # Limits
 //
 //   - The database is a file. It is switched to WAL mode.
-//   - REPLACE displaces rows through unique indexes without firing a DELETE
-//     trigger, unless the writer has PRAGMA recursive_triggers=1. Tables with a
-//     unique index besides the primary key have two more triggers, which log
-//     the rows that stand in a new one's way; those that are gone when the log
-//     is read were displaced. Unique indexes over expressions are not looked
-//     at: set the pragma where REPLACE meets one.
+//   - REPLACE displaces rows without firing a DELETE trigger, unless the writer
+//     has PRAGMA recursive_triggers=1. Two more triggers log the rows that stand
+//     in a new one's way; those that are gone when the log is read were
+//     displaced. Unique indexes over expressions are not looked at: set the
+//     pragma where REPLACE meets one. Setup warns of them.
+//   - An author's trigger that calls RAISE(FAIL) in a cascade keeps the change of
+//     the parent and ends its triggers. Setup warns of such triggers.
+//   - TEMP triggers fire before all others: what they hide by RAISE(IGNORE) or
+//     RAISE(FAIL) is not seen.
 //   - A value that its declared Go type cannot hold, like text in an int64, is
 //     read and fed as NULL, and logged as an error.
 //   - Writes by connections that bypass triggers are not seen: PRAGMA

@@ -33,7 +33,7 @@ func TestForeignProcess(t *testing.T) {
 		COMMIT;
 		BEGIN; DELETE FROM notes; ROLLBACK;`)
 	wantFed(t, source, recorder,
-		"notes 1 1,a→1,a!", "notes 2 2,b→2,b!", "notes 3 3,c→3,c!", "notes 2 2,b!→", "notes 4 →4,d")
+		"notes 1 1,a→1,a!", "notes 2 2,b→2,b!", "notes 2 2,b!→", "notes 3 3,c→3,c!", "notes 4 →4,d")
 	if commits := recorder.Commits(); len(commits) != 1 {
 		t.Errorf("one transaction came as %d commits", len(commits))
 	}

@@ -105,6 +105,9 @@ func inPlace(ctx context.Context, c *conn, tables []*schema.Table) (bool, error)
 				return false, err
 			}
 		}
+		if first, err := firesFirst(ctx, c, d); !first || err != nil {
+			return false, err
+		}
 	}
 	return true, nil
 }
@@ -146,8 +149,22 @@ func createTables(ctx context.Context, c *conn) (created bool, err error) {
 	return true, nil
 }
 
+// firesFirst tells whether d's triggers are the newest on its table, which fire
+// before older ones. An author's trigger that fires before them can keep them
+// from firing and the row changed, by RAISE(IGNORE), or by failing in a
+// statement with OR FAIL.
+func firesFirst(ctx context.Context, c *conn, d *description) (bool, error) {
+	row := make([]driver.Value, 1)
+	const sql = `SELECT NOT EXISTS (SELECT 1 FROM sqlite_schema AS theirs, sqlite_schema AS ours
+		WHERE theirs.type = 'trigger' AND theirs.tbl_name = ?1 COLLATE NOCASE AND substr(theirs.name, 1, 6) <> 'pando_'
+		AND ours.type = 'trigger' AND ours.tbl_name = ?1 COLLATE NOCASE AND substr(ours.name, 1, 6) = 'pando_'
+		AND theirs.rowid > ours.rowid)`
+	err := c.queryRow(ctx, sql, row, d.name)
+	return row[0] == int64(1), err
+}
+
 // installTriggers puts d's triggers in place and tells whether one of them
-// was missing or differed.
+// was missing or differed, or did not fire first.
 func installTriggers(ctx context.Context, c *conn, d *description) (replaced bool, err error) {
 	if err := widenLog(ctx, c, len(d.columns)); err != nil {
 		return false, err
@@ -159,12 +176,16 @@ func installTriggers(ctx context.Context, c *conn, d *description) (replaced boo
 	if err != nil {
 		return false, err
 	}
+	first, err := firesFirst(ctx, c, d)
+	if err != nil {
+		return false, err
+	}
 	for _, t := range d.triggers(shape) {
 		same, err := hasTrigger(ctx, c, t)
 		if err != nil {
 			return false, err
 		}
-		if same {
+		if same && first {
 			continue
 		}
 		replaced = true

@@ -37,7 +37,7 @@ func (r *follower) poll(ctx context.Context) (moved bool, err error) {
 	seen, err := r.readLog(ctx)
 	switch {
 	case errors.Is(err, errRepair):
-		r.reason = "a followed table was rebuilt, or the triggers on it were removed or replaced"
+		r.reason = "a followed table was rebuilt, or triggers on it were added, removed or replaced"
 		return true, r.repair(ctx, false)
 	case errors.Is(err, errRestored):
 		r.reason = err.Error()
@@ -116,7 +116,7 @@ func (r *follower) checkSchema(ctx context.Context) error {
 		return errRepair
 	}
 	if r.decoder != nil {
-		r.conn.forget(r.decoder.sql)
+		r.decoder.forget(r.conn)
 	}
 	r.decoder, err = newDecoder(ctx, r.conn, r.source, r.tables)
 	return err

@@ -222,21 +222,27 @@ func (s *selection) after(order []schema.Order) string {
 	return name + " >= " + s.param(value) + " AND " + rest
 }
 
-// sql is the whole statement. The plus takes a column's declared type from the
-// result, by which the driver would guess at times; the values come as they
-// are stored, like those in the log.
+// sql is the whole statement.
 func (s *selection) sql() string {
-	var columns []string
-	for i := range s.query.Table.Columns {
-		if column := &s.query.Table.Columns[i]; !column.Derived() {
-			columns = append(columns, "+"+quote(column.Name))
-		}
-	}
-	sql := "SELECT " + strings.Join(columns, ", ") + " FROM " + quote(s.query.Table.Name)
+	sql := selectColumns(s.query.Table)
 	if len(s.where) > 0 {
 		sql += " WHERE " + strings.Join(s.where, " AND ")
 	}
 	return sql + s.order
+}
+
+// selectColumns begins a statement that reads the stored columns of a table.
+// The plus takes a column's declared type from the result, by which the driver
+// would guess at times; the values come as they are stored, like those in the
+// log.
+func selectColumns(table *schema.Table) string {
+	var columns []string
+	for i := range table.Columns {
+		if column := &table.Columns[i]; !column.Derived() {
+			columns = append(columns, "+"+quote(column.Name))
+		}
+	}
+	return "SELECT " + strings.Join(columns, ", ") + " FROM " + quote(table.Name)
 }
 
 // run reads the rows of the query and calls fn with each.

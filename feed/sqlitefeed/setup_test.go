@@ -3,6 +3,7 @@ package sqlitefeed_test
 import (
 	"context"
 	"database/sql"
+	"log/slog"
 	"maps"
 	"net/url"
 	"path/filepath"
@@ -168,6 +169,31 @@ func TestSetupRefusesMemory(t *testing.T) {
 	}
 }
 
+// TestSetupWarns names what can keep changes out of the log.
+func TestSetupWarns(t *testing.T) {
+	db, _ := create(t, createNotes,
+		"CREATE UNIQUE INDEX by_length ON notes (length(body))",
+		"CREATE TABLE kinds (id INTEGER PRIMARY KEY)",
+		"CREATE TABLE parts (id INTEGER PRIMARY KEY, note_id INTEGER REFERENCES notes ON DELETE CASCADE, kind_id INTEGER REFERENCES kinds)",
+		"CREATE TRIGGER keep BEFORE DELETE ON parts BEGIN SELECT RAISE(FAIL, 'kept'); END",
+		"CREATE TRIGGER stop BEFORE DELETE ON parts BEGIN SELECT RAISE(ABORT, 'kept'); END",
+	)
+	var log strings.Builder
+	source := sqlitefeed.New(db, sqlitefeed.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
+	defer source.Close()
+	if err := source.Setup(context.Background(), []*schema.Table{notes, declare("parts", "id"), declare("kinds", "id")}); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"table=notes name=by_length", "table=notes name=keep"} {
+		if strings.Count(log.String(), want) != 1 {
+			t.Errorf("%q is not warned of once: %s", want, log.String())
+		}
+	}
+	if n := strings.Count(log.String(), "level=WARN"); n != 2 {
+		t.Errorf("warned %d times: %s", n, log.String())
+	}
+}
+
 func TestSetupSwitchesToWAL(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "odd % name?.db")
 	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", OmitHost: true, Path: path}).String())
@@ -221,7 +247,7 @@ func TestOddTables(t *testing.T) {
 	pairs.Key = 1
 	source, recorder := follow(t, db, odd, pairs, declare("strict", "id", "d"), declare("generated", "id", "up", "low"),
 		declare("tree", "id", "parent_id"), declare("nokey", "id", "n"))
-	run(t, db,
+	for _, step := range []string{
 		`INSERT INTO "we ""ird' näme" VALUES (7, 'x')`,
 		`INSERT INTO pairs VALUES ('p', 1)`,
 		`UPDATE pairs SET a = 'q'`,
@@ -232,7 +258,10 @@ func TestOddTables(t *testing.T) {
 		`DELETE FROM tree WHERE id = 1`,
 		`INSERT INTO nokey VALUES (NULL, 'unnamed')`, // nothing can name it
 		`UPDATE nokey SET id = 5`,
-	)
+	} {
+		run(t, db, step)
+		recorder.Reach(source)
+	}
 	wantFed(t, source, recorder,
 		`we "ird' näme 7 →7,x`,
 		`pairs 1 →p,1`, `pairs 1 p,1→q,1`,
@@ -269,7 +298,7 @@ func TestAuthorTriggers(t *testing.T) {
 	}
 	wantFed(t, source, recorder,
 		"members 7,1 →7,1,owner,7,1", "boards 1 1,0→1,1",
-		"members 8,1 →8,1,guest,8,1", "boards 1 1,1→1,2", "members 7,1 7,1,owner,7,1→",
+		"members 7,1 7,1,owner,7,1→", "members 8,1 →8,1,guest,8,1", "boards 1 1,1→1,2",
 		"members 8,1 8,1,guest,8,1→8,1,GUEST,8,1",
 		"members 8,1 8,1,GUEST,8,1→", "boards 1 1,2→1,1")
 }

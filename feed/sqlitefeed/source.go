@@ -90,7 +90,7 @@ func (s *Source) Setup(ctx context.Context, tables []*schema.Table) error {
 	if err != nil {
 		return fmt.Errorf("set up the sqlite feed: %w", err)
 	}
-	err = prepare(ctx, c, tables)
+	err = s.prepare(ctx, c, tables)
 	if e := c.close(); err == nil {
 		err = e
 	}
@@ -104,11 +104,14 @@ func (s *Source) Setup(ctx context.Context, tables []*schema.Table) error {
 	return nil
 }
 
-func prepare(ctx context.Context, c *conn, tables []*schema.Table) error {
+func (s *Source) prepare(ctx context.Context, c *conn, tables []*schema.Table) error {
 	if err := useWAL(ctx, c); err != nil {
 		return err
 	}
-	return install(ctx, c, tables, false)
+	if err := install(ctx, c, tables, false); err != nil {
+		return err
+	}
+	return s.warnOfBlindSpots(ctx, c, tables)
 }
 
 // Head implements feed.Source.
@@ -177,10 +180,12 @@ type meta struct {
 }
 
 // readMeta reads the log's state; as the first read of a transaction it pins
-// what that sees.
+// what that sees. A statement that fails half-way by OR FAIL keeps its rows in
+// the log but not their number in sqlite_sequence.
 func readMeta(c *conn) (meta, error) {
 	const query = `SELECT epoch, generation, trimmed,
-		coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'pando_log'), 0) FROM pando_meta`
+		max(coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'pando_log'), 0), coalesce((SELECT max(seq) FROM pando_log), 0))
+		FROM pando_meta`
 	row := make([]driver.Value, 4)
 	if err := c.queryRow(context.Background(), query, row); err != nil {
 		return meta{}, fmt.Errorf("read the state of the change log: %w", err)

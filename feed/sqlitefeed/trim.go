@@ -62,6 +62,10 @@ func (s *Source) trim(ctx context.Context, f *file, read feed.Position, now time
 			if err := c.exec(ctx, "DELETE FROM pando_log WHERE seq <= ?", bound); err != nil {
 				return err
 			}
+			// The number of a row that a failed statement left may be in the log only.
+			if err := c.exec(ctx, "UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = 'pando_log'", bound); err != nil {
+				return err
+			}
 			return c.exec(ctx, "UPDATE pando_meta SET trimmed = max(trimmed, ?)", bound)
 		})
 		if err != nil {
