@@ -2,7 +2,7 @@ import { compile, type Compiled } from './compile.js'
 import { PandoError } from './errors.js'
 import type { HelloType, Resume, StateFrame } from './frames.js'
 import type { Model } from './model.js'
-import { keyOf, type Instance, type OnTouch, type Table } from './table.js'
+import { keyOf, type Instance, type Table } from './table.js'
 
 /** How a connection's frames name the fields of one type. */
 interface Wire {
@@ -28,7 +28,7 @@ interface Part {
 /** Who shows a store. */
 export interface Viewer {
   /** Hears of every instance that may have changed, come or gone. */
-  readonly touched: OnTouch
+  touched(type: string, key: string): void
   /** Hears that anything may have changed. */
   touch(): void
 }
@@ -97,13 +97,11 @@ export class Store {
    * @throws PandoError `schema` when a type or field of the model is missing.
    */
   attach(types: readonly HelloType[], epoch: string, resumed: readonly boolean[]): void {
-    const known = new Map(types.map(({ name, fields }) => [name, fields]))
     const { tables } = this.#compiled
     for (const { name, fields } of tables.values()) {
-      const lost = fields.find((field) => known.get(name)?.includes(field) !== true)
-      if (lost !== undefined) {
-        throw new PandoError('schema', `the server no longer has ${name}.${lost}: reload the page`)
-      }
+      const known = types.find((type) => type.name === name)?.fields ?? []
+      const lost = fields.find((field) => !known.includes(field))
+      if (lost) throw new PandoError('schema', `the server no longer has ${name}.${lost}: reload the page`)
     }
     this.#wires = types.map(({ name, fields }) => {
       const table = tables.get(name)

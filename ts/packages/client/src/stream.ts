@@ -133,7 +133,7 @@ export class Stream {
   }
 
   /** Takes note that an instance may have changed. */
-  readonly touched = (type: string, key: string): void => {
+  touched(type: string, key: string): void {
     this.watchers.touch(type, key)
   }
 

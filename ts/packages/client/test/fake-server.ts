@@ -88,13 +88,19 @@ export class FakeServer {
     return socket
   }
 
-  /** Answers the newest open, and sends a snapshot unless it is resumed. */
-  open(scope: string, snapshot?: object, epoch = 'e1'): FakeSocket {
+  /** Answers the newest open: it has these scopes, none of which is resumed unless it says so. */
+  scopes(ids: readonly string[], resumed = false, epoch = 'e1'): FakeSocket {
     const { socket } = this
     const request = socket.of('open').at(-1)
     if (request === undefined) throw new Error('no client has asked to open')
-    const resumed = snapshot === undefined
-    socket.reply(request, { type: 'opened', channel: 'BoardChannel', epoch, scopes: [{ id: scope, resumed }] })
+    const scopes = ids.map((id) => ({ id, resumed }))
+    socket.reply(request, { type: 'opened', channel: 'BoardChannel', epoch, scopes })
+    return socket
+  }
+
+  /** Answers the newest open, and sends a snapshot unless it is resumed. */
+  open(scope: string, snapshot?: object, epoch = 'e1'): FakeSocket {
+    const socket = this.scopes([scope], snapshot === undefined, epoch)
     if (snapshot !== undefined) socket.say(scope, snapshot)
     return socket
   }

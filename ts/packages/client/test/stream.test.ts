@@ -189,6 +189,123 @@ describe('frames', () => {
   })
 })
 
+describe('a first snapshot in parts', () => {
+  const [board1, ...cards] = boardSnapshot.set
+
+  it('is shown as it arrives, the anchor first, and live when it is whole', () => {
+    const handle = client.get(board)
+    const listener = vi.fn()
+    handle.subscribe(listener)
+    const socket = server.welcome()
+    expect(handle.get()).toMatchObject({ status: 'pending', state: undefined, loading: undefined })
+    server.open('#4', { v: 10, snapshot: 'first', set: [board1] })
+    expect(handle.get()).toMatchObject({ status: 'pending', state: undefined, loading: { name: 'Groceries', cards: [] } })
+    listener.mockClear()
+    socket.say('#4', { v: 10, snapshot: 'more', set: cards })
+    expect(listener).toHaveBeenCalledOnce()
+    const { loading } = handle.get()
+    expect(loading?.cards).toHaveLength(2)
+    socket.say('#4', { v: 10, snapshot: 'last' })
+    expect(handle.get()).toMatchObject({ status: 'live', loading: undefined })
+    expect(handle.get().state).toBe(loading)
+  })
+
+  it('keeps the old tree, which is stale, when it comes to a stream that is live', () => {
+    const { handle, listener, socket } = live()
+    const before = handle.get().state
+    socket.say('#4', { v: 20, snapshot: 'first', set: [board1] })
+    expect(handle.get()).toMatchObject({ status: 'live', stale: true })
+    expect(handle.get().state).toBe(before)
+    socket.say('#4', { v: 20, snapshot: 'last', set: cards })
+    expect(handle.get()).toMatchObject({ status: 'live', stale: false })
+    expect(handle.get().state).toBe(before)
+    socket.say('#4', rename(21, 'Weekly'))
+    expect(handle.get().state?.name).toBe('Weekly')
+    expect(listener).toHaveBeenCalledTimes(3)
+  })
+})
+
+describe('a stream of two scopes', () => {
+  const [board1, milk, eggs] = boardSnapshot.set
+
+  function both() {
+    const handle = client.get(board)
+    const listener = vi.fn()
+    handle.subscribe(listener)
+    server.welcome()
+    const socket = server.scopes(['#4', '#5'])
+    socket.say('#4', { v: 10, snapshot: 'only', set: [board1, milk] })
+    expect(handle.get()).toMatchObject({ status: 'pending', loading: { cards: [{ id: '7' }] } })
+    socket.say('#5', { v: 9, snapshot: 'only', set: [board1, milk, eggs] })
+    expect(handle.get()).toMatchObject({ status: 'live', stale: false, state: { cards: [{ id: '7' }, { id: '8' }] } })
+    listener.mockClear()
+    return { handle, listener, socket }
+  }
+
+  it('shows a row while either holds it', () => {
+    const { handle, socket } = both()
+    const before = handle.get().state
+    socket.say('#4', { v: 11, del: [[1, '7']] })
+    expect(handle.get().state).toBe(before)
+    socket.say('#5', { v: 12, del: [[1, '7'], [1, '8']] })
+    expect(handle.get().state?.cards).toEqual([])
+  })
+
+  it('applies what comes to both together and tells of it once', () => {
+    const { handle, listener, socket } = both()
+    socket.say('@', { type: 'begin', v: 11 })
+    socket.say('#4', { v: 11, upd: [[0, '1', 1, 'Weekly']], del: [[1, '7']] })
+    socket.say('#5', { v: 11, upd: [[0, '1', 1, 'Weekly']], del: [[1, '7']] })
+    expect(handle.get().state?.name).toBe('Groceries')
+    socket.say('@', { type: 'end', v: 11 })
+    expect(listener).toHaveBeenCalledOnce()
+    expect(handle.get().state).toMatchObject({ name: 'Weekly', cards: [{ id: '8' }] })
+  })
+
+  it('resumes each from its version, and replaces only what the one held that starts anew', () => {
+    const { handle, socket } = both()
+    const before = handle.get().state
+    socket.drop(1006)
+    vi.advanceTimersByTime(500)
+    server.welcome()
+    expect(server.socket.of('open')[0].payload.resume).toEqual({ epoch: 'e1', versions: [10, 9] })
+    const [open] = server.socket.of('open')
+    const scopes = [{ id: '#40', resumed: true }, { id: '#50', resumed: false }]
+    server.socket.reply(open, { type: 'opened', epoch: 'e1', scopes })
+    expect(handle.get()).toMatchObject({ status: 'live', stale: true })
+    server.socket.say('#50', { v: 12, snapshot: 'only' })
+    expect(handle.get()).toMatchObject({ stale: false, state: { cards: [{ id: '7' }] } })
+    expect(handle.get().state?.cards[0]).toBe(before?.cards[0])
+  })
+
+  it('does not resume from scopes of two histories', () => {
+    const { handle, socket } = both()
+    socket.drop(1006)
+    vi.advanceTimersByTime(500)
+    server.welcome()
+    server.scopes(['#40', '#50'], false, 'e2').say('#40', { v: 1, snapshot: 'only', set: [board1, milk] })
+    expect(handle.get()).toMatchObject({ status: 'live', stale: true, state: { cards: [{ id: '7' }, { id: '8' }] } })
+    server.socket.drop(1006)
+    vi.advanceTimersByTime(1_000)
+    expect(server.welcome().of('open')[0].payload.resume).toBeUndefined()
+  })
+
+  it('is one store for all streams of the same first scope', () => {
+    const { handle, socket } = both()
+    const other = client.get(BoardChannel.with({ boardId: '01' }))
+    const off = other.subscribe(() => undefined)
+    server.scopes(['#4', '#5'])
+    expect(other.get().state).toBe(handle.get().state)
+    socket.say('#5', { v: 11, del: [[1, '8']] })
+    expect(other.get().state).toMatchObject({ cards: [{ id: '7' }] })
+    expect(handle.get().state).toBe(other.get().state)
+    off()
+    vi.advanceTimersByTime(1_000)
+    socket.say('#4', rename(12, 'Weekly'))
+    expect(handle.get().state?.name).toBe('Weekly')
+  })
+})
+
 describe('one instance', () => {
   it('is called for when it changes, and not when another does', () => {
     const { handle, socket } = live()
