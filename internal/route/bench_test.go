@@ -56,15 +56,21 @@ func newForest(b *testing.B, boards int) *forest {
 	for i := range boards {
 		f.openScope(fmt.Sprintf("boards/%d", i))
 	}
+	f.readAll(b)
+	return f
+}
+
+// readAll has every scope read.
+func (f *forest) readAll(b *testing.B) {
+	b.Helper()
 	for {
 		f.turn(func(*client, *state.Patch) {})
 		if len(f.wants) == 0 {
-			break
+			return
 		}
 		f.ask(b)
 		f.merge()
 	}
-	return f
 }
 
 // row makes a row of pairs of column and value.
@@ -200,4 +206,51 @@ func BenchmarkElsewhere(b *testing.B) {
 		commits = append(commits, single(memdb.Put(f.comments, f.comment(1e9+i, 1e9, i))))
 	}
 	f.run(b, commits)
+}
+
+// newLists is a router with many lists of one table, each by another value of
+// the same equality.
+func newLists(b *testing.B, tree string, lists int) *forest {
+	b.Helper()
+	f := &forest{world: newWorld(b, 1000)}
+	var changes []feed.Change
+	for i := range lists * entriesOf {
+		changes = append(changes, memdb.Put(f.table("entries"), f.entry(i, i/entriesOf)))
+	}
+	f.pos = f.db.Commit(changes...).Position
+	f.router.Advance(uint64(f.pos))
+	for i := range lists {
+		f.openScope(fmt.Sprintf("%s(%d)", tree, i))
+	}
+	// The lists are read by what they want together, not one by one.
+	f.readAll(b)
+	return f
+}
+
+// entriesOf is what one list of the benchmarks holds.
+const entriesOf = 20
+
+func (f *forest) entry(id, topic int) schema.Row {
+	return row(f.table("entries"), "id", id, "title", "Hello", "topic", topic)
+}
+
+// BenchmarkLists inserts a row into one of few lists and deletes it again,
+// beside few lists and beside many.
+func BenchmarkLists(b *testing.B) {
+	// The database of the benchmarks looks at every row for each list that has a
+	// limit, so of those there are fewer.
+	for tree, many := range map[string]int{"entries": 10_000, "newest": 1000} {
+		for _, lists := range []int{10, many} {
+			b.Run(fmt.Sprintf("%s/lists=%d", tree, lists), func(b *testing.B) {
+				f := newLists(b, tree, lists)
+				table := f.table("entries")
+				var commits []*feed.Commit
+				for i := range prepared / 2 {
+					id := lists*entriesOf + i
+					commits = append(commits, single(memdb.Put(table, f.entry(id, i%10))), single(memdb.Remove(table, schema.IntValue(int64(id)))))
+				}
+				f.run(b, commits)
+			})
+		}
+	}
 }

@@ -15,6 +15,26 @@
 // visible in a scope when it exists and is a member by at least one layer of
 // the type.
 //
+// # Conditions, audiences and lists
+//
+// A row that is linked into a layer and does not meet its conditions shows
+// nothing, and nothing is linked below it; it stays a member, so that a change
+// that makes it meet them shows it. A layer with a user key is linked into by
+// the public part of a scope, and each of its rows is shown, with all below it,
+// in the part of the user whom it names.
+//
+// The rows of a list are those of the buckets that its equalities name. A list
+// with a limit keeps a window instead: the rows up to an edge, in order, of
+// which the first are linked. Windows, judgements and aggregates are settled
+// once a turn, when all of its changes are known.
+//
+// # Large commits
+//
+// Of a commit that comes in parts only what concerns rows, buckets and windows
+// in memory is kept. What comes into memory meanwhile is read, and a read that
+// has not seen the commit waits for its end and is thrown away if something was
+// not kept.
+//
 // # Reads
 //
 // What the router does not know (a bucket that was never read, the target of a

@@ -4,7 +4,8 @@ import "github.com/pando-sync/pando/schema"
 
 // Ask is a judgement that is wanted: whether a row is visible in the list of a
 // private scope. Each is answered by one call of Judge, those of one key in
-// their order.
+// their order. Columns of Row that are made of related rows may be NULL: those
+// are read for rows that are shown.
 type Ask struct {
 	Scope *Scope
 	Key   schema.Value

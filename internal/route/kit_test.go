@@ -191,6 +191,13 @@ type step struct {
 	Text string `json:"text"`
 }
 
+// entry is a row of a list with nothing below it.
+type entry struct {
+	ID    int64  `json:"id"`
+	Title string `json:"title"`
+	Topic int64  `json:"-"`
+}
+
 // gadget is found by a UUID.
 type gadget struct {
 	ID    [16]byte `json:"id"`
@@ -262,6 +269,8 @@ func declareAll(t testing.TB, reg *schema.Registry) map[string]*schema.Tree {
 		{"documents", reflect.TypeFor[document](), nil},
 		{"folders", reflect.TypeFor[folder](), nil},
 		{"shades", reflect.TypeFor[shade](), nil},
+		{"entries", reflect.TypeFor[entry](), []schema.Option{list("Entries", 0, nil, cond("topic", schema.Eq, env("$topic")))}},
+		{"newest", reflect.TypeFor[entry](), []schema.Option{list("Newest", 5, []string{"-id"}, cond("topic", schema.Eq, env("$topic")))}},
 		{"gadgets", reflect.TypeFor[gadget](), nil},
 		{"jobs", reflect.TypeFor[job](), []schema.Option{list("Jobs", 0, nil)}},
 		{"open", reflect.TypeFor[job](), []schema.Option{list("Open", 0, []string{"-rank", "title"}, cond("state", schema.Eq, "a"), there)}},
