@@ -11,6 +11,7 @@ import (
 
 	"github.com/pando-sync/pando/feed"
 	"github.com/pando-sync/pando/internal/memdb"
+	"github.com/pando-sync/pando/internal/snapshot"
 	"github.com/pando-sync/pando/schema"
 	"github.com/pando-sync/pando/state"
 )
@@ -331,6 +332,9 @@ func (m *machine) settle() {
 		}
 	}
 	m.world.check(m.r)
+	for _, c := range m.world.open {
+		m.readTree(c)
+	}
 	for name := range m.world.open {
 		m.world.closeScope(name)
 	}
@@ -338,4 +342,20 @@ func (m *machine) settle() {
 	if s := m.world.router.Stats(); s.Scopes+s.Rows+s.Buckets+s.Kept > 0 {
 		m.r.Fatalf("nothing is open, and in memory is %+v", s)
 	}
+}
+
+// readTree compares one read of a whole tree with what its user is shown of the
+// scope's two parts.
+func (m *machine) readTree(c *client) {
+	if c.list != nil {
+		return
+	}
+	k := c.scope.Key
+	tree, err := snapshot.ReadTree(m.t.Context(), m.world.db, k.Tree, k.Anchor, k.Env, c.user)
+	if err != nil {
+		m.r.Fatalf("%s: %v", c.name, err)
+	}
+	want := m.world.declared(&client{scope: c.scope})
+	maps.Copy(want, m.world.declared(c))
+	same(m.r, c.name+", by one read", held(tree.Store, m.world.trees), want)
 }

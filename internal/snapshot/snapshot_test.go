@@ -31,6 +31,12 @@ type Post struct {
 	Comments []Comment `json:"comments"`
 }
 
+type Shop struct {
+	ID     int64  `json:"id"`
+	Name   string `json:"name"`
+	Tenant int64  `json:"-"`
+}
+
 // library is a database with two posts.
 func library(t *testing.T) (*memdb.DB, *schema.Tree) {
 	t.Helper()
@@ -127,6 +133,44 @@ func TestReadWants(t *testing.T) {
 	}
 	if later := db.Commit(); read.Saw(later) {
 		t.Error("it has seen what was committed later")
+	}
+}
+
+// TestExistsByConditions tells nothing of an anchor that does not meet its
+// conditions, and a list is always there.
+func TestExistsByConditions(t *testing.T) {
+	reg := schema.NewRegistry()
+	tenant := schema.EnvVar{Name: "tenant", Kind: schema.Int}
+	tree, err := reg.Tree(reflect.TypeFor[Shop](), schema.EveryLayer("tenant", tenant))
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := reg.Tree(reflect.TypeFor[Shop](), schema.AsList(schema.ListSpec{Name: "Shops", Limit: 2, Order: []string{"-name"}}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	db := memdb.New(reg)
+	shops := tree.Root.Type.Table
+	for i, name := range []string{"a", "d", "c", "b"} {
+		row := make(schema.Row, len(shops.Columns))
+		row[shops.Key], row[1], row[2] = schema.IntValue(int64(i)), schema.TextValue(name), schema.IntValue(1)
+		db.Commit(memdb.Put(shops, shops.Complete(row)))
+	}
+	for n, want := range map[int64]bool{1: true, 2: false} {
+		env := schema.TupleValue(schema.IntValue(n))
+		if found, err := snapshot.Exists(t.Context(), db, tree, schema.IntValue(1), env); err != nil || found != want {
+			t.Errorf("of tenant %d: found %v, %v", n, found, err)
+		}
+	}
+	if found, err := snapshot.Exists(t.Context(), db, list, schema.Value{}, schema.Value{}); err != nil || !found {
+		t.Errorf("the list: found %v, %v", found, err)
+	}
+	got, err := snapshot.ReadTree(t.Context(), db, list, schema.Value{}, schema.Value{}, schema.Value{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if json := string(got.Store.AppendJSON(nil, list, schema.Value{})); json != `[{"id":"1","name":"d"},{"id":"2","name":"c"}]` {
+		t.Errorf("the first two are %s", json)
 	}
 }
 
