@@ -168,7 +168,7 @@ func (s *stream) open(ctx context.Context, user Identity) (err error) {
 func (s *stream) choose(user Identity) {
 	tree := s.channel.schema.Tree
 	key := route.Key{Tree: tree, Anchor: s.channel.anchorOf(s.args), Env: envKey(s.env)}
-	s.scope = pipe.Request{User: s.channel.partOf(user)}
+	s.scope = pipe.Request{User: s.channel.partOf(user), Guarded: len(s.channel.rechecks) > 0}
 	if s.channel.ownList {
 		key.Private = s.app.private.Add(1)
 		var visible func(context.Context, schema.Row) bool

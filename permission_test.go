@@ -76,8 +76,38 @@ func openOffice(t *testing.T) *office {
 	}
 	o.app.Handle("docs/{doc_id}", pando.For(func() *DocChannel { return &DocChannel{office: o} },
 		pando.RecheckOn[Member]("doc_id")))
+	o.app.Handle("offices/{doc}/docs/{doc_id}", pando.For(func() *RoomDoc { return &RoomDoc{DocChannel{office: o}} },
+		pando.RecheckOn[Member]("doc_id", "doc")))
 	o.server = pandotest.Serve(t, o.app)
 	return o
+}
+
+// RoomDoc is a doc whose permission is found by another parameter than the
+// anchor.
+type RoomDoc struct{ DocChannel }
+
+func (c *RoomDoc) HasPermission(context.Context) (bool, error) {
+	c.office.asked.Add(1)
+	return !c.office.closed.Load(), nil
+}
+
+func TestRecheckOnAnArgument(t *testing.T) {
+	o := openOffice(t)
+	r := o.dial("1")
+	for i, office := range []string{"2", "7", "none"} {
+		r.Sendf(`{"stream":"s%s","id":%d,"payload":{"type":"open","route":"offices/%s/docs/1"}}`, office, i+2, office)
+		r.until("opened")
+	}
+	asked := o.asked.Load()
+	o.closed.Store(true)
+	exec(t, o.db, "BEGIN; UPDATE members SET user_id = 9 WHERE doc_id = 2; UPDATE docs SET body = 'changed'; COMMIT")
+	if got := short(r.until(`"closed"`)); got != "s2 0 closed denied" {
+		t.Errorf("got %s", got)
+	}
+	r.until("changed") // the other streams show it
+	if got := o.asked.Load() - asked; got != 1 {
+		t.Errorf("permission was asked %d times, want once: of the stream of office 2", got)
+	}
 }
 
 // reader is a connection that keeps what it was sent.

@@ -22,6 +22,10 @@ type Request struct {
 	// part; nil when it holds nothing.
 	Epoch string
 	Held  []uint64
+	// Guarded tells that rows decide who may see the scope, so that a permission
+	// is one of a moment: the scope is shown at a version not before the call, and
+	// nothing of what it was between the held version and that.
+	Guarded bool
 	// List makes the scope a list of this subscriber alone; its Key is private.
 	List *List
 }
@@ -101,14 +105,16 @@ func (p *Pipe) goal(ctx context.Context, s *Scope, r *Request) (uint64, error) {
 		ahead = max(version, slices.Max(r.Held))
 	}
 	p.mu.Unlock()
-	if ahead == version {
+	if ahead == version && !r.Guarded {
 		return version, nil
 	}
 	head, err := p.Head(ctx)
-	if err != nil {
+	switch {
+	case err != nil:
 		return 0, fmt.Errorf("open scope: %w", ErrUnavailable)
-	}
-	if ahead <= head {
+	case r.Guarded:
+		return max(version, head), nil
+	case ahead <= head:
 		version = ahead
 	}
 	return version, nil
@@ -167,7 +173,7 @@ func (p *Pipe) attach(s *Scope, parts []*part, r *Request) *Attachment {
 	a := &Attachment{Scope: s, Hub: p.hub, Epoch: p.epoch, Version: version}
 	for i, t := range parts {
 		held, ok := r.held(p.epoch, i)
-		one, frames := p.attachPart(t, r.Subscriber, held, ok && s.list == nil)
+		one, frames := p.attachPart(t, r, held, ok && s.list == nil)
 		if len(parts) > 1 {
 			// The parts of a stream never differ in their version: all are brought to
 			// the present at once.
@@ -180,7 +186,7 @@ func (p *Pipe) attach(s *Scope, parts []*part, r *Request) *Attachment {
 	return a
 }
 
-func (p *Pipe) attachPart(t *part, sub hub.Subscriber, held uint64, holds bool) (Part, []*wire.Frame) {
+func (p *Pipe) attachPart(t *part, r *Request, held uint64, holds bool) (Part, []*wire.Frame) {
 	version := p.router.Position()
 	if t.log == nil {
 		p.router.Loaded(t.route) // a user's part; the public one is loaded
@@ -188,20 +194,21 @@ func (p *Pipe) attachPart(t *part, sub hub.Subscriber, held uint64, holds bool) 
 	}
 	one := Part{ID: t.id, part: t}
 	if holds && held <= version {
-		var ok bool
-		if one.Cursor, ok = t.log.Subscribe(sub, held); ok {
-			one.Resumed = true
+		if !r.Guarded {
+			one.Cursor, one.Resumed = t.log.Subscribe(r.Subscriber, held)
+		}
+		if one.Resumed {
 			return one, nil
 		}
 		if p.router.Since(t.route, held, &p.patch) && !p.tooManyRows() {
 			frames := p.conflated(t)
-			one.Cursor, _ = t.log.Subscribe(sub, version)
+			one.Cursor, _ = t.log.Subscribe(r.Subscriber, version)
 			one.Resumed = true
 			return one, frames
 		}
 	}
-	p.refresh(t)
-	one.Cursor, _ = t.log.Subscribe(sub, t.at)
+	p.refresh(t, r.Guarded)
+	one.Cursor, _ = t.log.Subscribe(r.Subscriber, t.at)
 	return one, drain([]*wire.Frame{t.snapshot}, one.Cursor, version)
 }
 
@@ -241,9 +248,11 @@ func (p *Pipe) conflated(t *part) []*wire.Frame {
 }
 
 // refresh makes the part's encoded state anew when the log does not continue
-// it, or has grown longer than it.
-func (p *Pipe) refresh(t *part) {
-	if t.snapshot != nil && t.at >= t.log.From() && t.since <= t.snapshot.Size() {
+// it, or has grown longer than it, or, where nothing of the past is to be
+// shown, has grown at all.
+func (p *Pipe) refresh(t *part, present bool) {
+	usable := t.snapshot != nil && t.at >= t.log.From()
+	if usable && (t.since == 0 || !present && t.since <= t.snapshot.Size()) {
 		t.asked = time.Now()
 		return
 	}
@@ -296,7 +305,7 @@ func (p *Pipe) missed(one *Part) []*wire.Frame {
 	if t.scope.list == nil && p.router.Since(t.route, one.Cursor.Version(), &p.patch) && !p.tooManyRows() {
 		return p.conflated(t)
 	}
-	p.refresh(t)
+	p.refresh(t, false)
 	t.log.Reseat(one.Cursor, t.at)
 	return drain([]*wire.Frame{t.snapshot}, one.Cursor, p.router.Position())
 }

@@ -110,8 +110,8 @@ func (w *Watch) doubt(version uint64, c *feed.Commit) bool {
 }
 
 // Settle ends a doubt: permit is asked, at a time when reads see all commits
-// that have brought it, until none has come meanwhile. Its first error is
-// returned, and the doubt stays. skip is called before anything may be sent
+// that have brought it, until none has come up to the state that was asked. Its
+// first error is returned, and the doubt stays. skip is called before anything may be sent
 // when the doubt has lasted for several commits: what they have shown in
 // between was not permitted by anybody, and is to be skipped by CatchUp. It
 // runs with the pipe's mutex held.
@@ -126,9 +126,32 @@ func (w *Watch) Settle(ctx context.Context, permit func(context.Context) error, 
 		if err := permit(ctx); err != nil {
 			return err
 		}
+		if err := w.passed(ctx); err != nil {
+			return err
+		}
 		w.end(touches, skip)
 	}
 	return nil
+}
+
+// passed waits until the feed has told of all that permit may have seen: what
+// was granted by a commit that is still to come is not granted before it.
+func (w *Watch) passed(ctx context.Context) error {
+	if len(w.on) == 0 {
+		return nil
+	}
+	head, err := w.pipe.Head(ctx)
+	if err != nil {
+		return fmt.Errorf("settle a doubt: %w", ErrUnavailable)
+	}
+	reached := make(chan struct{})
+	w.pipe.Wait(head, nil, func() { close(reached) })
+	select {
+	case <-reached:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // end ends the doubt unless more than the given touches have come.

@@ -126,6 +126,36 @@ func TestWaitingForTheEndOfADoubt(t *testing.T) {
 	})
 }
 
+// listener looks at a watch when it is told of frames.
+type listener struct {
+	watch *pipe.Watch
+	free  int
+}
+
+func (l *listener) Ready() {
+	if l.watch.Held() == 0 {
+		l.free++
+	}
+}
+
+// TestWhatIsHeldIsSoBeforeItIsPublished: a writer that is woken by a commit
+// finds the doubt which the commit has brought.
+func TestWhatIsHeldIsSoBeforeItIsPublished(t *testing.T) {
+	inBubble(t, pipe.Config{}, func(t *testing.T, h *harness) {
+		w, _ := h.watch(1)
+		l := &listener{watch: w}
+		r := h.request(1, nil)
+		r.Subscriber = l
+		if _, err := h.Open(h.ctx, r); err != nil {
+			t.Fatal(err)
+		}
+		h.write(h.line(1, 1, "second"))
+		if l.free > 0 || w.Held() != 2 {
+			t.Errorf("told %d times before it was held from %d", l.free, w.Held())
+		}
+	})
+}
+
 // TestAHeldViewIsNotCaughtUp gives no answer while what it would say is held.
 func TestAHeldViewIsNotCaughtUp(t *testing.T) {
 	inBubble(t, pipe.Config{LogBytes: 1}, func(t *testing.T, h *harness) {

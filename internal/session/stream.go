@@ -176,8 +176,9 @@ func (st *stream) begin(r request) error {
 	return nil
 }
 
-// attach subscribes to the stream's scope. Commits that have come since
-// permission was asked may have withdrawn it.
+// attach subscribes to the stream's scope. When commits that have come since
+// permission was asked may have withdrawn it, it is asked again, and the scope
+// shown as it is then.
 func (st *stream) attach(ctx context.Context, resume *wire.Resume) (*pipe.Attachment, error) {
 	c := st.session
 	req := st.open.Scope()
@@ -185,21 +186,27 @@ func (st *stream) attach(ctx context.Context, resume *wire.Resume) (*pipe.Attach
 	if resume != nil {
 		req.Epoch, req.Held = resume.Epoch, resume.Versions
 	}
-	sub, err := c.server.cfg.Pipe.Open(ctx, req)
-	if err != nil {
-		return nil, err
-	}
-	if held := st.watch.Held(); held > 0 && held <= sub.Version {
-		err = st.permit(ctx)
-	}
-	if auth := c.authWatch(); err == nil && auth != nil {
-		err = auth.Wait(ctx)
-	}
-	if err != nil {
+	for {
+		sub, err := c.server.cfg.Pipe.Open(ctx, req)
+		if err != nil {
+			return nil, err
+		}
+		auth := c.authWatch()
+		if auth != nil {
+			err = auth.Wait(ctx)
+		}
+		held := st.watch.Held()
+		if err == nil && (held == 0 || held > sub.Version) {
+			return sub, nil
+		}
 		c.server.cfg.Pipe.Close(sub)
-		return nil, err
+		if err == nil {
+			err = st.permit(ctx)
+		}
+		if err != nil {
+			return nil, err
+		}
 	}
-	return sub, nil
 }
 
 // coded makes the pipe's error one that a client is told of.
