@@ -53,6 +53,26 @@ func TestTypes(t *testing.T) {
 	}
 }
 
+type counted struct {
+	ID    int64  `json:"id"`
+	Items int    `json:"items" pando:"count:Parts"`
+	Parts []item `json:"-"`
+}
+
+// TestHiddenTypesSayNothing has a type that is read for a computed field: it
+// keeps its place among the ids, and tells neither table nor columns.
+func TestHiddenTypesSayNothing(t *testing.T) {
+	reg := schema.NewRegistry()
+	if _, err := reg.Tree(reflect.TypeFor[counted]()); err != nil {
+		t.Fatal(err)
+	}
+	types := Types(reg)
+	text, err := json.Marshal(types)
+	if err != nil || len(types) != len(reg.Types) || strings.Contains(string(text), "counted_id") || !strings.Contains(string(text), `{"name":"","fields":[]}`) {
+		t.Errorf("%d of %d types: %s, %v", len(types), len(reg.Types), text, err)
+	}
+}
+
 func TestParseFrame(t *testing.T) {
 	ping := Envelope{Stream: "@", ID: 1, Payload: json.RawMessage(`{"type":"ping"}`)}
 	for _, tt := range []struct {
