@@ -70,6 +70,17 @@ func (c *PickChannel) Pick(ctx context.Context, id int64) error { return c.AddIn
 func (c *PickChannel) Drop(ctx context.Context, id int64) error { return c.RemoveInstance(ctx, id) }
 func (c *PickChannel) Empty(ctx context.Context) error          { return c.Clear(ctx) }
 
+// PickHereChannel is such a list of one tenant's tasks.
+type PickHereChannel struct {
+	pando.List[Task, pando.NoRuntime]
+}
+
+func (*PickHereChannel) HasPermission(context.Context) (bool, error) { return true, nil }
+
+func (c *PickHereChannel) OnConnect(ctx context.Context) error { return c.Clear(ctx) }
+
+func (c *PickHereChannel) Pick(ctx context.Context, id int64) error { return c.AddInstance(ctx, id) }
+
 // JudgedChannel shows the tasks that a judge lets pass.
 type JudgedChannel struct {
 	pando.List[Task, pando.NoRuntime]
@@ -149,6 +160,8 @@ func openDesk(t *testing.T) *desk {
 		pando.Where("owner_id", pando.Eq(pando.UserID())), pando.Tenant("tenant_id", tenantOf)))
 	d.app.Handle("picked", pando.For(func() *PickChannel { return &PickChannel{} }, pando.OwnList(),
 		pando.Actions((*PickChannel).Pick, (*PickChannel).Drop, (*PickChannel).Empty)))
+	d.app.Handle("picked/here", pando.For(func() *PickHereChannel { return &PickHereChannel{} }, pando.OwnList(),
+		pando.Tenant("tenant_id", tenantOf), pando.Actions((*PickHereChannel).Pick)))
 	d.app.Handle("judged", pando.For(func() *JudgedChannel { return &JudgedChannel{judge: &d.judge} }))
 	d.server = pandotest.Serve(t, d.app)
 	return d
@@ -219,6 +232,20 @@ func TestOwnList(t *testing.T) {
 	s.Call(t, nil, "empty")
 	d.shows(s, "")
 	d.shows(other, "four")
+}
+
+// TestOwnListOfATenant shows that what a stream adds passes over the conditions
+// of its list, and not over its tenant's.
+func TestOwnListOfATenant(t *testing.T) {
+	d := openDesk(t)
+	s := d.open("1", "picked/here")
+	s.Call(t, nil, "pick", 3)
+	s.Call(t, nil, "pick", 4)
+	d.shows(s, "four") // three is another tenant's
+	exec(t, d.db, "UPDATE tasks SET tenant_id = 1 WHERE id = 3")
+	d.shows(s, "three four")
+	exec(t, d.db, "UPDATE tasks SET tenant_id = 2 WHERE id = 4")
+	d.shows(s, "three")
 }
 
 // TestTwoOwnListsOfOneConnection are two scopes, though their routes are alike.

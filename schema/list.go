@@ -60,8 +60,12 @@ func (b *builder) listRoot(typ *Type, d *decl, way trail) error {
 	root.Link = b.listLink(root)
 	addLink(typ.Table, root.Link)
 
-	// The row stands for itself: what a place's row meets, its target meets.
+	// What a stream adds to its list need not meet the list's conditions, but it
+	// is not deleted, and of the stream's tenant.
 	row := b.add(&Layer{Path: "@", Type: typ, Parent: root, Relation: BelongsTo, Link: typ.Table.Key})
+	if err := b.restrict(row, d, nil, false); err != nil {
+		return fmt.Errorf("schema: list %s: condition: %w", s.Name, err)
+	}
 	b.brand(place, typ.Table.Key, typ)
 	root.Through, root.Children = row, []*Layer{row}
 	return b.grow(row, d, way)
