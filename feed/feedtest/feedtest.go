@@ -12,6 +12,7 @@ package feedtest
 
 import (
 	"database/sql"
+	"slices"
 	"testing"
 
 	"github.com/pando-sync/pando/feed"
@@ -45,27 +46,46 @@ type Dialect struct {
 	Values map[schema.Kind][]any
 }
 
+// testCase is one case of the suite.
+type testCase struct {
+	name string
+	run  func(*testing.T, *fixture)
+}
+
+// cases are the suite.
+var cases = []testCase{
+	{"Changes", testChanges},
+	{"Setup", testSetup},
+	{"Kinds", testKinds},
+	{"Keys", testKeys},
+	{"Queries", testQueries},
+	{"Tuples", testTuples},
+	{"Conditions", testConditions},
+	{"Large", testLarge},
+	{"Order", testOrder},
+	{"Join", testJoin},
+	{"TwoSources", testTwoSources},
+	{"Restart", testRestart},
+	{"Lossy", testLossy},
+	{"Cancel", testCancel},
+}
+
 // Run runs the suite. newHarness is called for every case.
 func Run(t *testing.T, newHarness func(t testing.TB) Harness) {
-	for _, c := range []struct {
-		name string
-		run  func(*testing.T, *fixture)
-	}{
-		{"Changes", testChanges},
-		{"Setup", testSetup},
-		{"Kinds", testKinds},
-		{"Keys", testKeys},
-		{"Queries", testQueries},
-		{"Tuples", testTuples},
-		{"Conditions", testConditions},
-		{"Large", testLarge},
-		{"Order", testOrder},
-		{"Join", testJoin},
-		{"TwoSources", testTwoSources},
-		{"Restart", testRestart},
-		{"Lossy", testLossy},
-		{"Cancel", testCancel},
-	} {
+	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) { c.run(t, newFixture(t, newHarness(t))) })
+	}
+}
+
+// RunOnly runs the named cases of the suite, for another way into a source that
+// runs the whole of it already.
+func RunOnly(t *testing.T, newHarness func(t testing.TB) Harness, names ...string) {
+	t.Helper()
+	for _, name := range names {
+		i := slices.IndexFunc(cases, func(c testCase) bool { return c.name == name })
+		if i < 0 {
+			t.Fatalf("the suite has no case %q", name)
+		}
+		t.Run(name, func(t *testing.T) { cases[i].run(t, newFixture(t, newHarness(t))) })
 	}
 }

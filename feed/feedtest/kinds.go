@@ -161,7 +161,7 @@ func testKeys(t *testing.T, f *fixture) {
 // testQueries reads by many and by large values.
 func testQueries(t *testing.T, f *fixture) {
 	source := f.open()
-	const rows = 2000
+	const rows = 500
 	tx, err := f.DB.Begin()
 	if err != nil {
 		t.Fatal(err)
@@ -177,7 +177,7 @@ func testQueries(t *testing.T, f *fixture) {
 	}
 	_, snapshot := f.read(source)
 	var values []schema.Value
-	for i := range 40_000 {
+	for i := range 33_000 { // more than SQLite binds
 		values = append(values, schema.IntValue(math.MaxInt64-int64(2*i)))
 	}
 	if got := f.query(snapshot, feed.Query{Table: f.items, Values: values}); len(got) != rows/2 {
@@ -191,7 +191,7 @@ func testQueries(t *testing.T, f *fixture) {
 	}
 	halt := errors.New("halt")
 	calls := 0
-	err = snapshot.Rows(context.Background(), feed.Query{Table: f.items, Values: values}, func(schema.Row) error {
+	err = snapshot.Rows(context.Background(), feed.Query{Table: f.items, Values: values[:10]}, func(schema.Row) error {
 		calls++
 		return halt
 	})

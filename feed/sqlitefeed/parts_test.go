@@ -88,7 +88,7 @@ func look(t *testing.T, r *follower) {
 func TestLargeTransaction(t *testing.T) {
 	rows := 200_000
 	if underRace {
-		rows = 5 * partChanges
+		rows = 3 * partChanges
 	}
 	s, db := newTrimmed(t, time.Hour, 10_000_000)
 	sink := &partsSink{t: t}
@@ -138,7 +138,7 @@ func TestTornCommit(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	sink := &partsSink{t: t, onPart: func(int) { cancel() }}
 	r := newFollower(t, s, sink, trimmed)
-	insert(t, db, 5*partChanges)
+	insert(t, db, 3*partChanges)
 	if _, err := r.poll(ctx); !errors.Is(err, context.Canceled) {
 		t.Fatalf("poll: %v", err)
 	}
@@ -146,7 +146,7 @@ func TestTornCommit(t *testing.T) {
 		t.Fatalf("fed %d parts, open: %t", sink.parts, sink.open)
 	}
 	look(t, r)
-	if len(sink.starts) != 2 || !strings.Contains(sink.starts[1], "could not be read to its end") || sink.position != 5*partChanges {
+	if len(sink.starts) != 2 || !strings.Contains(sink.starts[1], "could not be read to its end") || sink.position != 3*partChanges {
 		t.Errorf("started because %q at %d", sink.starts, sink.position)
 	}
 	insert(t, db, 1)
