@@ -46,6 +46,7 @@ type Client struct {
 	closeCode int
 	stalled   sync.Mutex // held while the client does not read
 	tap       func(frame []byte)
+	narrow    int
 }
 
 // message is any frame from the server.
@@ -151,11 +152,17 @@ func socketURL(url string) string { return "ws" + strings.TrimPrefix(url, "http"
 func (c *Client) Dial(ctx context.Context) error {
 	c.Drop() // the reader of an earlier connection has ended before the next begins
 	c.mu.Lock()
-	url := c.url
+	url, narrow := c.url, c.narrow
 	c.mu.Unlock()
 	conn, buffered, _, err := ws.Dial(ctx, url)
 	if err != nil {
 		return fmt.Errorf("dial: %w", err)
+	}
+	if tcp, ok := conn.(*net.TCPConn); ok && narrow > 0 {
+		if err := tcp.SetReadBuffer(narrow); err != nil {
+			conn.Close()
+			return fmt.Errorf("dial: %w", err)
+		}
 	}
 	closed := make(chan struct{})
 	c.mu.Lock()
@@ -212,6 +219,14 @@ func (c *Client) Tap(fn func(frame []byte)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.tap = fn
+}
+
+// Narrow has later connections take in only about so many bytes that the client
+// has not read, so that the server soon feels a client that stalls.
+func (c *Client) Narrow(bytes int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.narrow = bytes
 }
 
 // Raw sends bytes as one text frame.
