@@ -89,6 +89,7 @@ func TestWrongDeclarationsAreNamedAtStart(t *testing.T) {
 		{"a list of its own without a list", "boards/{id}", pando.For(plain, pando.OwnList()), "embed pando.List"},
 		{"an anchor of a list", "tasks/{id}", pando.For(tasks, pando.AnchorBy("id")), "a list has no anchor"},
 		{"a condition on no parameter", "tasks", pando.For(tasks, pando.Where("owner_id", pando.Eq(pando.Arg("who")))), "no parameter {who}"},
+		{"a parameter that is taken for the user", "tasks/{user}", pando.For(tasks, pando.Where("owner_id", pando.Eq(pando.Arg("user")))), "rename the parameter"},
 		{"a condition on no column", "tasks", pando.For(tasks, pando.Where("colour", pando.IsNull())), "declares no column colour"},
 		{"a constant of another kind", "tasks", pando.For(tasks, pando.Where("done", pando.Eq("maybe"))), "done"},
 		{"a tenant that a table lacks", "boards/{id}", pando.For(plain, pando.Tenant("tenant_id", tenantOf)), "tenant_id"},

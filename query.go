@@ -178,6 +178,8 @@ func (c *channel) checkEnv() error {
 	for _, v := range c.schema.Tree.Env {
 		name, isArg := strings.CutPrefix(v.Name, "$")
 		switch known := slices.ContainsFunc(c.schema.Params, func(p schema.Param) bool { return p.Name == name }); {
+		case v.Name == userVar && known:
+			return fmt.Errorf("route %q has a parameter {user}, but in conditions $user is the id of the stream's user: rename the parameter", c.schema.Route)
 		case v.Name == userVar || v.Name == tenantVar:
 		case !isArg || !known:
 			return fmt.Errorf("a condition reads %s, but route %q has no parameter {%s}: add it", v.Name, c.schema.Route, name)
