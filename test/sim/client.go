@@ -23,6 +23,7 @@ type client struct {
 	url    string
 	routes []oracle.Route
 	trees  []*schema.Tree // of the channels
+	narrow bool
 	clock  *clock
 	event  func(step string)
 	// patience is how long anything may take that should take milliseconds.
@@ -241,6 +242,9 @@ func (c *client) become(ctx context.Context, s step) error {
 func (c *client) enter(user string) {
 	c.user, c.views = user, nil
 	c.conn = pandotest.NewClient(c.url, user)
+	if c.narrow {
+		c.conn.Narrow(1) // the least that the system allows
+	}
 }
 
 // connect makes sure that the client is connected and shows what it wants to,

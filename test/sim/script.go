@@ -20,7 +20,9 @@ type script struct {
 	Plan     perturb.Plan  `json:"plan"`
 	LogBytes int           `json:"log_bytes,omitempty"`
 	Keep     int           `json:"keep,omitempty"`
-	Linger   time.Duration `json:"linger,omitempty"`
+	// Narrow leaves little room between the server and its clients.
+	Narrow bool          `json:"narrow,omitempty"`
+	Linger time.Duration `json:"linger,omitempty"`
 	// Foreign adds a writer in another process, Second one in this process.
 	Foreign bool `json:"foreign,omitempty"`
 	Second  bool `json:"second,omitempty"`
@@ -89,6 +91,9 @@ func newScript(seed uint64, fault string) *script {
 	}
 	if rng.IntN(2) == 0 {
 		s.LogBytes = 1 + rng.IntN(2000)
+	}
+	if s.Narrow = rng.IntN(3) == 0; s.Narrow {
+		s.LogBytes, s.Schema.Fat = 1+rng.IntN(300), true
 	}
 	if rng.IntN(4) == 0 {
 		s.Keep = 1 + rng.IntN(8)

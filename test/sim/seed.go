@@ -85,7 +85,7 @@ func (s *seed) build(ctx context.Context, file string) error {
 	if err := world.Perform(ctx, s.plain.db, k.First, nil); err != nil {
 		return err
 	}
-	s.server = &server{db: db, log: s.journal.logger(), plan: k.Plan, schema: k.Schema, logBytes: k.LogBytes, keep: k.Keep, linger: k.Linger}
+	s.server = &server{db: db, log: s.journal.logger(), plan: k.Plan, schema: k.Schema, logBytes: k.LogBytes, keep: k.Keep, narrow: k.Narrow, linger: k.Linger}
 	if k.Second {
 		s.writers = append(s.writers, handle{open(dsn)})
 	}
@@ -117,7 +117,7 @@ func (s *seed) begin(ctx context.Context) error {
 	for i, user := range s.script.Clients {
 		c := &client{
 			id: i, url: s.server.url, routes: s.script.Routes, trees: s.server.trees,
-			clock: s.clock, event: s.event(i), patience: s.patience,
+			narrow: s.script.Narrow, clock: s.clock, event: s.event(i), patience: s.patience,
 		}
 		c.enter(user)
 		s.clients = append(s.clients, c)

@@ -31,6 +31,7 @@ type server struct {
 	schema   *model.Schema
 	logBytes int
 	keep     int
+	narrow   bool
 	linger   time.Duration
 
 	// trees are the channels' as the first app declares them.
@@ -57,6 +58,14 @@ func (s *server) listen(ctx context.Context) error {
 	}
 	s.url = "http://" + listener.Addr().String()
 	s.http = &http.Server{Handler: s, ReadHeaderTimeout: time.Minute, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, 0)}
+	if s.narrow {
+		s.http.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
+			if tcp, ok := c.(*net.TCPConn); ok {
+				tcp.SetWriteBuffer(1) //nolint:errcheck // the least that the system allows, or what it has
+			}
+			return ctx
+		}
+	}
 	go s.http.Serve(listener)
 	return nil
 }

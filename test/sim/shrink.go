@@ -178,6 +178,7 @@ func (h *shrinker) calm() {
 		func(s *script) { s.Plan.SlowFeed = false },
 		func(s *script) { s.Plan.SlowRead = false },
 		func(s *script) { s.LogBytes, s.Keep, s.Linger = 0, 0, 0 },
+		func(s *script) { s.Narrow = false },
 		func(s *script) { s.Foreign = false },
 		func(s *script) { s.Second = false },
 		func(s *script) { s.Schema.Fat = false },

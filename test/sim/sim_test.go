@@ -75,6 +75,28 @@ func TestFaultsAreFound(t *testing.T) {
 	}
 }
 
+// TestWhatDivergesIsMadeSmaller plays a seed whose feed lies, and what is left
+// of it once more.
+func TestWhatDivergesIsMadeSmaller(t *testing.T) {
+	out, err := run(t, options{seeds: 20, from: 1, fault: "drop-change", patience: 2 * time.Second, shrink: 10 * time.Second})
+	if !errors.Is(err, errDiverged) {
+		t.Fatalf("error %v after\n%s", err, out)
+	}
+	_, file, found := strings.Cut(out, "play it by: make sim-replay SCRIPT=")
+	if !found || !strings.Contains(out, "the smallest script that was found:\nCREATE TABLE ") {
+		t.Fatalf("nothing smaller in\n%s", out)
+	}
+	file, _, _ = strings.Cut(file, "\n")
+	t.Cleanup(func() { os.Remove(file) })
+	small, err := loadScript(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if whole := newScript(small.Seed, ""); len(small.First.Statements) >= len(whole.First.Statements) && len(small.Clients) >= len(whole.Clients) {
+		t.Errorf("nothing was left out of\n%s", small)
+	}
+}
+
 func TestUnknownFault(t *testing.T) {
 	_, err := run(t, options{seeds: 1, from: 1, fault: "bad-luck"})
 	if err == nil || !strings.Contains(err.Error(), "drop-change") {

@@ -50,7 +50,7 @@ var kinds = []kind{
 	{name: "bulk update", weight: 3, make: (*Generator).bulkUpdate},
 	{name: "bulk move", weight: 3, make: (*Generator).bulkMove},
 	{name: "bulk delete", weight: 1, make: (*Generator).bulkDelete},
-	{name: "delete the first", weight: 2, make: (*Generator).deleteFirst},
+	{name: "delete the first", weight: 3, make: (*Generator).deleteFirst},
 	{name: "replace", weight: 4, make: (*Generator).replace},
 	{name: "replace another", weight: 4, make: (*Generator).replaceAnother},
 	{name: "upsert", weight: 3, make: (*Generator).upsert},
@@ -316,7 +316,23 @@ func (g *Generator) deleteFirst() []Statement {
 	if g.rng.IntN(2) == 0 {
 		by += " DESC"
 	}
-	return []Statement{{t.Name, fmt.Sprintf("DELETE FROM %[1]s WHERE rowid IN (SELECT rowid FROM %[1]s ORDER BY %[2]s LIMIT %[3]d)", t.Name, by, 2+g.rng.IntN(12))}}
+	if c := g.schema.Channels[g.rng.IntN(len(g.schema.Channels))]; c.Limit > 0 {
+		t, by = g.schema.Table(c.Root.Table), first(g.schema.Table(c.Root.Table), c.Root.Order)
+	}
+	return []Statement{{t.Name, fmt.Sprintf("DELETE FROM %[1]s WHERE rowid IN (SELECT rowid FROM %[1]s ORDER BY %[2]s LIMIT %[3]d)", t.Name, by, 2+g.rng.IntN(16))}}
+}
+
+// first is an order as SQL has it.
+func first(t *model.Table, order []model.Order) string {
+	var by []string
+	for _, o := range order {
+		if o.Desc {
+			by = append(by, o.Column+" DESC")
+		} else {
+			by = append(by, o.Column)
+		}
+	}
+	return strings.Join(append(by, t.Key...), ", ")
 }
 
 // replace puts another row in the place of one with the same key.

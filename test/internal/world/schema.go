@@ -178,9 +178,9 @@ func (d *drawer) channel() *model.Channel {
 	if c.List {
 		c.Root.Order = d.order(t)
 		if d.chance(60) {
-			c.Limit = 1 + d.rng.IntN(6)
+			c.Limit = 1 + d.rng.IntN(4)
 		}
-		c.Root.Where = d.conditions(c, t, 70)
+		c.Root.Where = d.conditions(c, t, 40)
 	} else {
 		c.Root.Where = d.conditions(c, t, 10)
 	}

@@ -42,7 +42,7 @@ func NewGenerator(rng *rand.Rand, s *model.Schema) *Generator {
 func (g *Generator) First() Tx {
 	g.data = &oracle.Data{Schema: g.schema, Tables: map[string][]oracle.Row{}}
 	chosen, most := map[string][]string{}, 8
-	if g.rng.IntN(4) == 0 {
+	if g.rng.IntN(3) == 0 {
 		most = 30 // so that there is more than a list with a limit keeps
 	}
 	for _, t := range g.schema.Tables {
