@@ -199,8 +199,21 @@ func (v *View) sort(l *schema.Layer) map[schema.Value][]schema.Row {
 	return groups
 }
 
-// place is a row that says where another one stands.
-type place struct{ row, target schema.Row }
+// place is a row that says where another one stands, with those behind it: the
+// last of them is shown.
+type place []schema.Row
+
+// placeOf is the place of a row of a layer; false if nothing is behind it.
+func (v *View) placeOf(l *schema.Layer, row schema.Row) (place, bool) {
+	p := place{row}
+	for l = l.Through; l != nil; l = l.Through {
+		if row = v.one(l.Type, row[l.Link]); row == nil {
+			return nil, false
+		}
+		p = append(p, row)
+	}
+	return p, true
+}
 
 // sortThrough is sort for a layer that shows others in the place of its rows.
 func (v *View) sortThrough(l *schema.Layer) map[schema.Value][]schema.Row {
@@ -210,8 +223,8 @@ func (v *View) sortThrough(l *schema.Layer) map[schema.Value][]schema.Row {
 		if link.IsNull() && l.Relation != schema.List {
 			return
 		}
-		if target := v.target(l.Through, row); target != nil {
-			places[link] = append(places[link], place{row, target})
+		if p, whole := v.placeOf(l, row); whole {
+			places[link] = append(places[link], p)
 		}
 	})
 	groups := make(map[schema.Value][]schema.Row, len(places))
@@ -219,7 +232,7 @@ func (v *View) sortThrough(l *schema.Layer) map[schema.Value][]schema.Row {
 		slices.SortFunc(group, func(a, b place) int { return comparePlaces(l, a, b) })
 		rows := make([]schema.Row, len(group))
 		for i, p := range group {
-			rows[i] = p.target
+			rows[i] = p[len(p)-1]
 		}
 		groups[link] = rows
 	}
@@ -252,12 +265,12 @@ func Compare(l *schema.Layer, a, b schema.Row) int {
 }
 
 // comparePlaces orders two rows of a layer with Through: by its own order, or
-// by that of the targets, their keys, and its own.
+// by that of the rows behind them, their keys, and its own.
 func comparePlaces(l *schema.Layer, a, b place) int {
-	if len(l.Order) == 0 {
-		if c := Compare(l.Through, a.target, b.target); c != 0 {
+	if len(l.Order) == 0 && l.Through != nil {
+		if c := comparePlaces(l.Through, a[1:], b[1:]); c != 0 {
 			return c
 		}
 	}
-	return Compare(l, a.row, b.row)
+	return Compare(l, a[0], b[0])
 }

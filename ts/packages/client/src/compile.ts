@@ -45,32 +45,39 @@ export function compile({ layers, root, types }: Model, anchor: string, progress
   const linkOf = (parent: Shape, layer: LayerModel) =>
     new LinkIndex(parent, shapeOf(layer), fieldOf(parent.table, layer.link), progress)
 
-  const listOf = (parent: Shape | undefined, { order = [], ...layer }: LayerModel): ListIndex => {
+  /** What decides where rows stand, the first criteria first; the last step is that of the rows themselves. */
+  const stepsOf = ({ order = [], through = 0 }: LayerModel, shape: Shape, find: Find, sources: Sources): Step[] => {
+    const { table, stands } = shape
+    const own = find ? criteriaOf(table, order, find) : []
+    const step = { table, own, sources, places: [...own.map(({ field }) => field), ...(stands?.places ?? [])] }
+    if (!stands) return [step]
+    const onward: Find = find && order.length === 0 ? (row) => stands.find(find(row)) : undefined
+    return [...stepsOf(layers[through], stands.child, onward, (row) => stands.sources(row).flatMap(sources)), step]
+  }
+
+  const listOf = (parent: Shape | undefined, layer: LayerModel): ListIndex => {
     const child = shapeOf(layer)
-    const { table, stands } = child
-    const own = criteriaOf(table, order)
-    const theirs =
-      stands && order.length === 0
-        ? criteriaOf(stands.child.table, layers[layer.through ?? 0].order, (row) => stands.find(row))
-        : []
+    const steps = stepsOf(layer, child, (row) => row, (row) => [row])
     const list = new ListIndex({
       parent,
       child,
-      link: parent ? fieldOf(table, layer.link) : -1,
-      places: [...own.map(({ field }) => field), ...(stands?.places ?? [])],
-      compare: byAll([...theirs, ...own]),
+      link: parent ? fieldOf(child.table, layer.link) : -1,
+      places: steps.at(-1)?.places ?? [],
+      compare: byAll(steps.flatMap(({ own }) => own)),
       progress,
     })
     // Places come, go and move with what they stand for.
-    stands?.child.table.indexes.push({
-      places: theirs.map(({ field }) => field),
-      insert: (target) => {
-        for (const row of stands.sources(target)) list.insert(row)
-      },
-      remove: (target) => {
-        for (const row of stands.sources(target)) list.remove(row)
-      },
-    })
+    for (const { table, places, sources } of steps.slice(0, -1)) {
+      table.indexes.push({
+        places,
+        insert: (target) => {
+          for (const row of sources(target)) list.insert(row)
+        },
+        remove: (target) => {
+          for (const row of sources(target)) list.remove(row)
+        },
+      })
+    }
     lists.push(list)
     return list
   }
@@ -103,6 +110,21 @@ function column(table: Table, name: string): Member {
   return { name, read: ({ values }) => values[field] }
 }
 
+/** How a list's row leads to the one that is compared; undefined where none is. */
+type Find = ((row: Row | undefined) => Row | undefined) | undefined
+
+/** The rows of a list that a row decides about. */
+type Sources = (row: Row) => readonly Row[]
+
+/** Rows that decide where those of a list stand. */
+interface Step {
+  readonly table: Table
+  readonly own: readonly Criterion[]
+  /** The fields that decide. */
+  readonly places: readonly number[]
+  readonly sources: Sources
+}
+
 interface Criterion {
   readonly field: number
   readonly read: (row: Row) => Value
@@ -110,7 +132,7 @@ interface Criterion {
 }
 
 /** What an order compares, of each row or of the row that stands for it; the key breaks ties. */
-function criteriaOf(table: Table, order: readonly string[] = [], find = (row: Row): Row | undefined => row): Criterion[] {
+function criteriaOf(table: Table, order: readonly string[], find: NonNullable<Find>): Criterion[] {
   const { fields, key } = table.type
   return [...order, key].map((term) => {
     const name = term.replace(/^-/, '')

@@ -25,25 +25,27 @@ export class LinkIndex implements Index {
   }
 
   /** The row that a row points at. */
-  find(row: Row): Row | undefined {
-    return this.child.table.rows.get(this.#target(row))
+  find(row: Row | undefined): Row | undefined {
+    return row && this.child.table.rows.get(this.#target(row))
   }
 
   /** What the link shows: null, or a stub while rows are on their way, without the row that it points at. */
   read(row: Row): Instance | null {
     const found = this.find(row)
     if (found) return this.child.build(found)
-    return this.leads(row) ? this.child.table.stub(row.values[this.places[0]]) : null
+    return this.leads(row) ? this.child.stub(row.values[this.places[0]]) : null
   }
 
   /** Whether the link shows anything. */
   leads(row: Row): boolean {
-    return !!this.find(row) || (this.#progress.partial && row.values[this.places[0]] !== null)
+    const found = this.find(row)
+    if (found) return this.child.stands?.leads(found) ?? true
+    return this.#progress.partial && row.values[this.places[0]] !== null
   }
 
   /** The rows that point at a target. */
-  sources({ key }: Row): Iterable<Row> {
-    return this.#sources.get(key) ?? []
+  sources({ key }: Row): readonly Row[] {
+    return [...(this.#sources.get(key) ?? [])]
   }
 
   insert(row: Row): void {

@@ -2,7 +2,9 @@ import type { Compare } from './compare.js'
 import type { Shape } from './shape.js'
 import { keyOf, type Index, type Instance, type Key, type Row } from './table.js'
 
-type Items = readonly (Instance | undefined)[]
+type Item = Instance | null | undefined
+
+type Items = readonly Item[]
 
 const none: Items = Object.freeze([])
 
@@ -12,7 +14,7 @@ interface List {
   /** What was handed out last; never mutated. */
   shown: Items
   /** A copy of `shown` that follows `rows` place by place, until the next read. */
-  draft: (Instance | undefined)[] | undefined
+  draft: Item[] | undefined
   /** Rows whose instance must be looked up again; undefined for all. */
   dirty: Row[] | undefined
   /** Whether rows came or went since `shown`: they may have come back, too. */
@@ -154,7 +156,7 @@ export class ListIndex implements Index {
   }
 
   #redrawAll(list: List): void {
-    const draft: (Instance | undefined)[] = []
+    const draft: Item[] = []
     list.rows.forEach((row, at) => {
       row.found[this.#slot] = at
       draft.push(this.#rule.child.build(row))
@@ -187,7 +189,7 @@ export class ListIndex implements Index {
   }
 }
 
-function draftOf(list: List): (Instance | undefined)[] {
+function draftOf(list: List): Item[] {
   return (list.draft ??= list.shown.slice())
 }
 

@@ -1,3 +1,4 @@
+import type { Value } from './compare.js'
 import type { LinkIndex } from './links.js'
 import type { ListIndex } from './lists.js'
 import type { Instance, Key, Row, Table } from './table.js'
@@ -47,16 +48,25 @@ export class Shape {
     return row.key === this.anchor || this.above.some((index) => index.shows(row))
   }
 
-  /** The row's object as of now. */
-  build(row: Row): Instance {
-    const { slot } = this
+  /** What is shown of the row as of now; null where what it stands for is not there. */
+  build(row: Row): Instance | null {
+    const { slot, stands } = this
     const before = row.instances[slot]
     if (before && row.fresh[slot]) return before
     row.fresh[slot] = true
-    return (row.instances[slot] = this.stands?.read(row) ?? this.#make(row, before))
+    return (row.instances[slot] = stands ? stands.read(row) : this.#make(row, before))
   }
 
-  #make(row: Row, before: Instance | undefined): Instance {
+  /** What stands for the row of a key while it is on its way. */
+  stub(key: Value): Instance {
+    const { table, stands } = this
+    const { type, fields } = table
+    // Rows that stand for one of the same key are its places.
+    if (stands && fields[stands.places[0]] === type.key) return stands.child.stub(key)
+    return type.key.startsWith('@') ? { _loaded: false } : { [type.key]: key, _loaded: false }
+  }
+
+  #make(row: Row, before: Instance | null | undefined): Instance {
     let made: Record<string, unknown> | undefined
     for (const { name, read } of this.members) {
       const value = read(row)

@@ -83,7 +83,7 @@ export class Store {
   }
 
   /** The object of one row as the state shows it, nearest to the root, if it is held. */
-  instance(type: string, key: string): Instance | undefined {
+  instance(type: string, key: string): Instance | null | undefined {
     const table = this.#compiled.tables.get(type)
     const row = table?.rows.get(key)
     return row && table?.shapes.find((shape) => shape.shows(row))?.build(row)

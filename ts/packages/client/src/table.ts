@@ -16,7 +16,7 @@ export interface Row {
   /** The scopes that hold the row, one bit each. */
   held: number
   /** By `Shape.slot`: the object that was shown last. */
-  readonly instances: (Instance | undefined)[]
+  readonly instances: (Instance | null | undefined)[]
   /** By `Shape.slot`: whether that object is still right. */
   readonly fresh: boolean[]
   /** By `ListIndex.slot`: where the row was found last, perhaps no longer true. */
@@ -111,12 +111,6 @@ export class Table {
     this.rows.delete(key)
     for (const list of this.owned) list.forget(key)
     this.#appeared(row)
-  }
-
-  /** What stands for the row of a key while it is on its way. */
-  stub(key: Value): Instance {
-    const { key: name } = this.type
-    return name.startsWith('@') ? { _loaded: false } : { [name]: key, _loaded: false }
   }
 
   /** Tells that an instance may have changed, come or gone. */

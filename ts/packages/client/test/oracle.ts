@@ -77,22 +77,45 @@ export class Oracle {
     return relation === 'hasMany' ? shown : (shown.at(0) ?? null)
   }
 
-  private target(layer: LayerModel, { values }: Row): unknown {
-    const key = values[layer.link ?? '']
-    const row = this.rows.get(layer.type)?.get(String(key))
-    if (row !== undefined) return this.build(layer, row)
-    return this.partial && key !== null ? stubOf(this.model.types[layer.type].key, key) : null
+  /** What a belongs-to layer shows below a row. */
+  private target(layer: LayerModel, parent: Row): unknown {
+    const row = this.found(layer, parent)
+    if (row !== undefined) return this.shown(layer, row)
+    const key = parent.values[layer.link ?? '']
+    return this.partial && key !== null ? this.stub(layer, key) : null
+  }
+
+  private found({ type, link = '' }: LayerModel, { values }: Row): Row | undefined {
+    return this.rows.get(type)?.get(String(values[link]))
+  }
+
+  /** What a layer shows for one of its rows. */
+  private shown(layer: LayerModel, row: Row): unknown {
+    return layer.through === undefined ? this.build(layer, row) : this.target(this.model.layers[layer.through], row)
+  }
+
+  private stub({ type, through = 0 }: LayerModel, key: unknown): unknown {
+    const name = this.model.types[type].key
+    if (through > 0 && this.model.layers[through].link === name) return this.stub(this.model.layers[through], key)
+    return name.startsWith('@') ? { _loaded: false } : { [name]: key, _loaded: false }
   }
 
   private list(layer: LayerModel, rows: readonly Row[]): unknown[] {
-    if (layer.through === undefined) return rows.toSorted(this.order(layer)).map((row) => this.build(layer, row))
-    const target = this.model.layers[layer.through]
-    const rowOf = ({ values }: Row) => this.rows.get(target.type)?.get(String(values[target.link ?? ''])) ?? missing
-    const byTarget = this.order(target)
-    const byPlace = this.order(layer)
-    const compare = (a: Row, b: Row) => (layer.order?.length ? 0 : byTarget(rowOf(a), rowOf(b))) || byPlace(a, b)
-    const present = rows.filter((row) => this.target(target, row) !== null)
-    return present.toSorted(compare).map((row) => this.target(target, row))
+    const compare = this.placed(layer)
+    return rows
+      .filter((row) => this.shown(layer, row) !== null)
+      .toSorted(compare)
+      .map((row) => this.shown(layer, row))
+  }
+
+  /** The order of a layer's rows: without an order of their own, that of the rows through which they are shown. */
+  private placed(layer: LayerModel): (a: Row, b: Row) => number {
+    const { order = [], through = 0 } = layer
+    const own = this.order(layer)
+    if (order.length > 0 || through === 0) return own
+    const next = this.model.layers[through]
+    const theirs = this.placed(next)
+    return (a, b) => theirs(this.found(next, a) ?? missing, this.found(next, b) ?? missing) || own(a, b)
   }
 
   private order({ type, order = [] }: LayerModel): (a: Row, b: Row) => number {
@@ -137,8 +160,4 @@ function compareTuples(kind: string, a: string, b: string): number {
   const kinds = /\((.*)\)/.exec(kind)?.[1].split(',') ?? []
   const [x, y] = [a, b].map((tuple) => tuple.split(',').map(decodeURIComponent))
   return kinds.reduce((result, part, i) => result || compareValues(part as Kind, x[i], y[i]), 0)
-}
-
-function stubOf(name: string, key: unknown): object {
-  return name.startsWith('@') ? { _loaded: false } : { [name]: key, _loaded: false }
 }

@@ -6,13 +6,15 @@ const pair = 'tuple(int,text)'
 const hidden: Record<string, Kind> = { '@a': 'int', '@b': 'int', '@d': pair, '@p': 'float', '@t': 'text', '@n': 'int' }
 const plain = { key: 'id', fields: { id: 'int', v: 'int', ...hidden } } as const
 
-/** `D` has a key of two columns, `@P` stands for places, and `@L` for those of a list over `A`. */
+/** `D` and `@P` have keys of two columns; `@P`, `@Q` and `@R` stand for places, and `@L` for those of a list over `A`. */
 const typeModels: Model['types'] = {
   A: plain,
   B: plain,
   C: plain,
   D: { key: '@(x,y)', fields: { '@(x,y)': pair, v: 'int', ...hidden } },
   '@P': { key: '@(x,y)', fields: { '@(x,y)': pair, v: 'int', ...hidden } },
+  '@Q': { key: '@id', fields: { '@id': 'int', v: 'int', ...hidden } },
+  '@R': { key: '@id', fields: { '@id': 'int', v: 'int', ...hidden } },
   '@L': plain,
 }
 
@@ -21,16 +23,19 @@ export const types: readonly HelloType[] = Object.entries(typeModels).map(([name
   fields: Object.keys(fields),
 }))
 
+/** The types whose keys are of two columns. */
+const twofold = new Set(['D', '@P'])
+
 /** The name that a row goes by, whatever its type. */
 export const keyNames = ['id', '@(x,y)']
 
 interface Tree {
   readonly type: string
-  readonly relation: 'belongsTo' | 'hasMany' | 'hasOne' | 'through'
+  readonly relation: 'belongsTo' | 'hasMany' | 'hasOne'
   readonly link: '@a' | '@b'
-  /** The other link, of the places of a many-to-many to their targets. */
   readonly order: string[]
-  readonly placeOrder: string[]
+  /** The orders of the places through which it is shown, the uppermost first. */
+  readonly places: readonly string[][]
   readonly members: string[]
   readonly children: readonly Tree[]
 }
@@ -41,10 +46,10 @@ const order = fc.subarray(['@p', '-v', '-@t', '@n'])
 function layer(below: fc.Arbitrary<readonly Tree[]>): fc.Arbitrary<Tree> {
   return fc.record({
     type: fc.constantFrom('A', 'B', 'C', 'D'),
-    relation: fc.constantFrom('belongsTo', 'hasMany', 'hasMany', 'hasOne', 'through'),
+    relation: fc.constantFrom('belongsTo', 'hasMany', 'hasMany', 'hasOne'),
     link: fc.constantFrom('@a', '@b'),
     order,
-    placeOrder: fc.subarray(['@p'], { minLength: 0 }),
+    places: fc.oneof(fc.constant([]), fc.array(fc.subarray(['@p', '-@n'], { maxLength: 1 }), { maxLength: 3 })),
     members: fc.subarray(['v']),
     children: below,
   })
@@ -78,16 +83,34 @@ function addLayer(layers: LayerModel[], layer: LayerModel, below: readonly Tree[
   return index
 }
 
-function addRelation(layers: LayerModel[], parent: string, { relation, type, link, placeOrder, ...tree }: Tree): number {
+/** Adds a relation, and the layers of places above it. */
+function addRelation(layers: LayerModel[], parent: string, { relation, type, link, places, ...tree }: Tree): number {
+  const order = places.at(0)
+  const below = places.slice(1)
   const own = { type, order: tree.order, members: [typeModels[type].key, ...tree.members] }
-  // A link to a key of two columns is of two columns itself.
-  const linkTo = (target: string) => (target === 'D' ? '@d' : link)
-  if (relation === 'belongsTo') return addLayer(layers, { ...own, relation, link: linkTo(type) }, tree.children)
-  if (relation !== 'through') return addLayer(layers, { ...own, relation, link: linkTo(parent) }, tree.children)
-  const index = layers.push({ type: '@P', members: [] }) - 1
-  const through = addLayer(layers, { ...own, relation: 'belongsTo', link: type === 'D' ? '@d' : '@b' }, tree.children)
-  layers[index] = { type: '@P', relation: 'hasMany', link: parent === 'D' ? '@d' : '@a', order: placeOrder, through, members: [] }
-  return index
+  if (order === undefined) {
+    return addLayer(layers, { ...own, relation, link: linkTo(relation === 'belongsTo' ? type : parent, link) }, tree.children)
+  }
+  const names = ['@P', '@Q', '@R'].slice(0, places.length)
+  const top = layers.length
+  const above = { relation, link: linkTo(relation === 'belongsTo' ? '@P' : parent, link) }
+  layers.push({ type: '@P', ...above, order, through: top + 1, members: [] })
+  below.forEach((order, i) => {
+    layers.push({ type: names[i + 1], ...behind(names[i], names[i + 1]), order, through: top + i + 2, members: [] })
+  })
+  addLayer(layers, { ...own, ...behind(names[below.length], type) }, tree.children)
+  return top
+}
+
+/** A link to a key of two columns is of two columns itself. */
+function linkTo(target: string, link: '@a' | '@b'): string {
+  return twofold.has(target) ? '@d' : link
+}
+
+/** From a place to what stands behind it: by the key of the place, as for conditions, if both have keys alike. */
+function behind(place: string, target: string) {
+  const alike = twofold.has(place) === twofold.has(target)
+  return { relation: 'belongsTo', link: alike ? typeModels[place].key : linkTo(target, '@b') } as const
 }
 
 const key = fc.integer({ min: 1, max: 6 }).map(String)
@@ -106,7 +129,7 @@ const values = {
 }
 
 /** A type's place in `types`, and a key of it. */
-const place = fc.nat(types.length - 1).chain((type) => fc.tuple(fc.constant(type), type === 3 || type === 4 ? pairKey : key))
+const place = fc.nat(types.length - 1).chain((type) => fc.tuple(fc.constant(type), twofold.has(types[type].name) ? pairKey : key))
 export const sets = place.chain(([type, k]) =>
   fc.record(values).map((row) => [type, [k, ...Object.values(row)]] as const),
 )
