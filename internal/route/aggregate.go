@@ -60,7 +60,7 @@ func (t *Router) restate(r *row, old, vals schema.Row) {
 // restateOf has the aggregates made anew of the rows that a bucket is below.
 func (t *Router) restateOf(l *link, v schema.Value) {
 	for _, tab := range l.feeds {
-		if r := tab.rows[v]; r != nil {
+		if r := tab.rows.get(v); r != nil {
 			t.stale(r)
 		}
 	}
@@ -115,7 +115,7 @@ func (t *Router) aggregated(r *row) (vals schema.Row, differs bool) {
 func (a *aggregate) value(r *row) (schema.Value, bool) {
 	related := make([][]schema.Row, len(a.sources))
 	for i, l := range a.sources {
-		b := l.buckets[r.key]
+		b := l.buckets.get(r.key)
 		if b == nil || !b.complete {
 			return schema.Value{}, false
 		}

@@ -53,7 +53,7 @@ func (t *Router) Stage(c *feed.Commit) {
 // into what is shown.
 func (t *Router) concerns(ch *feed.Change) bool {
 	tab := t.tables[ch.Table.ID]
-	return tab.rows[ch.Key] != nil || ch.New != nil && tab.shows(ch.New)
+	return tab.rows.get(ch.Key) != nil || ch.New != nil && tab.shows(ch.New)
 }
 
 // Commit applies a commit, with what was staged of it. What it means for the
@@ -110,7 +110,7 @@ func (t *Router) applyAll(changes []feed.Change) {
 
 func (t *Router) apply(c *feed.Change) {
 	tab := t.tables[c.Table.ID]
-	r := tab.rows[c.Key]
+	r := tab.rows.get(c.Key)
 	switch {
 	case r == nil:
 		if c.New == nil || !tab.shows(c.New) {

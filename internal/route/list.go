@@ -127,7 +127,7 @@ func (t *Router) Remove(s *Scope, key schema.Value) {
 		p.removed[key] = struct{}{}
 		delete(p.added, key)
 	}
-	r := n.table.rows[key]
+	r := n.table.rows.get(key)
 	if r == nil {
 		hide()
 		return

@@ -41,10 +41,10 @@ func (t *Router) answer(w *Want) {
 	}
 	for _, v := range w.Values {
 		if w.byKey {
-			if r := w.node.table.rows[v]; r != nil && !r.known {
+			if r := w.node.table.rows.get(v); r != nil && !r.known {
 				t.answerRow(r)
 			}
-		} else if b := w.node.link.buckets[v]; b != nil && !b.complete && b.bound.len() > 0 {
+		} else if b := w.node.link.buckets.get(v); b != nil && !b.complete && b.bound.len() > 0 {
 			t.answerBucket(b)
 		}
 	}

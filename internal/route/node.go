@@ -68,6 +68,17 @@ func (t *Router) nodeOf(l *schema.Layer) *node {
 	if l.Relation != schema.Root && !l.Relation.Forward() {
 		n.link = n.table.linkBy(l.Link)
 	}
+	if n.divides {
+		n.table.tell(l.UserKey)
+	}
+	for i := range l.Where {
+		n.table.tell(l.Where[i].Column)
+	}
+	for _, c := range l.Children {
+		if c.Relation.Forward() {
+			n.table.tell(c.Link)
+		}
+	}
 	return n
 }
 

@@ -192,11 +192,11 @@ func (t *Router) Failed(wants []Want) {
 // again wants what was asked for and did not come.
 func (t *Router) again(w *Want, v schema.Value) {
 	if w.byKey {
-		if r := w.node.table.rows[v]; r != nil && !r.known {
+		if r := w.node.table.rows.get(v); r != nil && !r.known {
 			r.asked = false
 			t.wantRow(r, w.node)
 		}
-	} else if b := w.node.link.buckets[v]; b != nil && !b.complete {
+	} else if b := w.node.link.buckets.get(v); b != nil && !b.complete {
 		b.asked = false
 		t.wantBucket(b, w.node)
 	}

@@ -14,7 +14,10 @@ type Router struct {
 	pos    uint64
 
 	// What the current turn has touched.
-	dirty   []*Scope
+	dirty []*Scope
+	// deltas is memory for the notes of scopes: what a turn uses has just been
+	// used by the one before.
+	deltas  [][]touched
 	orphans []*row
 	stales  []*row
 	windows []*Window
@@ -49,9 +52,10 @@ func New(reg *schema.Registry, keep int) *Router {
 		kept:   history{limit: keep},
 	}
 	for _, def := range reg.Tables {
-		tab := &table{def: def, rows: map[schema.Value]*row{}}
+		tab := &table{def: def, rows: newLookup[row]()}
 		for i, c := range def.Links {
-			tab.links = append(tab.links, &link{table: tab, index: i, column: c, buckets: map[schema.Value]*bucket{}})
+			tab.tell(c)
+			tab.links = append(tab.links, &link{table: tab, index: i, column: c, buckets: newLookup[bucket]()})
 		}
 		t.tables = append(t.tables, tab)
 	}
@@ -83,6 +87,7 @@ func (t *Router) Flush(emit func(*Scope, *state.Patch)) {
 			s.dirty = false
 			t.patch.Reset(t.pos)
 			s.flush(&t.patch)
+			t.forget(s)
 			if !t.patch.Empty() {
 				s.spoke(t.pos)
 				emit(s, &t.patch)
@@ -108,7 +113,7 @@ func (t *Router) sweep() {
 			}
 		}
 		r.vals = nil
-		delete(r.table.rows, r.key)
+		r.table.rows.delete(r.key)
 	}
 	clear(t.orphans)
 	t.orphans = t.orphans[:0]
@@ -123,9 +128,9 @@ type Stats struct {
 func (t *Router) Stats() Stats {
 	s := Stats{Scopes: len(t.scopes), Kept: t.kept.changes + len(t.staged.changes)}
 	for _, tab := range t.tables {
-		s.Rows += len(tab.rows)
+		s.Rows += tab.rows.len()
 		for _, l := range tab.links {
-			s.Buckets += len(l.buckets)
+			s.Buckets += l.buckets.len()
 		}
 	}
 	return s

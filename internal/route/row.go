@@ -1,6 +1,10 @@
 package route
 
-import "github.com/pando-sync/pando/schema"
+import (
+	"slices"
+
+	"github.com/pando-sync/pando/schema"
+)
 
 // row is one row of one table, shared by every scope that shows it.
 type row struct {
@@ -14,8 +18,10 @@ type row struct {
 	orphan, stale bool
 	// windows is the number of windows that hold the row.
 	windows int32
-	// at is the row's index in its bucket, per link column of the table.
-	at []int32
+	// at is the row's index in its bucket, per link column of the table; most
+	// tables have few.
+	at  []int32
+	few [2]int32
 	// members says where the row is linked, existing or not.
 	members memberSet
 }
@@ -62,17 +68,17 @@ type link struct {
 	table   *table
 	index   int // in table.links
 	column  int // in schema.Table.Columns
-	buckets map[schema.Value]*bucket
+	buckets lookup[bucket]
 	// feeds are the tables of which rows have aggregates of this link's rows.
 	feeds []*table
 }
 
 // bucket returns the bucket of a value, made when it is missing.
 func (l *link) bucket(v schema.Value) *bucket {
-	b := l.buckets[v]
+	b := l.buckets.get(v)
 	if b == nil {
 		b = &bucket{link: l, value: v}
-		l.buckets[v] = b
+		l.buckets.set(v, b)
 	}
 	return b
 }
@@ -80,19 +86,41 @@ func (l *link) bucket(v schema.Value) *bucket {
 // release forgets a bucket that holds nothing and that nobody looks at.
 func (l *link) release(b *bucket) {
 	if len(b.rows) == 0 && b.bound.len() == 0 && len(b.windows) == 0 {
-		delete(l.buckets, b.value)
+		l.buckets.delete(b.value)
 	}
 }
 
 type table struct {
 	def        *schema.Table
-	rows       map[schema.Value]*row
+	rows       lookup[row]
 	links      []*link
 	aggregates []aggregate
 	// feeds tells that rows of other tables have aggregates of this table's rows;
 	// windows is the number of places in its links at which windows look.
 	feeds   bool
 	windows int
+	// tells are the columns of which a change means more than that a row shows
+	// other values: those by which layers find rows or link to them, and those of
+	// conditions and audiences.
+	tells []int
+}
+
+// moves tells whether a row that changes may be of other layers then, or have
+// other rows below it.
+func (t *table) moves(old, vals schema.Row) bool {
+	for _, c := range t.tells {
+		if old[c] != vals[c] {
+			return true
+		}
+	}
+	return false
+}
+
+// tell adds to the columns that tell.
+func (t *table) tell(column int) {
+	if !slices.Contains(t.tells, column) {
+		t.tells = append(t.tells, column)
+	}
 }
 
 // linkBy is the link of a column.
@@ -107,13 +135,14 @@ func (t *table) linkBy(column int) *link {
 
 // row returns the row of a key, made as unknown when it is not in memory.
 func (t *table) row(key schema.Value) *row {
-	r := t.rows[key]
+	r := t.rows.get(key)
 	if r == nil {
-		r = &row{table: t, key: key, at: make([]int32, len(t.links))}
-		for i := range r.at {
-			r.at[i] = -1
+		r = &row{table: t, key: key}
+		r.at = r.few[:0]
+		for range t.links {
+			r.at = append(r.at, -1)
 		}
-		t.rows[key] = r
+		t.rows.set(key, r)
 	}
 	return r
 }
@@ -122,7 +151,7 @@ func (t *table) row(key schema.Value) *row {
 // shows or some window holds.
 func (t *table) shows(vals schema.Row) bool {
 	for _, l := range t.links {
-		b := l.buckets[vals[l.column]]
+		b := l.buckets.get(vals[l.column])
 		if b == nil {
 			continue
 		}
@@ -154,9 +183,13 @@ type memberKey struct {
 
 // memberSet is a small list that gains an index when it grows: most rows are
 // in one scope, an author of many boards is in thousands.
+//
+// A set must not be copied: its list may begin in the set itself, so that the
+// only member of a row is found where the row is.
 type memberSet struct {
 	list  []member
 	index map[memberKey]int32
+	only  [1]member
 }
 
 const indexAbove = 12
@@ -188,6 +221,9 @@ func (m *memberSet) get(s *Scope, n *node) *member {
 
 // add puts a member in that is not there.
 func (m *memberSet) add(s *Scope, n *node) {
+	if m.list == nil {
+		m.list = m.only[:0]
+	}
 	m.list = append(m.list, member{scope: s, node: n, count: 1})
 	if m.index != nil {
 		m.index[memberKey{s, n}] = int32(len(m.list) - 1)

@@ -16,8 +16,8 @@ type Key struct {
 	Private uint64
 }
 
-// keptDelta is how many notes a scope keeps the memory for between turns.
-const keptDelta = 64
+// Of how many turns' deltas the memory is kept, and of how long ones.
+const keptDeltas, keptDelta = 64, 64
 
 // maxTombstones bounds what a scope remembers of rows that left it.
 const maxTombstones = 4096
@@ -155,6 +155,9 @@ func (t *Router) touch(r *row, s *Scope, typ *schema.Type) {
 	if version, shown := s.shows(r, typ); shown {
 		d.base, d.version = r.vals, version
 	}
+	if s.delta == nil {
+		s.delta = t.blank()
+	}
 	s.delta = append(s.delta, d)
 	if !s.dirty {
 		s.dirty = true
@@ -209,10 +212,26 @@ func (s *Scope) flush(p *state.Patch) {
 		}
 		s.stamp(d.row, d.typ, p.N)
 	}
-	clear(s.delta)
-	s.delta, s.seen = s.delta[:0], nil
-	if cap(s.delta) > keptDelta {
-		s.delta = nil
+}
+
+// blank returns memory for what a scope notes.
+func (t *Router) blank() []touched {
+	last := len(t.deltas) - 1
+	if last < 0 {
+		return make([]touched, 0, 4)
+	}
+	d := t.deltas[last]
+	t.deltas = t.deltas[:last]
+	return d
+}
+
+// forget ends what a scope has noted.
+func (t *Router) forget(s *Scope) {
+	d := s.delta
+	s.delta, s.seen = nil, nil
+	if cap(d) <= keptDelta && len(t.deltas) < keptDeltas {
+		clear(d)
+		t.deltas = append(t.deltas, d[:0])
 	}
 }
 

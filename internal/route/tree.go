@@ -172,7 +172,7 @@ func (t *Router) unindex(r *row, l *link, v schema.Value) {
 	if v.IsNull() || r.at[l.index] < 0 {
 		return
 	}
-	b := l.buckets[v]
+	b := l.buckets.get(v)
 	b.remove(r)
 	var few [4]member
 	for _, m := range append(few[:0], b.bound.list...) {
@@ -233,6 +233,9 @@ func (t *Router) remove(r *row) {
 func (t *Router) update(r *row, vals schema.Row) {
 	old := r.vals
 	r.vals = vals
+	if !r.table.moves(old, vals) {
+		return
+	}
 	// The new place is taken before the old one is left, so that what stands
 	// below a row that moves within a scope stays known; and in all layers, as
 	// the row may stand below itself: whatever collapses it then finds the links

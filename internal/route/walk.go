@@ -46,10 +46,10 @@ func (*Router) walk(s *Scope, visit func(*row, *schema.Type)) {
 		}
 		for _, parent := range w.at[n.Parent.Index] {
 			if n.link == nil {
-				w.show(n, n.table.rows[parent.row.vals[n.Link]], parent.part)
+				w.show(n, n.table.rows.get(parent.row.vals[n.Link]), parent.part)
 				continue
 			}
-			if b := n.link.buckets[parent.row.key]; b != nil {
+			if b := n.link.buckets.get(parent.row.key); b != nil {
 				for _, r := range b.rows {
 					w.show(n, r, parent.part)
 				}
@@ -88,7 +88,7 @@ func (w *walker) roots(visit func(*row)) {
 	root := s.shape.root
 	switch {
 	case root.Relation != schema.List:
-		visit(root.table.rows[s.Anchor])
+		visit(root.table.rows.get(s.Anchor))
 	case s.window != nil:
 		for _, r := range s.window.rows[:min(len(s.window.rows), s.window.limit)] {
 			visit(r)
@@ -102,7 +102,7 @@ func (w *walker) roots(visit func(*row)) {
 	}
 	if s.picks != nil {
 		for key := range s.picks.added {
-			visit(root.table.rows[key])
+			visit(root.table.rows.get(key))
 		}
 	}
 }

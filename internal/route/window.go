@@ -55,7 +55,7 @@ func (t *Router) closeWindow(w *Window) {
 	w.scope.window = nil
 	l := w.node.link
 	for _, v := range w.values {
-		b := l.buckets[v]
+		b := l.buckets.get(v)
 		b.windows = slices.DeleteFunc(b.windows, func(o *Window) bool { return o == w })
 		l.table.windows--
 		l.release(b)
@@ -104,7 +104,7 @@ func (t *Router) takeOut(r *row, old, vals schema.Row) {
 		return
 	}
 	for _, l := range r.table.links {
-		b := l.buckets[old[l.column]]
+		b := l.buckets.get(old[l.column])
 		if b == nil {
 			continue
 		}
@@ -138,7 +138,7 @@ func (t *Router) putIn(r *row) {
 		return
 	}
 	for _, l := range r.table.links {
-		b := l.buckets[r.vals[l.column]]
+		b := l.buckets.get(r.vals[l.column])
 		if b == nil {
 			continue
 		}
@@ -271,7 +271,7 @@ func (t *Router) answerWindow(want *Want) {
 // follow puts a row into a window by its present values, which are in memory or
 // in the read that is being merged.
 func (t *Router) follow(w *Window, key schema.Value) {
-	r := w.node.table.rows[key]
+	r := w.node.table.rows.get(key)
 	if r != nil && r.known {
 		if r.vals != nil {
 			t.put(w, r)
