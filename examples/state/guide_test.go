@@ -130,6 +130,7 @@ func (user) Authenticate(_ context.Context, _ *http.Request, id string) (pando.I
 // runner has an app with the guide's channels, and the streams that the guide
 // has opened so far.
 type runner struct {
+	app      *pando.App
 	db       *sql.DB
 	source   *sqlitefeed.Source
 	manifest *schema.Manifest
@@ -168,7 +169,7 @@ func newRunner(t *testing.T) *runner {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &runner{db, source, m, pandotest.Serve(t, app), map[string]*pandotest.Client{}, map[string]*stream{}, t}
+	return &runner{app, db, source, m, pandotest.Serve(t, app), map[string]*pandotest.Client{}, map[string]*stream{}, t}
 }
 
 // indexed finds links by which the guide's tables are read without an index.
