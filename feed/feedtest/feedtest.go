@@ -14,6 +14,7 @@ import (
 	"database/sql"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/pando-sync/pando/feed"
 	"github.com/pando-sync/pando/schema"
@@ -28,6 +29,8 @@ type Harness struct {
 	// times; the suite closes each.
 	Open    func(t testing.TB) feed.Source
 	Dialect Dialect
+	// Large is more changes than the source hands over at once.
+	Large int
 }
 
 // Dialect is what differs in the SQL of databases.
@@ -44,6 +47,9 @@ type Dialect struct {
 	// Values are extra values to store in a column of a kind, beyond those
 	// that every database holds.
 	Values map[schema.Kind][]any
+	// Times are the layouts, by name, in which a program may store all times of
+	// a column, each by what it stores for a time.
+	Times map[string]func(time.Time) any
 }
 
 // testCase is one case of the suite.
@@ -61,6 +67,7 @@ var cases = []testCase{
 	{"Queries", testQueries},
 	{"Tuples", testTuples},
 	{"Conditions", testConditions},
+	{"Times", testTimes},
 	{"Large", testLarge},
 	{"Order", testOrder},
 	{"Join", testJoin},

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 	"modernc.org/sqlite"
@@ -39,6 +40,16 @@ var dialect = feedtest.Dialect{
 		schema.Bytes: {"text", "nul \x00 inside", int64(1), ""},
 		schema.JSON:  {int64(1), 1.5, "not json", `{"a":1,"a":2}`, ` { "b" : 1.0 , "a" : 1e2 } `, []byte(`{"a":1}`)},
 	},
+	Times: map[string]func(time.Time) any{
+		"canonical":         func(t time.Time) any { return t.Format(schema.TimeFormat) },
+		"CURRENT_TIMESTAMP": func(t time.Time) any { return t.Format(time.DateTime) },
+		"CURRENT_DATE":      func(t time.Time) any { return t.Format(time.DateOnly) },
+		"milliseconds":      func(t time.Time) any { return t.Format("2006-01-02T15:04:05.000Z") },
+		"RFC 3339":          func(t time.Time) any { return t.Format(time.RFC3339) },
+		"unixepoch":         func(t time.Time) any { return t.Unix() },
+		"Date.now":          func(t time.Time) any { return t.AddDate(100, 0, 0).UnixMilli() }, // small ones count seconds
+		"no one's":          func(t time.Time) any { return t.String() },
+	},
 }
 
 func TestConformance(t *testing.T) {
@@ -48,6 +59,7 @@ func TestConformance(t *testing.T) {
 			DB:      openDB(t, path),
 			Open:    func(t testing.TB) feed.Source { return sqlitefeed.New(openDB(t, path), quiet) },
 			Dialect: dialect,
+			Large:   sqlitefeed.PartChanges * 3 / 2,
 		}
 	})
 }

@@ -43,7 +43,9 @@
 // their form, so a column is compared and ordered in SQL only if all of it is
 // stored in forms by which SQL and schema.Value agree. Source looks at a column
 // once, when a query first compares it, and from then on at what the log has of
-// it. Other columns are compared in Go, which looks at all rows that the rest
+// it. Times may have any one of the layouts that SQL orders, among them those of
+// CURRENT_TIMESTAMP and unixepoch(): the values of a query are put into that of
+// the column. Other columns are compared in Go, which looks at all rows that the rest
 // of the query leaves; Source warns of them once, and Hints names them. SQL
 // always compares by BINARY, whatever the column's collation; only keys and
 // links, whose uniqueness and foreign keys go by it, must have no other.

@@ -29,6 +29,24 @@ const (
 	canonical
 )
 
+// storage is how all values of a column are stored.
+type storage struct {
+	form form
+	// layout is that of a column of times which is not odd.
+	layout *layout
+}
+
+// aspect is what a query wants to know of a column.
+type aspect uint8
+
+const (
+	// comparisons asks how values compare.
+	comparisons aspect = iota
+	// nulls asks only whether there is a value: any form will do that is not
+	// read as NULL, so that a column is canonical or odd.
+	nulls
+)
+
 // forms remembers the form of columns. A column is looked at wholly once, and
 // then in what the log has of it since.
 type forms struct {
@@ -40,12 +58,13 @@ type forms struct {
 type formKey struct {
 	table, column string
 	kind          schema.Kind
+	aspect        aspect
 }
 
 // knownForm is the worst form of all values that a column had from one
-// position of an epoch through another.
+// position of an epoch through another, and the layout of the first.
 type knownForm struct {
-	form          form
+	storage
 	epoch         string
 	from, through feed.Position
 	// always tells that the column's type allows no other form.
@@ -54,14 +73,14 @@ type knownForm struct {
 	slots map[int64]int64
 }
 
-// of returns the form of a column as the snapshot sees it. Derived columns are
-// in no form that SQL knows.
-func (f *forms) of(ctx context.Context, s *snapshot, table *schema.Table, column int) (form, error) {
+// of returns how the snapshot finds a column stored. Derived columns are in no
+// form that SQL knows.
+func (f *forms) of(ctx context.Context, s *snapshot, table *schema.Table, column int, ask aspect) (storage, error) {
 	col := &table.Columns[column]
 	if col.Derived() {
-		return odd, nil
+		return storage{}, nil
 	}
-	key := formKey{strings.ToLower(table.Name), strings.ToLower(col.Name), col.Kind}
+	key := formKey{strings.ToLower(table.Name), strings.ToLower(col.Name), col.Kind, ask}
 	f.mu.Lock()
 	k, known := f.known[key]
 	f.mu.Unlock()
@@ -70,9 +89,9 @@ func (f *forms) of(ctx context.Context, s *snapshot, table *schema.Table, column
 	case !known || k.epoch != s.meta.epoch || head < k.from || head > k.through && s.meta.trimmed > k.through:
 		known = false
 	case k.form == odd || k.always || head <= k.through:
-		return k.form, nil
+		return k.storage, nil
 	}
-	look := examination{conn: s.conn, table: table.Name, column: col}
+	look := examination{conn: s.conn, table: table.Name, column: col, aspect: ask}
 	var err error
 	if known {
 		err = look.since(ctx, &k)
@@ -81,14 +100,14 @@ func (f *forms) of(ctx context.Context, s *snapshot, table *schema.Table, column
 		err = look.whole(ctx, &k)
 	}
 	if err != nil {
-		return odd, fmt.Errorf("look at how column %q of table %q is stored: %w", col.Name, table.Name, err)
+		return storage{}, fmt.Errorf("look at how column %q of table %q is stored: %w", col.Name, table.Name, err)
 	}
 	k.through = head
 	f.learn(key, k)
 	if k.form == odd {
 		s.source.complainForm(table, col)
 	}
-	return k.form, nil
+	return k.storage, nil
 }
 
 // learn keeps the newest of what is known of a column.
@@ -123,7 +142,7 @@ func storedForm(kind schema.Kind) string {
 	case schema.Float:
 		return "finite numbers in a column of type REAL"
 	case schema.Time:
-		return "texts like 2006-01-02T15:04:05.000000Z"
+		return "all of them alike, as texts like 2006-01-02T15:04:05.000000Z or those of CURRENT_TIMESTAMP"
 	case schema.UUID:
 		return "texts with dashes in lower case, or 16 bytes"
 	case schema.Bytes:
@@ -138,6 +157,7 @@ type examination struct {
 	conn   *conn
 	table  string
 	column *schema.Column
+	aspect aspect
 }
 
 // errOdd ends an examination early.
@@ -165,7 +185,7 @@ func (e *examination) whole(ctx context.Context, k *knownForm) error {
 	case kind == schema.Int && (rowid || strict):
 		k.always = true
 		return nil
-	case (kind == schema.Text || kind == schema.JSON) && numeric(declared):
+	case (kind == schema.Text || kind == schema.JSON) && numeric(declared) && e.aspect == comparisons:
 		// A text that looks like a number is compared as one.
 		k.form = odd
 		return nil
@@ -220,16 +240,23 @@ func (e *examination) since(ctx context.Context, k *knownForm) error {
 	return nil
 }
 
-// look lowers k.form to that of the worst value of an expression.
+// look lowers k.form to that of the worst value of an expression. Times have
+// to be in the layout of the first one.
 func (e *examination) look(ctx context.Context, k *knownForm, expression, table, where string, args ...driver.Value) error {
 	value := "+" + expression
 	if e.column.Kind == schema.UUID {
 		// All UUIDs that are bytes are as good as one.
 		value = fmt.Sprintf("DISTINCT CASE WHEN typeof(%[1]s) = 'blob' AND length(%[1]s) = 16 THEN zeroblob(16) ELSE %[1]s END", expression)
 	}
-	sql := "SELECT " + value + " FROM " + table + " WHERE " + where + " AND (" + plainly(e.column.Kind, expression) + ") IS NOT TRUE"
+	from := " FROM " + table + " WHERE " + where
+	if e.column.Kind == schema.Time && k.layout == nil {
+		if err := e.lookFirst(ctx, k, "SELECT "+value+from+" AND "+expression+" <> 0 LIMIT 1", args); err != nil {
+			return err
+		}
+	}
+	sql := "SELECT " + value + from + " AND (" + plainly(e.column.Kind, k.layout, expression) + ") IS NOT TRUE"
 	err := e.conn.query(ctx, sql, bind(args...), func(row []driver.Value) error {
-		k.form = min(k.form, formOfValue(e.column.Kind, row[0]))
+		k.form = min(k.form, e.formOf(k, row[0]))
 		if k.form == odd {
 			return errOdd
 		}
@@ -241,11 +268,52 @@ func (e *examination) look(ctx context.Context, k *knownForm, expression, table,
 	return err
 }
 
-// Patterns of canonical texts.
-var (
-	uuidPattern = "'" + strings.Join([]string{hexes(8), hexes(4), hexes(4), hexes(4), hexes(12)}, "-") + "'"
-	timePattern = "'" + digits(4) + "-" + digits(2) + "-" + digits(2) + "T" + digits(2) + ":[0-5][0-9]:[0-5][0-9]." + digits(6) + "Z'"
-)
+// lookFirst takes the layout from the first time that is not 0, which may
+// count seconds as well as milliseconds.
+func (e *examination) lookFirst(ctx context.Context, k *knownForm, sql string, args []driver.Value) error {
+	return e.conn.query(ctx, sql, bind(args...), func(row []driver.Value) error {
+		k.layout = layoutOf(row[0])
+		return nil
+	})
+}
+
+// formOf is the form of one stored value.
+func (e *examination) formOf(k *knownForm, raw driver.Value) form {
+	kind := e.column.Kind
+	switch {
+	case e.aspect == nulls && isRead(kind, raw):
+		return canonical
+	case e.aspect == nulls:
+		return odd
+	case kind == schema.Time:
+		return k.formOfTime(raw)
+	default:
+		return formOfValue(kind, raw)
+	}
+}
+
+// isRead tells that a value is not read as NULL unless it is NULL.
+func isRead(kind schema.Kind, raw driver.Value) bool {
+	v, err := kind.FromDriver(raw)
+	return err == nil && (raw == nil || !v.IsNull())
+}
+
+func (k *knownForm) formOfTime(raw driver.Value) form {
+	if raw == nil {
+		return canonical
+	}
+	if k.layout == nil {
+		k.layout = layoutOf(raw)
+	}
+	v, err := schema.Time.FromDriver(raw)
+	if k.layout == nil || err != nil || !k.layout.writes(v, raw) {
+		return odd
+	}
+	return canonical
+}
+
+// uuidPattern is that of a canonical text.
+var uuidPattern = "'" + strings.Join([]string{hexes(8), hexes(4), hexes(4), hexes(4), hexes(12)}, "-") + "'"
 
 func hexes(n int) string  { return strings.Repeat("[0-9a-f]", n) }
 func digits(n int) string { return strings.Repeat("[0-9]", n) }
@@ -253,7 +321,7 @@ func digits(n int) string { return strings.Repeat("[0-9]", n) }
 // plainly is SQL that holds for most values which are surely canonical, NULL
 // among them, so that Go need not look at them. GLOB and length end at a NUL
 // in a text, the length of the blob does not.
-func plainly(kind schema.Kind, x string) string {
+func plainly(kind schema.Kind, times *layout, x string) string {
 	var sql string
 	switch kind {
 	case schema.Bool:
@@ -267,8 +335,7 @@ func plainly(kind schema.Kind, x string) string {
 	case schema.UUID:
 		sql = "typeof(%[1]s) = 'text' AND length(CAST(%[1]s AS BLOB)) = 36 AND %[1]s GLOB " + uuidPattern
 	case schema.Time:
-		sql = "typeof(%[1]s) = 'text' AND length(CAST(%[1]s AS BLOB)) = 27 AND %[1]s GLOB " + timePattern +
-			" AND substr(%[1]s, 12, 2) < '24' AND date(substr(%[1]s, 1, 10)) IS substr(%[1]s, 1, 10)"
+		sql = times.plainTime()
 	case schema.Bytes:
 		sql = "typeof(%[1]s) = 'blob'"
 	default:
@@ -277,7 +344,7 @@ func plainly(kind schema.Kind, x string) string {
 	return fmt.Sprintf("%[1]s IS NULL OR "+sql, x)
 }
 
-// formOfValue is the form of one stored value.
+// formOfValue is the form of one stored value that is no time.
 func formOfValue(kind schema.Kind, raw driver.Value) form {
 	if raw == nil {
 		return canonical

@@ -50,9 +50,25 @@ func TestForms(t *testing.T) {
 		{schema.Time, []driver.Value{nil, "2024-02-29T23:59:59.999999Z", "0000-01-01T00:00:00.000000Z", "9999-12-31T23:59:59.000000Z"}, canonical},
 		{schema.Time, []driver.Value{"2026-02-29T00:00:00.000000Z"}, odd},
 		{schema.Time, []driver.Value{"2026-01-02T24:00:00.000000Z"}, odd},
-		{schema.Time, []driver.Value{"2026-01-02 03:04:05"}, odd},
+		{schema.Time, []driver.Value{"2026-01-02 03:04:05", nil, "0000-02-29 23:59:59"}, canonical},
+		{schema.Time, []driver.Value{"2026-01-02T03:04:05Z"}, canonical},
+		{schema.Time, []driver.Value{"2026-01-02T03:04:05.678Z"}, canonical},
+		{schema.Time, []driver.Value{"2026-01-02", "2024-02-29"}, canonical},
+		{schema.Time, []driver.Value{int64(0), nil, int64(-62_167_219_200), int64(253_402_300_799)}, canonical},
+		{schema.Time, []driver.Value{int64(0), int64(1_700_000_000_123), int64(-2_000_000_000_000)}, canonical},
+		{schema.Time, []driver.Value{"2026-01-02 03:04:05", "2026-01-02T03:04:05Z"}, odd},
+		{schema.Time, []driver.Value{"2026-01-02 03:04:05", "2026-01-02 24:00:00"}, odd},
+		{schema.Time, []driver.Value{"2026-01-02 03:04:05", "2026-02-29 00:00:00"}, odd},
+		{schema.Time, []driver.Value{"2026-01-02 03:04:05", "2026-01-02 03:04:05\x00"}, odd},
+		{schema.Time, []driver.Value{"2026-01-02 03:04:05", int64(1)}, odd},
+		{schema.Time, []driver.Value{"2026-01-02 03:04:05.5"}, odd},
+		{schema.Time, []driver.Value{"2026-01-02 03:04:05+00:00"}, odd},
+		{schema.Time, []driver.Value{int64(1), int64(1_700_000_000_123)}, odd},
+		{schema.Time, []driver.Value{int64(1_700_000_000_123), int64(1)}, odd},
+		{schema.Time, []driver.Value{int64(253_402_300_800)}, odd},
+		{schema.Time, []driver.Value{int64(math.MaxInt64)}, odd},
+		{schema.Time, []driver.Value{1.5}, odd},
 		{schema.Time, []driver.Value{"2026-01-02T03:04:05.000000Z\x00"}, odd},
-		{schema.Time, []driver.Value{int64(1)}, odd},
 		{schema.Bytes, []driver.Value{nil, []byte{}, []byte{0}}, canonical},
 		{schema.Bytes, []driver.Value{"text"}, odd},
 		{schema.JSON, []driver.Value{nil, `{"a":1}`, "[]"}, canonical},
@@ -108,11 +124,11 @@ func formIn(t *testing.T, s *Source, table *schema.Table) form {
 		t.Fatal(err)
 	}
 	defer opened.Close()
-	got, err := s.forms.of(context.Background(), opened.(*snapshot), table, 1)
+	got, err := s.forms.of(context.Background(), opened.(*snapshot), table, 1, comparisons)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return got
+	return got.form
 }
 
 // TestFormsOfTypes looks at no values where the column's type tells.
@@ -141,7 +157,7 @@ func TestFormsOfTypes(t *testing.T) {
 			t.Fatal(err)
 		}
 		got := formIn(t, s, table)
-		known := s.forms.known[formKey{table.Name, "x", c.kind}]
+		known := s.forms.known[formKey{table.Name, "x", c.kind, comparisons}]
 		if got != c.want || known.always != c.always {
 			t.Errorf("%s %s as %s: form %d, always %t", c.declared, c.options, c.kind, got, known.always)
 		}
@@ -218,7 +234,9 @@ func TestConditionsInSQL(t *testing.T) {
 		{feed.Query{Column: 2, Values: []schema.Value{one}, Order: []schema.Order{{Column: 4}}, Limit: 10, After: after}, "SEARCH notes USING INDEX by_board (board=? AND rank>?)"},
 	} {
 		c.q.Table = table
-		selection, err := newSelection(&c.q, func(column int) (form, error) { return s.forms.of(ctx, opened.(*snapshot), table, column) })
+		selection, err := newSelection(&c.q, func(column int, ask aspect) (storage, error) {
+			return s.forms.of(ctx, opened.(*snapshot), table, column, ask)
+		})
 		if err != nil || !selection.whole {
 			t.Errorf("Go is to compare %+v: %v", c.q, err)
 			continue

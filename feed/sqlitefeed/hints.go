@@ -49,11 +49,11 @@ func (s *snapshot) hintsOf(ctx context.Context, table *schema.Table, link int) (
 	for _, i := range parts {
 		column := &table.Columns[i]
 		names = append(names, quote(column.Name))
-		f, err := s.source.forms.of(ctx, s, table, i)
+		f, err := s.source.forms.of(ctx, s, table, i, comparisons)
 		if err != nil {
 			return nil, err
 		}
-		if f == odd {
+		if f.form == odd {
 			hints = append(hints, fmt.Sprintf("column %q of table %q has values that SQL cannot compare as %s, so that reads by it look at every row: store %s",
 				column.Name, table.Name, column.Kind, storedForm(column.Kind)))
 		}

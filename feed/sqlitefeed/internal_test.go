@@ -170,7 +170,7 @@ func TestQueryPlans(t *testing.T) {
 	values := []schema.Value{schema.IntValue(1), schema.TextValue("k"), uuidValue(t), schema.BytesValue([]byte("raw")), schema.IntValue(1)}
 	for i, v := range values {
 		q := feed.Query{Table: table, Column: i, Values: []schema.Value{v}}
-		s, err := newSelection(&q, func(int) (form, error) { return canonical, nil })
+		s, err := newSelection(&q, func(int, aspect) (storage, error) { return storage{form: canonical}, nil })
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -11,13 +11,6 @@ import (
 	"github.com/pando-sync/pando/schema"
 )
 
-// A part of a commit ends with the row of the log that reaches one of these
-// bounds.
-const (
-	partChanges = 4096
-	partBytes   = 8 << 20
-)
-
 // errFull ends the reading of one part.
 var errFull = errors.New("the part is full")
 

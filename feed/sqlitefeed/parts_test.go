@@ -16,6 +16,9 @@ import (
 	"github.com/pando-sync/pando/schema"
 )
 
+// PartChanges is partChanges, for the conformance suite.
+const PartChanges = partChanges
+
 // partsSink counts what comes in parts and keeps none of it.
 type partsSink struct {
 	t        *testing.T
@@ -88,7 +91,7 @@ func look(t *testing.T, r *follower) {
 func TestLargeTransaction(t *testing.T) {
 	rows := 200_000
 	if underRace {
-		rows = 3 * partChanges
+		rows = 12 * partChanges
 	}
 	s, db := newTrimmed(t, time.Hour, 10_000_000)
 	sink := &partsSink{t: t}
@@ -122,7 +125,7 @@ func TestLargeRows(t *testing.T) {
 	}
 	large := &schema.Table{Name: "large", Columns: []schema.Column{{Name: "id", Kind: schema.Int}, {Name: "note", Kind: schema.Text}}}
 	r := newFollower(t, s, sink, large)
-	if _, err := db.Exec("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50) INSERT INTO large SELECT i, ? FROM n", strings.Repeat("x", 1<<20)); err != nil {
+	if _, err := db.Exec("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50) INSERT INTO large SELECT i, ? FROM n", strings.Repeat("x", partBytes/8)); err != nil {
 		t.Fatal(err)
 	}
 	look(t, r)
@@ -159,7 +162,7 @@ func TestTornCommit(t *testing.T) {
 // TestConflictsInParts lets rows stand in the way by the thousand, of which
 // only those that were displaced are deleted.
 func TestConflictsInParts(t *testing.T) {
-	const rows = partChanges + 1000
+	const rows = partChanges + partChanges/4
 	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", OmitHost: true, Path: filepath.Join(t.TempDir(), "app.db")}).String())
 	if err != nil {
 		t.Fatal(err)

@@ -25,8 +25,8 @@ type selection struct {
 	whole bool
 }
 
-// formOf tells in which form a column's values are stored.
-type formOf func(column int) (form, error)
+// formOf tells how a column's values are stored.
+type formOf func(column int, ask aspect) (storage, error)
 
 // newSelection decides what of the query SQL can do.
 func newSelection(q *feed.Query, formOf formOf) (*selection, error) {
@@ -50,10 +50,10 @@ func (s *selection) values(formOf formOf) error {
 	q := s.query
 	column := &q.Table.Columns[q.Column]
 	parts := stored(q.Table, q.Column)
-	forms := make([]form, len(parts))
+	forms := make([]storage, len(parts))
 	for n, i := range parts {
-		f, err := formOf(i)
-		if err != nil || f == odd {
+		f, err := formOf(i, comparisons)
+		if err != nil || f.form == odd {
 			s.whole = false
 			return err
 		}
@@ -64,13 +64,13 @@ func (s *selection) values(formOf formOf) error {
 		s.where = append(s.where, "0")
 	case len(parts) == 0:
 	case column.Parts == nil:
-		s.add(s.in(quote(column.Name), column.Kind, forms[0], values))
+		s.add(s.in(quote(column.Name), forms[0], values))
 	case len(values) == 1:
 		for n, part := range values[0].Parts() {
-			s.add(s.in(quote(q.Table.Columns[parts[n]].Name), part.Kind(), forms[n], []schema.Value{part}))
+			s.add(s.in(quote(q.Table.Columns[parts[n]].Name), forms[n], []schema.Value{part}))
 		}
 	default:
-		s.inTuples(parts, values)
+		s.inTuples(parts, forms, values)
 	}
 	return nil
 }
@@ -86,11 +86,15 @@ func (s *selection) add(sql string, ok bool) {
 
 // in holds for the rows in which a column is one of values. One value alone
 // leaves the rows in the order of an index that goes on with other columns.
-func (s *selection) in(name string, kind schema.Kind, f form, values []schema.Value) (sql string, ok bool) {
-	if len(values) == 1 && f == canonical {
+func (s *selection) in(name string, f storage, values []schema.Value) (sql string, ok bool) {
+	values = f.layout.exactly(values)
+	switch {
+	case len(values) == 0:
+		return "0", true
+	case len(values) == 1 && f.form == canonical:
 		return name + " = " + s.param(values[0]), true
 	}
-	set, ok := s.set(kind, values)
+	set, ok := s.set(values)
 	return name + " IN (" + set + ")", ok
 }
 
@@ -117,12 +121,16 @@ func fitting(q *feed.Query, parts []int) []schema.Value {
 // condition adds one of the query's conditions, or leaves it to Go.
 func (s *selection) condition(c *schema.Bound, formOf formOf) error {
 	column := &s.query.Table.Columns[c.Column]
-	f, err := formOf(c.Column)
+	ask := comparisons
+	if c.Op == schema.IsNull || c.Op == schema.NotNull {
+		ask = nulls
+	}
+	f, err := formOf(c.Column, ask)
 	if err != nil {
 		return err
 	}
 	fits := !slices.ContainsFunc(c.Values, func(v schema.Value) bool { return !v.IsNull() && v.Kind() != column.Kind })
-	if f == odd || !fits {
+	if f.form == odd || !fits {
 		s.whole = false
 		return nil
 	}
@@ -131,7 +139,7 @@ func (s *selection) condition(c *schema.Bound, formOf formOf) error {
 }
 
 // compare is a condition in SQL, where SQL can tell.
-func (s *selection) compare(c *schema.Bound, column *schema.Column, f form) (sql string, ok bool) {
+func (s *selection) compare(c *schema.Bound, column *schema.Column, f storage) (sql string, ok bool) {
 	name := quote(column.Name) + " COLLATE BINARY"
 	switch c.Op {
 	case schema.IsNull, schema.NotNull:
@@ -141,16 +149,17 @@ func (s *selection) compare(c *schema.Bound, column *schema.Column, f form) (sql
 		if len(values) == 0 {
 			return "0", true
 		}
-		sql, ok := s.in(name, column.Kind, f, values)
+		sql, ok := s.in(name, f, values)
 		if c.Op == schema.Ne {
-			sql = "NOT (" + sql + ")"
+			sql = name + " IS NOT NULL AND NOT (" + sql + ")"
 		}
 		return sql, ok
 	default:
 		if c.Values[0].IsNull() {
 			return "0", true
 		}
-		return name + " " + c.Op.String() + " " + s.param(c.Values[0]), f == canonical
+		floor, exact := f.layout.floor(c.Values[0])
+		return name + " " + comparison(c.Op, exact) + " " + s.param(floor), f.form == canonical
 	}
 }
 
@@ -162,11 +171,14 @@ func (s *selection) ordered(formOf formOf) error {
 	for _, i := range stored(q.Table, q.Table.Key) {
 		order = append(order, schema.Order{Column: i})
 	}
-	for _, o := range order {
-		if f, err := formOf(o.Column); err != nil || f != canonical {
+	layouts := make([]*layout, len(order))
+	for n, o := range order {
+		f, err := formOf(o.Column, comparisons)
+		if err != nil || f.form != canonical {
 			s.whole = false
 			return err
 		}
+		layouts[n] = f.layout
 	}
 	if !s.whole {
 		return nil
@@ -175,7 +187,7 @@ func (s *selection) ordered(formOf formOf) error {
 		s.where = append(s.where, quote(q.Table.Columns[i].Name)+" IS NOT NULL")
 	}
 	if q.After != nil {
-		s.where = append(s.where, s.after(order))
+		s.where = append(s.where, s.after(order, layouts))
 	}
 	if q.Limit == 0 {
 		return nil
@@ -194,27 +206,28 @@ func (s *selection) ordered(formOf formOf) error {
 
 // after holds for the rows that come after q.After. SQLite puts NULLs first,
 // and last where the order is descending.
-func (s *selection) after(order []schema.Order) string {
+func (s *selection) after(order []schema.Order, layouts []*layout) string {
 	o := order[0]
 	name := quote(s.query.Table.Columns[o.Column].Name) + " COLLATE BINARY"
-	value := s.query.After[o.Column]
-	var later, equal string
+	value, exact := layouts[0].floor(s.query.After[o.Column])
+	later, equal := "0", name+" IS NULL"
 	switch {
-	case value.IsNull() && o.Desc:
-		later, equal = "0", name+" IS NULL"
-	case value.IsNull():
-		later, equal = name+" IS NOT NULL", name+" IS NULL"
-	case o.Desc:
+	case value.IsNull() && !o.Desc:
+		later = name + " IS NOT NULL"
+	case !value.IsNull():
 		param := s.param(value)
-		later, equal = "("+name+" < "+param+" OR "+name+" IS NULL)", name+" = "+param
-	default:
-		param := s.param(value)
-		later, equal = name+" > "+param, name+" = "+param
+		later, equal = name+" > "+param, "0"
+		if exact {
+			equal = name + " = " + param
+		}
+		if o.Desc {
+			later = "(" + name + " " + comparison(schema.Lt, exact) + " " + param + " OR " + name + " IS NULL)"
+		}
 	}
 	if len(order) == 1 {
 		return later
 	}
-	rest := "(" + later + " OR " + equal + " AND " + s.after(order[1:]) + ")"
+	rest := "(" + later + " OR " + equal + " AND " + s.after(order[1:], layouts[1:]) + ")"
 	if o.Desc || value.IsNull() {
 		return rest
 	}

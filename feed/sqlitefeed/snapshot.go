@@ -70,8 +70,8 @@ func (s *snapshot) Rows(ctx context.Context, q feed.Query, fn func(schema.Row) e
 }
 
 func (s *snapshot) rows(ctx context.Context, q *feed.Query, fn func(schema.Row) error) error {
-	selection, err := newSelection(q, func(column int) (form, error) {
-		return s.source.forms.of(ctx, s, q.Table, column)
+	selection, err := newSelection(q, func(column int, ask aspect) (storage, error) {
+		return s.source.forms.of(ctx, s, q.Table, column, ask)
 	})
 	if err != nil {
 		return err

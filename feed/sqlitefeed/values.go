@@ -18,9 +18,10 @@ import (
 // not read every float exactly from its text.
 const maxFloats = 64
 
-// set returns what stands in IN (…) for values of a kind, or false when only
-// Go can find them. A UUID is found in each form that libraries store.
-func (s *selection) set(kind schema.Kind, values []schema.Value) (sql string, ok bool) {
+// set returns what stands in IN (…) for values, which are of one kind, or false
+// when only Go can find them. A UUID is found in each form that libraries store.
+func (s *selection) set(values []schema.Value) (sql string, ok bool) {
+	kind := values[0].Kind()
 	switch kind {
 	case schema.Bool, schema.Int:
 		return "SELECT value FROM json_each(" + s.bind(integerArray(values)) + ")", true
@@ -97,20 +98,25 @@ func uuidForms(values []schema.Value) (texts, bytes []string) {
 
 // inTuples limits the rows to those in which columns together are one of the
 // tuples, or leaves it to Go.
-func (s *selection) inTuples(columns []int, tuples []schema.Value) {
+func (s *selection) inTuples(columns []int, forms []storage, tuples []schema.Value) {
+	found := exactTuples(forms, tuples)
+	if len(found) == 0 {
+		s.where = append(s.where, "0")
+		return
+	}
 	var names, parts []string
 	for i, column := range columns {
-		c := &s.query.Table.Columns[column]
-		if c.Kind == schema.Float {
+		kind := found[0][i].Kind()
+		if kind == schema.Float {
 			s.whole = false
 			return
 		}
-		names = append(names, quote(c.Name))
-		parts = append(parts, tuplePart(c.Kind, i))
+		names = append(names, quote(s.query.Table.Columns[column].Name))
+		parts = append(parts, tuplePart(kind, i))
 	}
 	b := []byte{'['}
-	for _, tuple := range tuples {
-		for _, forms := range tupleForms(tuple.Parts()) {
+	for _, tuple := range found {
+		for _, forms := range tupleForms(tuple) {
 			if len(b) > 1 {
 				b = append(b, ',')
 			}
@@ -121,6 +127,26 @@ func (s *selection) inTuples(columns []int, tuples []schema.Value) {
 	}
 	array := s.bind(string(append(b, ']')))
 	s.where = append(s.where, "("+strings.Join(names, ", ")+") IN (SELECT "+strings.Join(parts, ", ")+" FROM json_each("+array+"))")
+}
+
+// exactTuples returns the parts of tuples, as they are stored, without the
+// tuples that the layouts of their columns cannot tell.
+func exactTuples(forms []storage, tuples []schema.Value) [][]schema.Value {
+	var found [][]schema.Value
+	for _, tuple := range tuples {
+		all := true
+		parts := tuple.Parts()
+		stored := make([]schema.Value, len(parts))
+		for i, part := range parts {
+			var exact bool
+			stored[i], exact = forms[i].layout.floor(part)
+			all = all && exact
+		}
+		if all {
+			found = append(found, stored)
+		}
+	}
+	return found
 }
 
 // tuplePart reads the i-th part of the tuple that value is. A part of a kind
