@@ -189,7 +189,7 @@ func (p *Pipe) Start(epoch string, head feed.Position, reason string) {
 	p.router.Advance(uint64(head))
 	p.hub = hub.New(p.cfg.LogBytes)
 	p.hub.Publish(uint64(head))
-	p.watches.holdAll(uint64(head))
+	p.watches.holdAll(uint64(head), !again)
 	p.mu.Unlock()
 	if again {
 		p.cfg.Logger.Warn("feed started anew: all scopes are read again", "reason", reason, "epoch", epoch)

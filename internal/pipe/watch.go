@@ -252,11 +252,14 @@ func (s *watches) remove(w *Watch) {
 	}
 }
 
-// holdAll brings doubt to all, when what happened meanwhile is not known. All
-// sessions are closed then: nobody is asked, but nothing may pass.
-func (s *watches) holdAll(version uint64) {
+// holdAll brings doubt to all, when what happened meanwhile is not known. At the
+// feed's first start those who came before it are asked again. Later all
+// sessions are closed: nobody is asked, but nothing may pass.
+func (s *watches) holdAll(version uint64, ask bool) {
 	for w := range s.all {
-		w.doubt(version, nil)
+		if w.doubt(version, nil) && ask {
+			w.ask()
+		}
 	}
 }
 

@@ -242,3 +242,24 @@ func TestPermissionIsAskedWhenReadsSeeTheCommit(t *testing.T) {
 		}
 	})
 }
+
+// TestWhoCameBeforeTheFeedIsAskedAgain has a watch before the feed starts: what
+// was committed until then is not known, and nobody may be left in doubt.
+func TestWhoCameBeforeTheFeedIsAskedAgain(t *testing.T) {
+	registry := schema.NewRegistry()
+	p := pipe.New(pipe.Config{Source: memdb.New(registry), Registry: registry, Lost: func(string) {}})
+	asked := 0
+	w := p.Watch(nil, func() { asked++ })
+	defer w.Close()
+	p.Start("first", 0, "")
+	if asked != 1 || w.Held() == 0 {
+		t.Errorf("asked %d times, held from %d", asked, w.Held())
+	}
+	if err := w.Settle(t.Context(), allow, func() {}); err != nil || w.Held() != 0 {
+		t.Errorf("error %v, held from %d", err, w.Held())
+	}
+	p.Start("first", 7, "the log was trimmed")
+	if asked != 1 || w.Held() == 0 {
+		t.Errorf("after the loss asked %d times, held from %d", asked, w.Held())
+	}
+}
