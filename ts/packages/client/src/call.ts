@@ -25,14 +25,14 @@ export function callAction(session: Session, { stream, name, args, timeout }: Ca
       reject(new PandoError(code, `${name}: ${message}`, { outcome: 'unknown' }))
     }
     let late = () => {
-      lose('timeout', `no answer within ${timeout} ms`)
+      lose('timeout', 'no answer in time')
     }
     timer = setTimeout(() => {
       late()
     }, timeout)
     session.request(stream, { type: 'action', name, args }, (reply) => {
-      if (!reply) lose('lost', 'the connection broke before the answer')
-      else if (reply.type === 'error') reject(new PandoError(reply.code, reply.message, { retry: reply.retry ?? false }))
+      if (!reply) lose('lost', 'connection lost before the answer')
+      else if (reply.type === 'error') reject(new PandoError(reply.code, reply.message, reply))
       else if (reply.type === 'result') {
         late = () => {
           resolve(reply.value)

@@ -85,11 +85,18 @@ export class Client {
   /** Closes the connection and every stream for good. */
   close(): void {
     this.#link.close()
-    this.#refuse(new PandoError('closed', 'the client is closed'))
+    this.#refuse(new PandoError('closed', 'client closed'))
   }
 
   #connect(): Connection {
-    return new Connection(() => this.#dial(), () => this.#ask(), this.#options.getToken, {
+    return new Connection(this.#options.getToken, {
+      dial: () => {
+        const { WebSocket = (globalThis as { WebSocket?: ClientOptions['WebSocket'] }).WebSocket } = this.#options
+        if (!WebSocket) throw new TypeError('createClient: pass a WebSocket as an option')
+        return new WebSocket(this.#address('ws'))
+      },
+      // By HTTP the browser lets the page see the answer.
+      ask: async () => fetch(this.#address('http'), { method: 'HEAD', mode: 'same-origin' }),
       open: (session) => {
         for (const stream of this.#streams.values()) stream.open(session)
       },
@@ -114,17 +121,6 @@ export class Client {
   #session(): Session | undefined {
     const { session } = this.#link
     return session?.sends === true ? session : undefined
-  }
-
-  #dial(): SocketLike {
-    const WebSocketClass = this.#options.WebSocket ?? (globalThis as { WebSocket?: ClientOptions['WebSocket'] }).WebSocket
-    if (!WebSocketClass) throw new TypeError('createClient: no WebSocket here; pass one as the option WebSocket')
-    return new WebSocketClass(this.#address('ws'))
-  }
-
-  /** Asks the server by HTTP, where the browser lets the page see the answer. */
-  async #ask(): Promise<Response> {
-    return fetch(this.#address('http'), { method: 'HEAD', mode: 'same-origin' })
   }
 
   #address(protocol: string): string {
@@ -204,6 +200,6 @@ export class Client {
 }
 
 function refusalOf(code: number, reason: string): PandoError {
-  if (code === 4400) return new PandoError('protocol', 'protocol version not supported: reload the page')
-  return new PandoError(code === 4403 ? 'denied' : 'closed', reason || `the server closed the connection with ${code}`)
+  if (code === 4400) return new PandoError('protocol', 'another protocol version: reload the page')
+  return new PandoError(code === 4403 ? 'denied' : 'closed', reason || `closed by the server: ${code}`)
 }

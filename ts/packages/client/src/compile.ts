@@ -1,9 +1,9 @@
 import { compareKind, isTuple, partsOf, type Compare, type Value } from './compare.js'
 import { LinkIndex } from './links.js'
-import { ListIndex, type Progress } from './lists.js'
+import { ListIndex } from './lists.js'
 import type { LayerModel, Model } from './model.js'
 import { Shape, type Member } from './shape.js'
-import { Table, type OnTouch, type Row } from './table.js'
+import { Table, type Host, type Row } from './table.js'
 
 /** The empty tables of a model, wired to each other. */
 export interface Compiled {
@@ -14,14 +14,14 @@ export interface Compiled {
 }
 
 /** Builds the tables, shapes and indexes that a model describes. */
-export function compile({ layers, root, types }: Model, anchor: string, progress: Progress, onTouch: OnTouch): Compiled {
+export function compile({ layers, root, types }: Model, anchor: string, host: Host): Compiled {
   const tables = new Map<string, Table>()
   const lists: ListIndex[] = []
   /** By what the objects consist of, whatever stands above them: equal layers share one shape. */
   const shapes = new Map<string, Shape>()
 
   const tableOf = (name: string): Table => {
-    const table = tables.get(name) ?? new Table(name, types[name], onTouch)
+    const table = tables.get(name) ?? new Table(name, types[name], host)
     tables.set(name, table)
     return table
   }
@@ -43,7 +43,7 @@ export function compile({ layers, root, types }: Model, anchor: string, progress
   }
 
   const linkOf = (parent: Shape, layer: LayerModel) =>
-    new LinkIndex(parent, shapeOf(layer), fieldOf(parent.table, layer.link), progress)
+    new LinkIndex(parent, shapeOf(layer), fieldOf(parent.table, layer.link))
 
   /** What decides where rows stand, the first criteria first; the last step is that of the rows themselves. */
   const stepsOf = ({ order = [], through = 0 }: LayerModel, shape: Shape, find: Find, sources: Sources): Step[] => {
@@ -64,7 +64,6 @@ export function compile({ layers, root, types }: Model, anchor: string, progress
       link: parent ? fieldOf(child.table, layer.link) : -1,
       places: steps.at(-1)?.places ?? [],
       compare: byAll(steps.flatMap(({ own }) => own)),
-      progress,
     })
     // Places come, go and move with what they stand for.
     for (const { table, places, sources } of steps.slice(0, -1)) {

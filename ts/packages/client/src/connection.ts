@@ -8,6 +8,9 @@ import { fetchToken, type GetToken } from './token.js'
 
 /** What the connection needs of the client, beside what sessions tell it. */
 export interface ConnectionEvents extends Omit<SessionEvents, 'lost' | 'ready'> {
+  dial(): SocketLike
+  /** Asks the same address by HTTP, if that can be. */
+  ask(): Promise<Response>
   /** The session is over; what was asked on it has been told so. */
   down(): void
   /** The server refused for good. */
@@ -22,8 +25,6 @@ export class Connection implements Readable<ConnectionStatus> {
   status: ConnectionStatus = 'idle'
   /** The session from its opening to its end; identified while `online`. */
   session: Session | undefined
-  readonly #dialSocket: () => SocketLike
-  readonly #ask: () => Promise<Response>
   readonly #getToken: GetToken | undefined
   readonly #events: ConnectionEvents
   readonly #listeners = new Listeners()
@@ -36,15 +37,7 @@ export class Connection implements Readable<ConnectionStatus> {
   #rejected = false
   #disposed = false
 
-  constructor(
-    dialSocket: () => SocketLike,
-    /** Asks the same address by HTTP, if that can be. */
-    ask: () => Promise<Response>,
-    getToken: GetToken | undefined,
-    events: ConnectionEvents,
-  ) {
-    this.#dialSocket = dialSocket
-    this.#ask = ask
+  constructor(getToken: GetToken | undefined, events: ConnectionEvents) {
     this.#getToken = getToken
     this.#events = events
     this.#unfollow = followPage({
@@ -121,7 +114,7 @@ export class Connection implements Readable<ConnectionStatus> {
 
   #open(token: string): void {
     this.#token = token
-    this.session = new Session(this.#dialSocket(), token === '' ? undefined : token, {
+    this.session = new Session(this.#events.dial(), token === '' ? undefined : token, {
       ...this.#events,
       ready: () => {
         this.#backoff.connected()
@@ -154,7 +147,7 @@ export class Connection implements Readable<ConnectionStatus> {
   /** Finds out why there was no upgrade, which a browser does not tell. */
   async #explain(): Promise<void> {
     const attempt = this.#attempt
-    const answer = await this.#ask().catch(() => undefined)
+    const answer = await this.#events.ask().catch(() => undefined)
     if (!answer || attempt !== this.#attempt) return
     const { status, headers } = answer
     const seconds = Number(headers.get('retry-after'))

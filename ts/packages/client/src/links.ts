@@ -1,4 +1,3 @@
-import type { Progress } from './lists.js'
 import type { Shape } from './shape.js'
 import { keyOf, type Index, type Instance, type Key, type Row } from './table.js'
 
@@ -11,22 +10,27 @@ export class LinkIndex implements Index {
   readonly places: readonly [number]
   readonly child: Shape
   readonly #parent: Shape
-  readonly #progress: Progress
   readonly #sources = new Map<Key, Set<Row>>()
 
-  constructor(parent: Shape, child: Shape, link: number, progress: Progress) {
+  constructor(parent: Shape, child: Shape, link: number) {
     this.places = [link]
     this.child = child
     this.#parent = parent
-    this.#progress = progress
     parent.table.indexes.push(this)
     child.table.backlinks.push(this)
     child.above.push(this)
+    parent.below.push(this)
   }
 
   /** The row that a row points at. */
   find(row: Row | undefined): Row | undefined {
     return row && this.child.table.rows.get(this.#target(row))
+  }
+
+  /** The row that a row points at, if any, unless all is to be made anew. */
+  targets(row: Row): readonly Row[] {
+    const found = this.find(row)
+    return found && !this.child.table.host.partial ? [found] : []
   }
 
   /** What the link shows: null, or a stub while rows are on their way, without the row that it points at. */
@@ -40,7 +44,7 @@ export class LinkIndex implements Index {
   leads(row: Row): boolean {
     const found = this.find(row)
     if (found) return this.child.stands?.leads(found) ?? true
-    return this.#progress.partial && row.values[this.places[0]] !== null
+    return this.child.table.host.partial && row.values[this.places[0]] !== null
   }
 
   /** The rows that point at a target. */

@@ -21,15 +21,6 @@ interface List {
   moved: boolean
 }
 
-/** How far the rows of a tree have come. */
-export interface Progress {
-  /**
-   * Whether many rows are on their way: lists are not kept, but made of all
-   * rows by `ListIndex.settle`, and what is missing is shown as a stub.
-   */
-  partial: boolean
-}
-
 /** What a list consists of. */
 export interface ListRule {
   /** The shape of the rows that have lists; undefined for the one list that is the state. */
@@ -40,7 +31,6 @@ export interface ListRule {
   /** The other fields that decide where a row stands. */
   readonly places: readonly number[]
   readonly compare: Compare<Row>
-  readonly progress: Progress
 }
 
 /**
@@ -50,6 +40,7 @@ export interface ListRule {
  */
 export class ListIndex implements Index {
   readonly places: readonly number[]
+  readonly child: Shape
   readonly #rule: ListRule
   /** The index's place in `Row.found`. */
   readonly #slot: number
@@ -58,11 +49,25 @@ export class ListIndex implements Index {
   constructor(rule: ListRule) {
     const { table, above } = rule.child
     this.#rule = rule
+    this.child = rule.child
     this.places = [rule.link, ...rule.places]
     this.#slot = table.lists++
     table.indexes.push(this)
     above.push(this)
-    rule.parent?.table.owned.push(this)
+    rule.parent?.below.push(this)
+    // A parent that goes takes its empty lists with it.
+    rule.parent?.table.indexes.push({
+      places: [],
+      insert: () => undefined,
+      remove: ({ key }) => {
+        this.#forget(key)
+      },
+    })
+  }
+
+  /** The rows of one parent, unless all lists are to be made anew. */
+  targets({ key }: Row): readonly Row[] {
+    return this.child.table.host.partial ? [] : (this.#lists.get(key)?.rows ?? [])
   }
 
   /** The instances of one parent, in order. */
@@ -106,11 +111,11 @@ export class ListIndex implements Index {
     if (list?.dirty && list.dirty.push(row) > 8 + list.rows.length / 16) list.dirty = list.draft = undefined
     const above = this.#above(row)
     if (above) this.#rule.parent?.invalidate(above)
-    else this.forget(this.#parentKey(row))
+    else this.#forget(this.#parentKey(row))
   }
 
   /** Drops the empty list of a parent that is gone. */
-  forget(parent: Key): void {
+  #forget(parent: Key): void {
     if (this.#rule.parent && this.#lists.get(parent)?.rows.length === 0) this.#lists.delete(parent)
   }
 
@@ -123,8 +128,8 @@ export class ListIndex implements Index {
 
   /** Puts the row, or nothing, in the place of so many rows where it belongs. */
   #place(row: Row, gone: number, come: readonly Row[]): void {
-    const { child, progress } = this.#rule
-    if (!progress.partial && this.#isShown(row)) {
+    const { child } = this
+    if (!child.table.host.partial && this.#isShown(row)) {
       const list = this.#listOf(row)
       const at = this.#search(list, row)
       list.rows.splice(at, gone, ...come)
@@ -136,7 +141,7 @@ export class ListIndex implements Index {
 
   /** Whether there is something to show in the row's place. */
   #isShown(row: Row): boolean {
-    return this.#rule.child.stands?.leads(row) ?? true
+    return this.child.stands?.leads(row) ?? true
   }
 
   #parentKey(row: Row): Key {
@@ -159,7 +164,7 @@ export class ListIndex implements Index {
     const draft: Item[] = []
     list.rows.forEach((row, at) => {
       row.found[this.#slot] = at
-      draft.push(this.#rule.child.build(row))
+      draft.push(this.child.build(row))
     })
     list.draft = draft
     list.moved = true
@@ -169,7 +174,7 @@ export class ListIndex implements Index {
   #redraw(list: List, row: Row): void {
     const at = this.#search(list, row)
     if (list.rows[at] !== row) return
-    const instance = this.#rule.child.build(row)
+    const instance = this.child.build(row)
     if ((list.draft ?? list.shown)[at] !== instance) draftOf(list)[at] = instance
   }
 

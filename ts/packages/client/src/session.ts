@@ -156,7 +156,7 @@ export class Session {
       if (!this.#held) this.#events.flush()
     } catch (error) {
       // What cannot be read leaves the copy in doubt: a new connection starts from what was applied.
-      console.error('pando: a frame could not be applied', error)
+      console.error('pando: bad frame', error)
       this.end(1002)
     }
   }
@@ -177,32 +177,18 @@ export class Session {
   }
 
   #control(frame: SessionFrame): void {
-    switch (frame.type) {
-      case 'hello':
-        this.hello = frame
-        break
-      case 'begin':
-        this.#held = []
-        break
-      case 'end': {
-        const held = this.#held ?? []
-        this.#held = undefined
-        for (const envelope of held) this.#receive(envelope)
-        break
-      }
-      case 'mark': {
-        const waiting = this.#waiting
-        this.#waiting = []
-        this.#reached = Math.max(this.#reached, frame.v)
-        for (const { version, resolve } of waiting) this.reach(version, resolve)
-        break
-      }
-      case 'error':
-        console.error(`pando: ${frame.code}: ${frame.message}`)
-        break
-      case 'beat':
-        break
-    }
+    if (frame.type === 'hello') this.hello = frame
+    else if (frame.type === 'begin') this.#held = []
+    else if (frame.type === 'end') {
+      const held = this.#held ?? []
+      this.#held = undefined
+      for (const envelope of held) this.#receive(envelope)
+    } else if (frame.type === 'mark') {
+      const waiting = this.#waiting
+      this.#waiting = []
+      this.#reached = Math.max(this.#reached, frame.v)
+      for (const { version, resolve } of waiting) this.reach(version, resolve)
+    } else if (frame.type === 'error') console.error(`pando: ${frame.code}: ${frame.message}`)
   }
 
   #silence(): number {

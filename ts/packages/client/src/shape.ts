@@ -23,6 +23,8 @@ export class Shape {
   readonly slot: number
   /** Lists in which these objects stand, and links that show them. */
   readonly above: (ListIndex | LinkIndex)[] = []
+  /** The lists and links of these objects. */
+  readonly below: (ListIndex | LinkIndex)[] = []
   /** The key of the row that is the state itself. */
   anchor: Key
   /** The link to what is shown in the place of these rows, if they stand only for places. */
@@ -41,6 +43,12 @@ export class Shape {
     row.fresh[this.slot] = false
     this.table.touch(row.key)
     for (const index of this.above) index.changed(row)
+  }
+
+  /** Notes that the row, and all below it, may be shown in other shapes than before, or no more. */
+  moved(row: Row): void {
+    this.table.touch(row.key)
+    for (const index of this.below) for (const target of index.targets(row)) index.child.moved(target)
   }
 
   /** Whether the state shows the row in this shape. */

@@ -27,8 +27,8 @@ interface Part {
 
 /** Who shows a store. */
 export interface Viewer {
-  /** Hears of every instance that may have changed, come or gone. */
-  touched(type: string, key: string): void
+  /** Hear of every instance that may have changed, come or gone. */
+  readonly watchers: { touch(type: string, key: string): void }
   /** Hears that anything may have changed. */
   touch(): void
 }
@@ -49,15 +49,18 @@ export class Store {
   /** The streams that show it. */
   readonly streams = new Set<Viewer>()
   readonly #compiled: Compiled
-  readonly #progress = { partial: true }
+  readonly #host = {
+    partial: true,
+    touch: (type: string, key: string) => {
+      for (const { watchers } of this.streams) watchers.touch(type, key)
+    },
+  }
   #parts: Part[] = []
   #arriving = ''
   #wires: readonly (Wire | undefined)[] = []
 
   constructor(model: Model, anchor: string) {
-    this.#compiled = compile(model, anchor, this.#progress, (type, key) => {
-      for (const stream of this.streams) stream.touched(type, key)
-    })
+    this.#compiled = compile(model, anchor, this.#host)
   }
 
   /** Whether what is held is not known to be current: a snapshot is to come. */
@@ -151,7 +154,12 @@ export class Store {
   /** The first tree is whole: what is missing is shown as such. */
   #finish(): void {
     this.complete = true
-    this.#progress.partial = false
+    this.#refresh()
+  }
+
+  /** Shows everything anew, in the way that fits what is there now. */
+  #refresh(): void {
+    this.#host.partial = !this.complete
     this.#settle()
     for (const table of this.#compiled.tables.values()) {
       for (const row of table.rows.values()) {
@@ -181,12 +189,11 @@ export class Store {
   /** Puts rows in the place of what a scope held; those that are equal keep their objects. */
   #replace(scope: number, rows: readonly Arrival[]): void {
     const tables = [...this.#compiled.tables.values()]
-    this.#progress.partial = true
+    this.#host.partial = true
     for (const table of tables) for (const row of table.rows.values()) row.held &= ~scope
     for (const [table, values] of rows) table.put(values, scope)
     for (const table of tables) for (const { key, held } of table.rows.values()) if (held === 0) table.delete(key, 0)
-    this.#progress.partial = !this.complete
-    this.#settle()
+    this.#refresh()
   }
 
   #settle(): void {

@@ -121,7 +121,7 @@ export class Stream {
   receive(frame: StreamFrame): void {
     if (frame.type === 'runtime') this.#setRuntime(frame.set)
     else if (this.#asked) {
-      const { code = 'closed', message = 'the server closed the stream' } = frame
+      const { code = 'closed', message = 'closed by the server' } = frame
       this.#refused({ type: 'error', code, message, retry: code === 'unavailable' })
     }
   }
@@ -130,11 +130,6 @@ export class Stream {
   touch(): void {
     this.#current = undefined
     this.#host.changed(this)
-  }
-
-  /** Takes note that an instance may have changed. */
-  touched(type: string, key: string): void {
-    this.watchers.touch(type, key)
   }
 
   /** Tells listeners of what has changed. */
@@ -165,9 +160,9 @@ export class Stream {
     this.touch()
   }
 
-  #refused({ code, message, retry = false }: Failure): void {
-    this.fail(new PandoError(code, message, { retry }))
-    if (!retry) return
+  #refused(failure: Failure): void {
+    this.fail(new PandoError(failure.code, failure.message, failure))
+    if (!failure.retry) return
     this.#timer = setTimeout(() => {
       this.#reopen()
     }, this.#backoff.next())

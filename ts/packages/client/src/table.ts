@@ -1,7 +1,6 @@
 import type { Value } from './compare.js'
 import { deepEqual } from './equal.js'
 import type { LinkIndex } from './links.js'
-import type { ListIndex } from './lists.js'
 import type { TypeModel } from './model.js'
 import type { Shape } from './shape.js'
 
@@ -35,8 +34,16 @@ export interface Index {
   remove(row: Row): void
 }
 
-/** Hears of every instance that may have changed, come or gone. */
-export type OnTouch = (type: string, key: string) => void
+/** What the tables of a tree share. */
+export interface Host {
+  /**
+   * Whether many rows are on their way: lists are not kept, but made of all
+   * rows by `ListIndex.settle`, and what is missing is shown as a stub.
+   */
+  readonly partial: boolean
+  /** Hears of every instance that may have changed, come or gone. */
+  touch(type: string, key: string): void
+}
 
 /** A key or a link as a map's key: undefined is a link to nothing, which no row has. */
 export type Key = string | undefined
@@ -58,23 +65,21 @@ export class Table {
   readonly indexes: Index[] = []
   /** How many of them are lists. */
   lists = 0
-  /** Lists that belong to this table's rows. */
-  readonly owned: ListIndex[] = []
   /** Links to this table's rows. */
   readonly backlinks: LinkIndex[] = []
   readonly name: string
   readonly type: TypeModel
   /** Wire names, in the order of `Row.values`. */
   readonly fields: readonly string[]
+  readonly host: Host
   readonly #key: number
-  readonly #onTouch: OnTouch
 
-  constructor(name: string, type: TypeModel, onTouch: OnTouch) {
+  constructor(name: string, type: TypeModel, host: Host) {
     this.name = name
     this.type = type
     this.fields = Object.keys(type.fields)
     this.#key = this.fields.indexOf(type.key)
-    this.#onTouch = onTouch
+    this.host = host
   }
 
   /** Adds a row that a scope holds, or gives the row of the same key these values. */
@@ -97,10 +102,15 @@ export class Table {
     const changed = keepEqual(row.values, values)
     if (changed.length === 0) return
     const moved = this.indexes.filter(({ places }) => places.some((place) => changed.includes(place)))
+    const shift = () => {
+      if (moved.length > 0) for (const shape of this.shapes) shape.moved(row)
+    }
+    shift()
     for (const index of moved) index.remove(row)
     row.values = values
     for (const index of moved) index.insert(row)
     for (const shape of this.shapes) shape.invalidate(row)
+    shift()
   }
 
   /** Takes a row from a scope, and out of all lists if no other holds it: links to it show null. */
@@ -109,19 +119,18 @@ export class Table {
     if (!row || (row.held &= ~scope) !== 0) return
     for (const index of this.indexes) index.remove(row)
     this.rows.delete(key)
-    for (const list of this.owned) list.forget(key)
     this.#appeared(row)
   }
 
   /** Tells that an instance may have changed, come or gone. */
   touch(key: string): void {
-    this.#onTouch(this.name, key)
+    this.host.touch(this.name, key)
   }
 
   /** Notes that a row came or went, for those that point at it. */
   #appeared(row: Row): void {
     for (const index of this.backlinks) index.changed(row)
-    this.touch(row.key)
+    for (const shape of this.shapes) shape.moved(row)
   }
 }
 

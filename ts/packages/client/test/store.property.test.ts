@@ -73,6 +73,34 @@ describe('a store under random models and patches of two scopes', () => {
     )
   })
 
+  it('tells of every instance that is another one than before', { timeout: 60_000 }, () => {
+    fc.assert(
+      fc.property(models, histories, (model, [first, second, later]) => {
+        const store = new Store(model, '1')
+        store.attach(types, 'e', [false, false])
+        store.receive(0, { v: 0, snapshot: 'only', set: first })
+        store.receive(1, { v: 0, snapshot: 'only', set: second })
+        // Nobody asks for places, which have no objects of their own.
+        const named = [...first, ...second].map(([type, [key]]) => `${types[type].name} ${key}`)
+        const keys = [...new Set(named)].filter((name) => !name.startsWith('@'))
+        const instances = () => keys.map((key) => store.instance(...(key.split(' ') as [string, string])))
+        let before = instances()
+        let touched = new Set<string>()
+        const watchers = { touch: (type: string, key: string) => touched.add(`${type} ${key}`) }
+        store.streams.add({ touch: () => undefined, watchers })
+        later.flat().forEach(([scope, frame], i) => {
+          touched = new Set()
+          store.receive(scope, { v: i + 1, ...frame })
+          const after = instances()
+          const untold = keys.filter((key, at) => after[at] !== before[at] && !touched.has(key))
+          expect(untold).toEqual([])
+          before = after
+        })
+      }),
+      { numRuns: 300 },
+    )
+  })
+
   it('shows a first snapshot as it arrives, with stubs, and a later one only when it is whole', { timeout: 60_000 }, () => {
     fc.assert(
       fc.property(models, rows, rows, rows, fc.nat(3), (model, anew, first, second, restart) => {
