@@ -271,6 +271,8 @@ func declareAll(t testing.TB, reg *schema.Registry) map[string]*schema.Tree {
 		{"shades", reflect.TypeFor[shade](), nil},
 		{"entries", reflect.TypeFor[entry](), []schema.Option{list("Entries", 0, nil, cond("topic", schema.Eq, env("$topic")))}},
 		{"newest", reflect.TypeFor[entry](), []schema.Option{list("Newest", 5, []string{"-id"}, cond("topic", schema.Eq, env("$topic")))}},
+		{"above", reflect.TypeFor[entry](), []schema.Option{list("Above", 0, nil, cond("topic", schema.Ge, env("$topic")))}},
+		{"newestabove", reflect.TypeFor[entry](), []schema.Option{list("NewestAbove", 5, []string{"-id"}, cond("topic", schema.Ge, env("$topic")))}},
 		{"gadgets", reflect.TypeFor[gadget](), nil},
 		{"jobs", reflect.TypeFor[job](), []schema.Option{list("Jobs", 0, nil)}},
 		{"open", reflect.TypeFor[job](), []schema.Option{list("Open", 0, []string{"-rank", "title"}, cond("state", schema.Eq, "a"), there)}},

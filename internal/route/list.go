@@ -163,7 +163,8 @@ func (t *Router) alter(r *row, s *Scope, change func()) {
 		change()
 		return
 	}
-	t.note(r, s, n, r.vals)
+	t.consider(s, r)
+	t.touch(r, s, n.typ)
 	was := s.place(n, r.vals) != nil
 	change()
 	switch is := s.place(n, r.vals) != nil; {

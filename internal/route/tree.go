@@ -47,7 +47,7 @@ func (t *Router) drop(r *row) {
 }
 
 // note remembers what a row shows before its link into a layer, or its values,
-// change; vals tell in which part it is shown.
+// change; vals tell in which part it is shown, if in any.
 func (t *Router) note(r *row, s *Scope, n *node, vals schema.Row) {
 	switch {
 	case n.plain:
@@ -64,7 +64,9 @@ func (t *Router) note(r *row, s *Scope, n *node, vals schema.Row) {
 		if n.Relation == schema.List && s.picks != nil {
 			t.consider(s, r)
 		}
-		t.touch(r, s, n.typ)
+		if s.place(n, vals) != nil {
+			t.touch(r, s, n.typ)
+		}
 	}
 }
 
@@ -187,7 +189,7 @@ func (t *Router) change(r *row, vals schema.Row) {
 	for i := range r.members.list {
 		m := &r.members.list[i]
 		t.note(r, m.scope, m.node, old)
-		if m.node.divides {
+		if !m.node.plain {
 			t.note(r, m.scope, m.node, vals)
 		}
 	}
