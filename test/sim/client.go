@@ -243,7 +243,7 @@ func (c *client) enter(user string) {
 	c.user, c.views = user, nil
 	c.conn = pandotest.NewClient(c.url, user)
 	if c.narrow {
-		c.conn.Narrow(1) // the least that the system allows
+		c.conn.Narrow(narrowBytes)
 	}
 }
 

@@ -41,6 +41,10 @@ type server struct {
 	life  atomic.Pointer[life]
 }
 
+// narrowBytes is the room on either side of a narrow connection. With less, TCP
+// drops what it has no room for, and tries again ever more seldom.
+const narrowBytes = 4 << 10
+
 // life is one app from its start to its end.
 type life struct {
 	app    *pando.App
@@ -61,7 +65,7 @@ func (s *server) listen(ctx context.Context) error {
 	if s.narrow {
 		s.http.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
 			if tcp, ok := c.(*net.TCPConn); ok {
-				tcp.SetWriteBuffer(1) //nolint:errcheck // the least that the system allows, or what it has
+				tcp.SetWriteBuffer(narrowBytes)
 			}
 			return ctx
 		}
