@@ -30,7 +30,7 @@ type forest struct {
 	emitted                int
 }
 
-func newForest(b *testing.B, boards int) *forest {
+func newForest(b testing.TB, boards int) *forest {
 	b.Helper()
 	f := &forest{world: newWorld(b, 1000), boards: boards}
 	f.lists, f.cards, f.comments = f.table("lists"), f.table("cards"), f.table("comments")
@@ -61,7 +61,7 @@ func newForest(b *testing.B, boards int) *forest {
 }
 
 // readAll has every scope read.
-func (f *forest) readAll(b *testing.B) {
+func (f *forest) readAll(b testing.TB) {
 	b.Helper()
 	for {
 		f.turn(func(*client, *state.Patch) {})
