@@ -1,5 +1,5 @@
 import type { Id, Loading } from '@pando-sync/client'
-import { useChannel, useChannelInstance, useChannelState } from '@pando-sync/react'
+import { useChannel, useChannelInstance, useChannelState, useIds } from '@pando-sync/react'
 import { DeskChannel, ProjectChannel, TicketsChannel } from './live/state.channels'
 import type { Project } from './live/state.interfaces'
 
@@ -32,8 +32,8 @@ function Arriving({ project }: { project: Loading<Project | null> | undefined })
 
 function Tickets({ team }: { team: string }) {
   const channel = TicketsChannel.with({ team })
-  const ids = useChannelState(channel, { select: (tickets) => tickets.map((ticket) => ticket.id) })
-  return <ol>{ids.state?.map((id) => <TicketItem key={id} channel={channel} id={id} />)}</ol>
+  const ids = useIds(channel, (tickets) => tickets)
+  return <ol>{ids?.map((id) => <TicketItem key={id} channel={channel} id={id} />)}</ol>
 }
 
 function TicketItem({ channel, id }: { channel: TicketsChannel; id: Id<'Ticket'> }) {

@@ -17,8 +17,8 @@ interface List {
   draft: Item[] | undefined
   /** Rows whose instance must be looked up again; undefined for all. */
   dirty: Row[] | undefined
-  /** Whether rows came or went since `shown`: they may have come back, too. */
-  moved: boolean
+  /** The first place where `draft` was changed, perhaps back to what `shown` has. */
+  from: number
 }
 
 /** What a list consists of. */
@@ -76,11 +76,11 @@ export class ListIndex implements Index {
     if (!list) return none
     if (list.dirty) for (const row of list.dirty) this.#redraw(list, row)
     else this.#redrawAll(list)
-    const { draft, moved } = list
+    const { draft, from } = list
     list.draft = undefined
     list.dirty = []
-    list.moved = false
-    if (draft && !(moved && sameItems(draft, list.shown))) list.shown = draft.length > 0 ? draft : none
+    list.from = Infinity
+    if (draft && !sameItems(draft, list.shown, from)) list.shown = draft.length > 0 ? draft : none
     return list.shown
   }
 
@@ -134,7 +134,7 @@ export class ListIndex implements Index {
       const at = this.#search(list, row)
       list.rows.splice(at, gone, ...come)
       if (list.dirty) draftOf(list).splice(at, gone, ...come.map(({ instances }) => instances[child.slot]))
-      list.moved = true
+      list.from = Math.min(list.from, at)
     }
     this.changed(row)
   }
@@ -155,7 +155,7 @@ export class ListIndex implements Index {
 
   #listOf(row: Row): List {
     const key = this.#parentKey(row)
-    const list = this.#lists.get(key) ?? { rows: [], shown: none, draft: undefined, dirty: undefined, moved: true }
+    const list = this.#lists.get(key) ?? { rows: [], shown: none, draft: undefined, dirty: undefined, from: 0 }
     this.#lists.set(key, list)
     return list
   }
@@ -167,7 +167,7 @@ export class ListIndex implements Index {
       draft.push(this.child.build(row))
     })
     list.draft = draft
-    list.moved = true
+    list.from = 0
   }
 
   /** Looks up the instance of a row, unless it is gone. */
@@ -175,7 +175,9 @@ export class ListIndex implements Index {
     const at = this.#search(list, row)
     if (list.rows[at] !== row) return
     const instance = this.child.build(row)
-    if ((list.draft ?? list.shown)[at] !== instance) draftOf(list)[at] = instance
+    if ((list.draft ?? list.shown)[at] === instance) return
+    draftOf(list)[at] = instance
+    list.from = Math.min(list.from, at)
   }
 
   /** The place of the row, or the one where it belongs. A row mostly stands where it was found before. */
@@ -198,8 +200,8 @@ function draftOf(list: List): Item[] {
   return (list.draft ??= list.shown.slice())
 }
 
-function sameItems(a: Items, b: Items): boolean {
+function sameItems(a: Items, b: Items, from: number): boolean {
   if (a.length !== b.length) return false
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
+  for (let i = from; i < a.length; i++) if (a[i] !== b[i]) return false
   return true
 }
