@@ -51,6 +51,9 @@ func newForest(b testing.TB, boards int) *forest {
 	for i := range boards * listsOf * cardsOf * commentsOf {
 		changes = append(changes, memdb.Put(f.comments, f.comment(i, i/commentsOf, 0)))
 	}
+	for _, ch := range changes {
+		f.delivered[ch.Table.ID][ch.Key] = ch.New
+	}
 	f.pos = f.db.Commit(changes...).Position
 	f.router.Advance(uint64(f.pos))
 	for i := range boards {

@@ -234,6 +234,25 @@ type stop struct {
 	Tenant int64  `json:"-"`
 }
 
+// album has photos of which each is for one user, who is named and not linked.
+type album struct {
+	ID     int64   `json:"id"`
+	Name   string  `json:"name"`
+	Photos []photo `json:"photos" pando:"user_key:holder_id"`
+}
+
+type photo struct {
+	ID       int64  `json:"id"`
+	Name     string `json:"name"`
+	HolderID *int64 `json:"-"`
+	Faces    []face `json:"faces"`
+}
+
+type face struct {
+	ID   int64  `json:"id"`
+	Name string `json:"name"`
+}
+
 // cond is a condition of a list.
 func cond(column string, op schema.Op, operands ...any) schema.CondSpec {
 	c := schema.CondSpec{Column: column, Op: op}
@@ -282,6 +301,7 @@ func declareAll(t testing.TB, reg *schema.Registry) map[string]*schema.Tree {
 		{"top", reflect.TypeFor[job](), []schema.Option{list("Top", 2, []string{"-rank", "title"}, cond("state", schema.Eq, env("$state")), there)}},
 		{"first", reflect.TypeFor[job](), []schema.Option{list("First", 3, nil)}},
 		{"some", reflect.TypeFor[job](), []schema.Option{list("Some", 2, []string{"title"}, cond("state", schema.In, "a", "b"), cond("rank", schema.Gt, env("$rank")))}},
+		{"albums", reflect.TypeFor[album](), nil},
 		{"errands", reflect.TypeFor[errand](), []schema.Option{tenants}},
 		{"mandate", reflect.TypeFor[errand](), []schema.Option{list("Mandate", 0, nil), tenants}},
 	} {

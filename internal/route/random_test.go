@@ -52,6 +52,10 @@ var themes = []theme{
 		scopes: []string{"jobs#1", "open#2", "top(a)#3", "first#4", "some(1)#5", "several#6", "open", "first"},
 	},
 	{
+		tables: []string{"albums", "photos", "photos", "faces"},
+		scopes: []string{"albums/1", "albums/2", "albums/1@1", "albums/1@2", "albums/2@1"},
+	},
+	{
 		tables: []string{"errands", "stops", "users"},
 		scopes: []string{"errands/1(1)", "errands/1(2)", "errands/2(1)", "mandate(1)", "mandate(2)", "mandate(1)#1"},
 	},
