@@ -12,9 +12,11 @@ var faultsText string
 // fault is a mistake that is made in one file of the library.
 type fault struct {
 	name, why, file string
-	// old is the text that is replaced.
-	old, new string
+	edits           []edit
 }
+
+// edit is one text that is replaced by another.
+type edit struct{ old, new string }
 
 // readFaults reads faults.txt.
 func readFaults(text string) ([]fault, error) {
@@ -30,14 +32,17 @@ func readFaults(text string) ([]fault, error) {
 			case strings.HasPrefix(line, "file "):
 				f.file = line[len("file "):]
 			case strings.HasPrefix(line, "- "):
-				f.old += line[2:] + "\n"
-			case strings.HasPrefix(line, "+ "):
-				f.new += line[2:] + "\n"
+				if last := len(f.edits) - 1; last < 0 || f.edits[last].new != "" {
+					f.edits = append(f.edits, edit{})
+				}
+				f.edits[len(f.edits)-1].old += line[2:] + "\n"
+			case strings.HasPrefix(line, "+ ") && f.edits != nil:
+				f.edits[len(f.edits)-1].new += line[2:] + "\n"
 			case line != "":
 				return nil, fmt.Errorf("fault %s: what is %q?", f.name, line)
 			}
 		}
-		if f.name == "" || f.why == "" || f.file == "" || f.old == "" || f.new == "" {
+		if f.name == "" || f.why == "" || f.file == "" || f.edits == nil || f.edits[len(f.edits)-1].new == "" {
 			return nil, fmt.Errorf("fault %d, %q, is not whole: it needs a line that says why, a file, - and + lines", i+1, f.name)
 		}
 		all = append(all, f)
@@ -47,8 +52,11 @@ func readFaults(text string) ([]fault, error) {
 
 // apply returns the file's text with the fault in it.
 func (f *fault) apply(text string) (string, error) {
-	if n := strings.Count(text, f.old); n != 1 {
-		return "", fmt.Errorf("fault %s has rotted: its text occurs %d times in %s: bring faults.txt up to date", f.name, n, f.file)
+	for _, e := range f.edits {
+		if n := strings.Count(text, e.old); n != 1 {
+			return "", fmt.Errorf("fault %s has rotted: its text occurs %d times in %s: bring faults.txt up to date", f.name, n, f.file)
+		}
+		text = strings.Replace(text, e.old, e.new, 1)
 	}
-	return strings.Replace(text, f.old, f.new, 1), nil
+	return text, nil
 }

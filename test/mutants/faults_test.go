@@ -35,9 +35,9 @@ func TestNoFaultHasRotted(t *testing.T) {
 }
 
 func TestFaultsAreRead(t *testing.T) {
-	faults, err := readFaults("# why\n\nfault one\nbecause\nfile a.go\n- \told\n+ \tnew\n+ more\n")
-	if err != nil || len(faults) != 1 || faults[0] != (fault{"one", "because", "a.go", "\told\n", "\tnew\nmore\n"}) {
-		t.Errorf("read %+v, %v", faults, err)
+	faults, err := readFaults("# why\n\nfault one\nbecause\nfile a.go\n- \told\n+ \tnew\n+ more\n- b\n+ c\n")
+	if err != nil || len(faults) != 1 || faults[0].name != "one" || faults[0].why != "because" || faults[0].file != "a.go" {
+		t.Fatalf("read %+v, %v", faults, err)
 	}
 	for _, text := range []string{"fault one\nbecause\nfile a.go\n+ new\n", "fault one\nbecause\nfile a.go\n- old\n+ new\nhuh\n"} {
 		if _, err := readFaults(text); err == nil {
@@ -45,10 +45,10 @@ func TestFaultsAreRead(t *testing.T) {
 		}
 	}
 	one := faults[0]
-	if got, err := one.apply("a\n\told\nb"); err != nil || got != "a\n\tnew\nmore\nb" {
+	if got, err := one.apply("a\n\told\nb\n"); err != nil || got != "a\n\tnew\nmore\nc\n" {
 		t.Errorf("got %q, %v", got, err)
 	}
-	if _, err := one.apply(strings.Repeat("\told\n", 2)); err == nil {
+	if _, err := one.apply(strings.Repeat("\told\nb\n", 2)); err == nil {
 		t.Error("a text that occurs twice was replaced")
 	}
 }
