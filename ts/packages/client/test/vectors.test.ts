@@ -1,7 +1,7 @@
 import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { compareKind } from '../src/compare.js'
+import { compareKind, isTuple, partsOf } from '../src/compare.js'
 import type { HelloType, StateFrame } from '../src/frames.js'
 import type { Kind, Model } from '../src/model.js'
 import { Store } from '../src/store.js'
@@ -17,6 +17,10 @@ interface StateVector {
 
 interface ValueVectors {
   readonly order: readonly { readonly kind: Kind; readonly sorted: readonly unknown[] }[]
+}
+
+interface TupleVectors {
+  readonly tuples: readonly { readonly wire: string; readonly parts: readonly unknown[] }[]
 }
 
 const folder = join(import.meta.dirname, '../../../../spec/vectors')
@@ -41,14 +45,29 @@ describe('spec/vectors/state', () => {
   }
 })
 
-describe('spec/vectors/values.json', () => {
-  it.each((read('values.json') as ValueVectors).order)('orders $kind as the server does', ({ kind, sorted }) => {
+/** A value of the wire as it is compared. */
+function compared(kind: Kind, wire: unknown): unknown {
+  return isTuple(kind) && wire !== null ? partsOf(wire as string) : wire
+}
+
+describe.each(['values.json', 'compare.json'])('spec/vectors/%s', (file) => {
+  it.each((read(file) as ValueVectors).order)('orders $kind as the server does', ({ kind, ...vector }) => {
     const compare = compareKind(kind)
+    const sorted = vector.sorted.map((wire) => compared(kind, wire))
     sorted.forEach((a, i) => {
       sorted.forEach((b, j) => {
         expect(Math.sign(compare(a, b)), `${JSON.stringify(a)} ? ${JSON.stringify(b)}`).toBe(Math.sign(i - j))
       })
     })
+  })
+
+})
+
+describe('tuples and bytes', () => {
+  it.each((read('compare.json') as TupleVectors).tuples)('takes $wire apart', ({ wire, parts }) => {
+    // JSON.parse has no integers beyond 2^53: those are told from the text.
+    const texts = parts.map((part, i) => (Number.isSafeInteger(part) || typeof part === 'string' ? String(part) : wire.split(',')[i]))
+    expect(partsOf(wire)).toEqual(texts)
   })
 
   it('orders bytes by what their base64 stands for', () => {
