@@ -29,7 +29,7 @@ INSERT INTO boards VALUES (%[1]d, 'Warehouse');
 INSERT INTO lists VALUES (%[1]d00, %[1]d, 'Shelf');
 WITH RECURSIVE i(n) AS (SELECT 1 UNION ALL SELECT n+1 FROM i WHERE n < %[2]d) INSERT INTO cards SELECT 100000 + n, %[1]d00, 'Card ' || n, 0, 0 FROM i;
 WITH RECURSIVE i(n) AS (SELECT %[4]d UNION ALL SELECT n+1 FROM i WHERE n < %[4]d + %[3]d) INSERT INTO boards SELECT n, 'Board ' || n FROM i;
-WITH RECURSIVE i(n) AS (SELECT %[4]d UNION ALL SELECT n+1 FROM i WHERE n < %[4]d + %[3]d) INSERT INTO lists SELECT n, n, 'List ' || n FROM i;
+WITH RECURSIVE i(n) AS (SELECT %[4]d UNION ALL SELECT n+1 FROM i WHERE n < %[4]d + %[3]d) INSERT INTO lists (id, board_id, name) SELECT n, n AS board, 'List ' || n FROM i;
 `, largeBoard, largeRows, coldBoards, firstCold)
 
 // measureLarge opens a large anchor, and makes a large transaction of rows
