@@ -333,3 +333,61 @@ func TestStateOfLists(t *testing.T) {
 		}
 	}
 }
+
+// TestTests asks each test of a column of tasks, of which one has no owner.
+func TestTests(t *testing.T) {
+	for name, tt := range map[string]struct {
+		test pando.Test
+		want string
+	}{
+		"Eq":      {pando.Eq(2), "two"},
+		"Ne":      {pando.Ne(2), "one three"},
+		"Lt":      {pando.Lt(2), "one"},
+		"Le":      {pando.Le(2), "one two"},
+		"Gt":      {pando.Gt(2), "three"},
+		"Ge":      {pando.Ge(2), "two three"},
+		"Between": {pando.Between(2, 3), "two three"},
+		"In":      {pando.In(1, 3, 9), "one three"},
+		"IsNull":  {pando.IsNull(), "nobody's"},
+		"NotNull": {pando.NotNull(), "one two three"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			db := pandotest.Database(t)
+			exec(t, db, taskTables+`DELETE FROM tasks; INSERT INTO tasks (id, title, owner_id, rank)
+				VALUES (1, 'one', 1, 0), (2, 'two', 2, 0), (3, 'three', 3, 0), (4, 'nobody''s', NULL, 0)`)
+			source := sqlitefeed.New(db)
+			defer source.Close()
+			app, err := pando.New(pando.Config{Source: source, Auth: names{}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			app.Handle("tasks", pando.For(func() *OwnedChannel { return &OwnedChannel{} }, pando.Where("owner_id", tt.test)))
+			client := pandotest.Serve(t, app).Connect(t, "1")
+			tasks := pandotest.Open[[]OwnedTask](t, client, "tasks", schema.AsList(schema.ListSpec{Name: "Any"})).State()
+			var got []string
+			for _, task := range *tasks {
+				got = append(got, task.Title)
+			}
+			if strings.Join(got, " ") != tt.want {
+				t.Errorf("shows %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+// OwnedTask is a task that may be nobody's.
+type OwnedTask struct {
+	ID      int64  `json:"id"`
+	Title   string `json:"title"`
+	OwnerID *int64 `json:"-"`
+}
+
+// TableName implements the way in which structs name their tables.
+func (OwnedTask) TableName() string { return "tasks" }
+
+// OwnedChannel is tasks by their owners.
+type OwnedChannel struct {
+	pando.List[OwnedTask, pando.NoRuntime]
+}
+
+func (*OwnedChannel) HasPermission(context.Context) (bool, error) { return true, nil }
