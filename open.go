@@ -130,7 +130,9 @@ type stream struct {
 	args    Args
 	env     []schema.Value
 	watch   *pipe.Watch
-	scope   pipe.Request
+	part    schema.Value // whose part is shown with the public one
+	list    *pipe.List   // of this stream alone, nil when it is shared
+	private uint64       // names such a list
 	judge   func(context.Context, *schema.Type, schema.Row) (bool, error)
 	value   AnyChannel // nil until permission was granted
 	once    sync.Once
@@ -166,20 +168,18 @@ func (s *stream) open(ctx context.Context, user Identity) (err error) {
 
 // choose says which scope the stream shows.
 func (s *stream) choose(user Identity) {
-	tree := s.channel.schema.Tree
-	key := route.Key{Tree: tree, Anchor: s.channel.anchorOf(s.args), Env: envKey(s.env)}
-	s.scope = pipe.Request{User: s.channel.partOf(user), Guarded: len(s.channel.rechecks) > 0}
-	if s.channel.ownList {
-		key.Private = s.app.private.Add(1)
-		var visible func(context.Context, schema.Row) bool
-		if s.judge = s.value.judge(s.value); s.judge != nil {
-			visible = s.isVisible
-		}
-		s.scope.List = s.app.pipe.NewList(s.watch, visible)
-		b := s.value.core()
-		b.own, b.table = s.scope.List, tree.Root.Type.Table
+	s.part = s.channel.partOf(user)
+	if !s.channel.ownList {
+		return
 	}
-	s.scope.Key = key
+	s.private = s.app.private.Add(1)
+	var visible func(context.Context, schema.Row) bool
+	if s.judge = s.value.judge(s.value); s.judge != nil {
+		visible = s.isVisible
+	}
+	s.list = s.app.pipe.NewList(s.watch, visible)
+	b := s.value.core()
+	b.own, b.table = s.list, s.channel.schema.Tree.Root.Type.Table
 }
 
 // envKey is the values of a tree's conditions as one, for the scope's key.
@@ -194,7 +194,13 @@ func envKey(env []schema.Value) schema.Value {
 func (s *stream) Channel() string { return s.channel.schema.Name }
 
 // Scope implements the sessions' Stream.
-func (s *stream) Scope() pipe.Request { return s.scope }
+func (s *stream) Scope() pipe.Request {
+	c := s.channel
+	return pipe.Request{
+		Key:  route.Key{Tree: c.schema.Tree, Anchor: c.anchorOf(s.args), Env: envKey(s.env), Private: s.private},
+		User: s.part, List: s.list, Guarded: len(c.rechecks) > 0,
+	}
+}
 
 // Watch implements the sessions' Stream.
 func (s *stream) Watch() *pipe.Watch { return s.watch }
