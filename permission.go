@@ -21,9 +21,10 @@ import (
 //
 // With the name of a parameter of the route it is that argument that the column
 // is compared with. T declares the column, with all others of the table that
-// permission depends on; it need not be part of any state. From such a commit on nothing is sent to the streams concerned before
-// HasPermission has answered on a state that includes it; those it refuses are
-// closed with the code "denied".
+// permission depends on; it need not be part of any state. From such a commit
+// on nothing is sent to the streams concerned before HasPermission has answered
+// on a state that includes it; those it refuses are closed with the code
+// "denied".
 func RecheckOn[T any](column string, param ...string) Option {
 	return option(func(d *Declaration) {
 		d.recheck = append(d.recheck, recheck{typ: reflect.TypeFor[T](), column: column, params: param})
