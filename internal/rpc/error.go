@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // Error is an error that a client is told of: a code of spec/protocol.md or of
@@ -14,8 +15,18 @@ import (
 type Error struct {
 	Code    string
 	Message string
-	// Retry tells that the same request may succeed later.
-	Retry bool
+	// Retry tells that the same request may succeed later, RetryAfter how long to
+	// wait at least; 0 leaves it to the client.
+	Retry      bool
+	RetryAfter time.Duration
+	// Fields tells what is wrong with single fields, by their names on the wire.
+	Fields map[string]string
+}
+
+// Invalid is the error "invalid" of one field, by its name on the wire.
+func Invalid(field, format string, args ...any) *Error {
+	text := fmt.Sprintf(format, args...)
+	return &Error{Code: "invalid", Message: field + ": " + text, Fields: map[string]string{field: text}}
 }
 
 // Error implements error.

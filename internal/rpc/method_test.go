@@ -171,7 +171,7 @@ func TestWrongArguments(t *testing.T) {
 
 func TestErrorsOfActions(t *testing.T) {
 	_, err := call(t, &board{}, (*board).Fail, `[]`)
-	if e, whole := Public(err); !whole || *e != (Error{Code: "invalid", Message: "no way"}) {
+	if e, whole := Public(err); !whole || e.Code != "invalid" || e.Message != "no way" || e.Fields != nil {
 		t.Errorf("a coded error became %+v, whole %v", e, whole)
 	}
 	_, err = call(t, &board{}, (*board).Unable, `[]`)

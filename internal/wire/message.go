@@ -32,6 +32,16 @@ type Request struct {
 	Resume   *Resume           `json:"resume"`
 	Name     string            `json:"name"`
 	Args     []json.RawMessage `json:"args"`
+	// Previous is the id of the session that a connect goes on from.
+	Previous string `json:"previous"`
+	// Key is what the client calls a request that is to be applied once.
+	Key string `json:"key"`
+	// Of, ID, In, Data and Seen are a write's: see Protocol, "Writes".
+	Of   string                     `json:"of"`
+	ID   string                     `json:"id"`
+	In   []string                   `json:"in"`
+	Data map[string]json.RawMessage `json:"data"`
+	Seen map[string]json.RawMessage `json:"seen"`
 }
 
 // Resume is what a client holds of a stream.
@@ -143,6 +153,28 @@ type Error struct {
 	Code    string `json:"code"`
 	Message string `json:"message"`
 	Retry   bool   `json:"retry"`
+	// RetryAfter is in milliseconds.
+	RetryAfter int64 `json:"retry_after,omitempty"`
+	// Fields are messages by the wire names of single fields.
+	Fields map[string]string `json:"fields,omitempty"`
+}
+
+// Notice tells a stream of something that is no state.
+type Notice struct {
+	Type  string          `json:"type"`
+	Name  string          `json:"name"`
+	Value json.RawMessage `json:"value"`
+}
+
+// System tells a connection of something that concerns the whole service.
+type System struct {
+	Type string `json:"type"`
+	// Kind is "message" or "maintenance".
+	Kind string `json:"kind"`
+	Text string `json:"text"`
+	// RetryAfter is, for maintenance, the milliseconds after which clients may
+	// come back; they add a random part of as much again.
+	RetryAfter int64 `json:"retry_after,omitempty"`
 }
 
 // Runtime sets members of a stream's runtime state.
