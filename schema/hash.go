@@ -37,6 +37,12 @@ func (c *Channel) ComputeHash() string {
 		}
 		b.WriteString(" -> ")
 		d.write(a.Result)
+		if a.Once {
+			b.WriteString(" once")
+		}
+	}
+	for _, w := range c.Writable {
+		describeWritable(&b, w)
 	}
 	sum := sha256.Sum256([]byte(b.String()))
 	return hex.EncodeToString(sum[:8])
@@ -53,6 +59,16 @@ func describeFields(b *strings.Builder, u ModelType) {
 	}
 	for _, f := range u.Type.WriteOnly {
 		fmt.Fprintf(b, "written %s.%s %s null=%t\n", u.Type.Name, f.Name, f.KindName(), f.Nullable)
+	}
+}
+
+func describeWritable(b *strings.Builder, w *Writable) {
+	fmt.Fprintf(b, "\nwritable %s save=%t create=%t delete=%t optimistic=%s", w.Type.Name, w.Save, w.Create, w.Delete, w.Optimistic)
+	for _, f := range w.Fields {
+		fmt.Fprintf(b, " %s:%s", f.Name, f.Shown)
+	}
+	for _, l := range w.In {
+		fmt.Fprintf(b, " in %s", l.Path)
 	}
 }
 

@@ -23,6 +23,8 @@ type Channel struct {
 	// the channel has none.
 	Runtime reflect.Type
 	Actions []Action
+	// Writable is what clients may change, in the order of declaration.
+	Writable []*Writable
 	// Hash changes when, and only when, a fact changes that the generated
 	// class depends on: names, kinds, nullability, relations, order, actions'
 	// types. Names of parameters and docs are no such facts.
@@ -46,4 +48,7 @@ type Action struct {
 	Args []reflect.Type
 	// Result is nil when the method returns only an error.
 	Result reflect.Type
+	// Once tells that the action runs in a transaction of Pando's, which stores
+	// its reply too: sent again with the same key it is applied once.
+	Once bool
 }
