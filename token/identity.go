@@ -3,6 +3,7 @@ package token
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"reflect"
 	"strings"
@@ -17,6 +18,9 @@ var (
 	// ErrInvalid is returned for a credential that is unknown, expired,
 	// revoked or wrong. It never says which.
 	ErrInvalid = errors.New("invalid credential")
+	// ErrForeign is the ErrInvalid of a credential that this Authenticator
+	// cannot have given out, since its form is another; see [First].
+	ErrForeign = fmt.Errorf("%w: its form is another", ErrInvalid)
 )
 
 // Identity is who a connection or a request acts for.
@@ -25,6 +29,11 @@ type Identity struct {
 	ID string
 	// Expires is when the identity ends; zero when it does not.
 	Expires time.Time
+	// Ambient tells that the browser sent the credential by itself, as it does
+	// cookies and client certificates, so that any page could have asked for the
+	// connection. Such an identity counts only for pages of the server's own
+	// origin, and for those that the app lists by name.
+	Ambient bool
 	// Value is whatever the Authenticator knows of the user, for the app.
 	// [Store] sets a [User].
 	Value any
