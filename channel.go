@@ -86,9 +86,11 @@ func (c *Channel[S, R]) start() error { return c.SetRuntime(func(*R) {}) }
 
 // base is what the stages know of a channel's value.
 type base struct {
-	user Identity
-	args Args
-	wake func()
+	app    *App
+	stream *stream // nil for what is read by GET /state
+	user   Identity
+	args   Args
+	wake   func()
 	// own is the stream's own list over the table, nil when it is shared.
 	own   *pipe.List
 	table *schema.Table

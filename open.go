@@ -93,14 +93,15 @@ func badParam(name string, k schema.Kind) error {
 	return rpc.Errorf("bad_argument", "parameter %s: want a value of type %s", name, k)
 }
 
-// permit makes the channel's value for a user and asks it for permission.
-func (c *channel) permit(ctx context.Context, user Identity, args Args) (AnyChannel, error) {
+// permit makes the channel's value for a user and asks it for permission. st is
+// the stream that it is for, nil for one that is only read.
+func (a *App) permit(ctx context.Context, c *channel, st *stream, user Identity, args Args) (AnyChannel, error) {
 	if user.ID == "" && !c.public {
 		return nil, rpc.Errorf("unauthenticated", "channel %s needs a user", c.schema.Name)
 	}
 	v := c.value()
 	b := v.core()
-	b.user, b.args = user, args
+	b.app, b.stream, b.user, b.args = a, st, user, args
 	return v, c.ask(ctx, v)
 }
 
@@ -141,7 +142,7 @@ type stream struct {
 // open asks for permission and runs OnConnect. From then on the stream has to
 // be closed.
 func (s *stream) open(ctx context.Context, user Identity) (err error) {
-	v, err := s.channel.permit(ctx, user, s.args)
+	v, err := s.app.permit(ctx, s.channel, s, user, s.args)
 	if err != nil {
 		return err
 	}
