@@ -5,9 +5,16 @@
 //
 // # Names
 //
-// A channel's name has 1 to 99 characters of A-Z a-z 0-9 . _ - and may have one
-// "!": what stands before it names the process that reads it, what follows a
-// part of it. A group's name has no "!".
+// A name has 1 to 99 characters of A-Z a-z 0-9 . _ -. A channel's may have one
+// "!" besides: what stands up to it names a process, what follows, and may be
+// empty, a part of it. A process reads all its parts together, by its name up to
+// the "!".
+//
+// # Bounds
+//
+// A channel holds as many unread messages as its capacity allows; the parts of a
+// process count together. A message that is not read in time is gone. Whoever
+// reads is told of what was lost, see Message.Gap.
 //
 // # Concurrency
 //
@@ -17,7 +24,6 @@ package broker
 import (
 	"context"
 	"errors"
-	"time"
 )
 
 // Errors of a Broker.
@@ -38,20 +44,28 @@ const MaxMessage = 1 << 20
 
 // Broker is a channel layer.
 type Broker interface {
-	// NewChannel returns the name of a channel that only the caller reads.
+	// NewChannel returns the name of a channel that only the caller reads, which
+	// begins with prefix and ends with "!". The caller may append names of parts.
 	NewChannel(ctx context.Context, prefix string) (string, error)
-	// Send puts a message into a channel. A full one is ErrChannelFull.
+	// Send puts a message into a channel, as a copy. A full channel is
+	// ErrChannelFull.
 	Send(ctx context.Context, channel string, message []byte) error
-	// Receive waits for the next message of any of the channels.
+	// Receive waits for the next message of any of the channels, the oldest first.
+	// Any number of callers may wait for a channel: one of them gets the message.
 	Receive(ctx context.Context, channels ...string) (Message, error)
 	// GroupAdd makes a channel a member of a group, GroupDiscard ends that. What is
-	// sent to the group after GroupAdd has returned reaches the channel.
+	// sent to the group after GroupAdd has returned reaches the channel. Adding a
+	// member again, and discarding one that is none, do nothing.
 	GroupAdd(ctx context.Context, group, channel string) error
 	GroupDiscard(ctx context.Context, group, channel string) error
 	// GroupSend puts a message into every channel of a group. For a member that is
 	// full it is dropped and counted.
 	GroupSend(ctx context.Context, group string, message []byte) error
-	// Flush forgets all channels and groups.
+	// Dropped is the number of messages that this Broker has dropped for full
+	// members.
+	Dropped() uint64
+	// Flush forgets all channels and groups. Whoever waits in Receive is told of a
+	// gap, and has to join its groups again.
 	Flush(ctx context.Context) error
 	// Close ends all calls with ErrClosed.
 	Close() error
@@ -65,17 +79,8 @@ type Message struct {
 	// channel itself.
 	Group string
 	// Gap tells that messages for the channel may have been lost before this one:
-	// it was full, or the connection to the broker was gone. A message that only
-	// tells of a gap has no Body.
+	// a group's was dropped since the channel was full, one was not read in time,
+	// or the connection to the broker was gone. A message that only tells of a gap
+	// has no Body.
 	Gap bool
 }
-
-// Defaults of a Broker's configuration.
-const (
-	// DefaultCapacity is the number of unread messages of a channel.
-	DefaultCapacity = 100
-	// DefaultExpiry is how long a message may wait to be read.
-	DefaultExpiry = time.Minute
-	// DefaultGroupExpiry is how long a member stays that died without leaving.
-	DefaultGroupExpiry = 24 * time.Hour
-)

@@ -57,8 +57,10 @@ var ranks = map[string]place{
 	"schema": {port, 1},
 	"token":  {stage, 1},
 
-	"feed/sqlitefeed": {kind: adapter},
+	"feed/sqlitefeed":  {kind: adapter},
+	"broker/membroker": {kind: adapter},
 
+	"broker/brokertest": {kind: kit},
 	"feed/feedtest":     {kind: kit},
 	"pandotest":         {kind: kit},
 	"internal/archtest": {kind: kit},
