@@ -251,6 +251,9 @@ type Tree struct {
 	Env []EnvVar
 	// Limit is the number of rows that a list shows at most, 0 for all.
 	Limit int
+
+	// everywhere names the columns that EveryLayer asks for.
+	everywhere []string
 }
 
 // ListValues are the values of Root.Link that the rows of a list have: those

@@ -40,7 +40,10 @@ func Filter(conds ...CondSpec) Option {
 // computed values are made of are not asked. A v without a kind has the
 // column's.
 func EveryLayer(column string, v EnvVar) Option {
-	return func(b *builder) { b.every = append(b.every, everywhere{column, v}) }
+	return func(b *builder) {
+		b.every = append(b.every, everywhere{column, v})
+		b.tree.everywhere = append(b.tree.everywhere, column)
+	}
 }
 
 type everywhere struct {

@@ -40,10 +40,12 @@ var ranks = map[string]place{
 	"internal/pipe": {stage, 7},
 
 	"internal/snapshot": {stage, 6}, // reads what the router wants
+	"internal/write":    {stage, 6}, // checks and makes what clients write
 
 	"internal/hub":   {stage, 5},
 	"internal/route": {stage, 5},
 	"internal/rpc":   {stage, 5},
+	"internal/group": {stage, 5},
 
 	"internal/wire": {stage, 4},
 
