@@ -6,8 +6,11 @@
  * @packageDocumentation
  */
 export { PandoProvider, useClient } from './provider.js'
+export type { Progress, RunResult } from './runs.js'
+export { useAction, type ActionState } from './use-action.js'
 export { useChannel } from './use-channel.js'
 export { useChannelInstance } from './use-channel-instance.js'
 export { useChannelState, type SelectOptions } from './use-channel-state.js'
 export { useConnection } from './use-connection.js'
 export { useIds } from './use-ids.js'
+export { useRuntimeState } from './use-runtime-state.js'

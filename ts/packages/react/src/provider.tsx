@@ -1,11 +1,20 @@
 import type { Client } from '@pando-sync/client'
-import { createContext, useContext, type ReactNode } from 'react'
+import { createContext, useContext, useMemo, type ReactNode } from 'react'
+import type { Holds } from './hold.js'
 
-const ClientContext = createContext<Client | undefined>(undefined)
+/** What hooks find in the nearest provider. */
+interface Provided {
+  readonly client: Client
+  /** The streams that suspended renders wait for, by `Channel.key`. */
+  readonly holds: Holds
+}
+
+const ClientContext = createContext<Provided | undefined>(undefined)
 
 /** Gives the client to the hooks below it. The app makes the client, and closes it. */
 export function PandoProvider({ client, children }: { readonly client: Client; readonly children?: ReactNode }) {
-  return <ClientContext.Provider value={client}>{children}</ClientContext.Provider>
+  const provided = useMemo<Provided>(() => ({ client, holds: new Map() }), [client])
+  return <ClientContext.Provider value={provided}>{children}</ClientContext.Provider>
 }
 
 /**
@@ -14,7 +23,20 @@ export function PandoProvider({ client, children }: { readonly client: Client; r
  * @throws Error outside of a provider.
  */
 export function useClient(): Client {
-  const client = useContext(ClientContext)
-  if (client === undefined) throw new Error('useClient: no client here; wrap the app in <PandoProvider client={…}>')
-  return client
+  return useProvided().client
+}
+
+/** What the nearest provider has. */
+export function useProvided(): Provided {
+  const provided = useContext(ClientContext)
+  if (provided === undefined) throw new Error('useClient: no client here; wrap the app in <PandoProvider client={…}>')
+  return provided
+}
+
+/**
+ * Where a first render reads: on a server the client itself. In the browser it
+ * shows nothing, as the server's page does.
+ */
+export function firstOf(client: Client): Pick<Client, 'get'> | undefined {
+  return typeof document === 'undefined' ? client : undefined
 }

@@ -1,6 +1,6 @@
 import type { Channel } from '@pando-sync/client'
 import { useMemo, useSyncExternalStore } from 'react'
-import { useChannel } from './use-channel.js'
+import { useHandle } from './use-handle.js'
 
 /**
  * One row of a channel's state, or undefined while it is not held. The
@@ -11,7 +11,7 @@ export function useChannelInstance<State, Types, Actions, Runtime, Name extends 
   type: Name,
   id: string,
 ): Types[Name] | undefined {
-  const handle = useChannel(channel)
+  const { handle, initial } = useHandle(channel)
   const instance = useMemo(() => handle.instance(type, id), [handle, type, id])
-  return useSyncExternalStore(instance.subscribe, instance.get, () => undefined)
+  return useSyncExternalStore(instance.subscribe, instance.get, () => initial?.instance(type, id).get())
 }

@@ -23,7 +23,8 @@ export interface SelectOptions<State, Selected> {
  * A channel's live state. The stream is open while a component uses it, and
  * shared by all that use the same channel and arguments. With `select`, the
  * component renders again only when what it picks differs. `'skip'` opens
- * nothing and is `pending`, as is rendering on a server.
+ * nothing and is `pending`, as is rendering on a server whose client was not
+ * preloaded.
  */
 export function useChannelState<State, Types, Actions, Runtime>(
   channel: Channel<State, Types, Actions, Runtime> | 'skip',
@@ -36,13 +37,31 @@ export function useChannelState<State, Types, Actions, Runtime, Selected>(
   channel: Channel<State, Types, Actions, Runtime> | 'skip',
   options?: SelectOptions<State, Selected>,
 ): Snapshot<State | Selected, Runtime> {
-  const { handle, subscribe } = useHandle(channel)
+  return useSnapshot(channel, options, false)
+}
+
+/**
+ * The same for the entries. Where the first render over a server's page would
+ * be pending, one that `waits` takes what is there by then: React keeps the
+ * page until it is.
+ */
+export function useSnapshot<State, Types, Actions, Runtime, Selected>(
+  channel: Channel<State, Types, Actions, Runtime> | 'skip',
+  options: SelectOptions<State, Selected> | undefined,
+  waits: boolean,
+): Snapshot<State | Selected, Runtime> {
+  const { handle, initial, subscribe } = useHandle(channel)
   const selector = useMemo(() => new Selector<State, Runtime, Selected>(), [handle])
-  const read = (snapshot: Snapshot<State, Runtime>) =>
+  const read = (snapshot: Snapshot<State, Runtime> = pending) =>
     options === undefined ? snapshot : selector.read(snapshot, options.select)
+  const now = () => handle?.get()
+  const first = () => {
+    const snapshot = initial?.get()
+    return waits && snapshot?.status !== 'live' ? now() : snapshot
+  }
   return useSyncExternalStore<Snapshot<State | Selected, Runtime>>(
     subscribe,
-    () => read(handle?.get() ?? pending),
-    () => pending,
+    () => read(now()),
+    () => read(first()),
   )
 }

@@ -1,18 +1,39 @@
 import type { Channel, Handle } from '@pando-sync/client'
 import { useCallback, useMemo } from 'react'
-import { useClient } from './provider.js'
+import { firstOf, useClient } from './provider.js'
 
-const nothing = () => undefined
+/** A channel as hooks read it. */
+interface Source<H> {
+  /** The same while the channel's arguments are. */
+  readonly handle: H
+  /**
+   * What a server renders, and what the browser renders first over the
+   * server's page: it never changes, and is undefined where there is nothing.
+   */
+  readonly initial: H | undefined
+  /** Listens to the handle, if there is one. */
+  readonly subscribe: (listener: () => void) => () => void
+}
 
-/** The handle of a channel, the same while its arguments are, and how to listen to it; `'skip'` has none. */
-export function useHandle<State, Types, Actions, Runtime>(channel: Channel<State, Types, Actions, Runtime> | 'skip') {
+/** What hooks read of a channel; nothing of `'skip'`. */
+export function useHandle<State, Types, Actions, Runtime>(
+  channel: Channel<State, Types, Actions, Runtime>,
+): Source<Handle<State, Types, Actions, Runtime>>
+export function useHandle<State, Types, Actions, Runtime>(
+  channel: Channel<State, Types, Actions, Runtime> | 'skip',
+): Source<Handle<State, Types, Actions, Runtime> | undefined>
+export function useHandle<State, Types, Actions, Runtime>(
+  channel: Channel<State, Types, Actions, Runtime> | 'skip',
+): Source<Handle<State, Types, Actions, Runtime> | undefined> {
   const client = useClient()
   const key = channel === 'skip' ? channel : channel.key
   // Channels of one key are equal, and each render makes another.
-  const handle = useMemo<Handle<State, Types, Actions, Runtime> | undefined>(
-    () => (channel === 'skip' ? undefined : client.get(channel)),
+  const [handle, initial] = useMemo(
+    () => (channel === 'skip' ? [] : [client.get(channel), firstOf(client)?.get(channel)]),
     [client, key],
   )
   const subscribe = useCallback((listener: () => void) => handle?.subscribe(listener) ?? nothing, [handle])
-  return { handle, subscribe }
+  return { handle, initial, subscribe }
 }
+
+const nothing = () => undefined

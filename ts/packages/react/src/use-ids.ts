@@ -27,12 +27,16 @@ export function useIds<State, Types, Actions, Runtime, Item extends { readonly i
   channel: Channel<State, Types, Actions, Runtime> | 'skip',
   select: (state: NonNullable<State>) => readonly Item[],
 ): readonly Item['id'][] | undefined {
-  const { handle, subscribe } = useHandle(channel)
+  const { handle, initial, subscribe } = useHandle(channel)
   const ids = useMemo(() => new Ids<Item>(), [handle])
-  const read = () => {
-    const state = handle?.get().state
+  const read = (source: typeof handle) => {
+    const state = source?.get().state
     if (state === undefined) return undefined
     return ids.read(state === null ? [] : select(state))
   }
-  return useSyncExternalStore(subscribe, read, () => undefined)
+  return useSyncExternalStore(
+    subscribe,
+    () => read(handle),
+    () => read(initial),
+  )
 }
