@@ -67,7 +67,7 @@ func (c Config) WithDefaults() (Config, error) {
 }
 
 // CapacityOf is the capacity of a channel.
-func (c *Config) CapacityOf(channel string) int {
+func (c Config) CapacityOf(channel string) int {
 	for _, one := range c.Capacities {
 		if ok, err := path.Match(one.Pattern, channel); ok && err == nil {
 			return one.Messages
