@@ -2,8 +2,13 @@
 // SQL database: users, Argon2id passwords, and tokens of which only a hash is
 // stored.
 //
-// It is optional. An app that has sessions or tokens of its own implements
-// [Authenticator] instead and never links this package's tables.
+// It is optional. An app that has sessions or tokens of its own uses another
+// [Authenticator], and never links this package's tables:
+//
+//   - [NewJWT] accepts the signed tokens of an identity provider,
+//   - [Session] the app's own cookies,
+//   - [NewDRF] the tokens that Django REST framework keeps,
+//   - [First] several of them in order.
 //
 // # Tables
 //
@@ -22,5 +27,5 @@
 //
 // # Concurrency
 //
-// A [Store] is safe for concurrent use and owns no goroutine.
+// All Authenticators are safe for concurrent use and own no goroutine.
 package token

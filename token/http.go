@@ -8,16 +8,44 @@ import (
 	"net/http"
 )
 
-// Path is where Mount serves logins.
-const Path = "/api/token"
+// Path is where Mount serves logins and logouts, RefreshPath where it exchanges
+// a token for a new one.
+const (
+	Path        = "/api/token"
+	RefreshPath = "/api/token/refresh"
+)
 
 // maxBody bounds a login's body in bytes.
 const maxBody = 8 << 10
 
-// Mount registers POST /api/token in mux: {"username","password"} in,
-// {"token"} out, as spec/protocol.md has it.
+// Mount registers in mux, as spec/protocol.md has it:
+//
+//	POST /api/token          {"username","password"} in, {"token"} out
+//	DELETE /api/token        revokes the token of the Authorization header
+//	POST /api/token/refresh  exchanges it, {"token"} out
+//
+// Cookies count for nothing here, so that no page of another origin can log
+// anybody in or out.
 func (s *Store) Mount(mux *http.ServeMux) {
-	mux.HandleFunc(Path, s.serveLogin)
+	mux.HandleFunc(Path, func(w http.ResponseWriter, r *http.Request) {
+		switch r.Method {
+		case http.MethodPost:
+			s.serveLogin(w, r)
+		case http.MethodDelete:
+			s.serveLogout(w, r)
+		default:
+			w.Header().Set("Allow", "DELETE, POST")
+			writeError(w, http.StatusMethodNotAllowed, "bad_request", "send a POST request to log in, DELETE to log out")
+		}
+	})
+	mux.HandleFunc(RefreshPath, func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodPost {
+			w.Header().Set("Allow", http.MethodPost)
+			writeError(w, http.StatusMethodNotAllowed, "bad_request", "send a POST request")
+			return
+		}
+		s.serveRefresh(w, r)
+	})
 }
 
 type credentials struct {
@@ -26,11 +54,6 @@ type credentials struct {
 }
 
 func (s *Store) serveLogin(w http.ResponseWriter, r *http.Request) {
-	if r.Method != http.MethodPost {
-		w.Header().Set("Allow", http.MethodPost)
-		writeError(w, http.StatusMethodNotAllowed, "bad_request", "send a POST request")
-		return
-	}
 	var c credentials
 	if err := readJSON(http.MaxBytesReader(w, r.Body, maxBody), &c); err != nil {
 		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
@@ -46,23 +69,54 @@ func (s *Store) serveLogin(w http.ResponseWriter, r *http.Request) {
 	}
 	token, err := s.Login(r.Context(), c.Username, c.Password)
 	if err != nil {
-		s.writeLoginError(r.Context(), w, err)
+		s.writeTokenError(r.Context(), w, err, "unknown user or wrong password")
 		return
 	}
 	writeJSON(w, http.StatusOK, map[string]string{"token": token})
 }
 
-func (s *Store) writeLoginError(ctx context.Context, w http.ResponseWriter, err error) {
+// serveLogout answers alike for a token that was good and one that was not: it
+// is none from here on.
+func (s *Store) serveLogout(w http.ResponseWriter, r *http.Request) {
+	token := FromHeader(r)
+	if token == "" {
+		s.writeTokenError(r.Context(), w, ErrInvalid, "the Authorization header has no token")
+		return
+	}
+	if err := s.Revoke(r.Context(), token); err != nil {
+		s.writeTokenError(r.Context(), w, err, "")
+		return
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(http.StatusNoContent)
+}
+
+func (s *Store) serveRefresh(w http.ResponseWriter, r *http.Request) {
+	token, err := s.Refresh(r.Context(), FromHeader(r))
+	if err != nil {
+		if errors.Is(err, ErrNone) || errors.Is(err, ErrUnknownUser) {
+			err = ErrInvalid
+		}
+		s.writeTokenError(r.Context(), w, err, "the token is not valid")
+		return
+	}
+	writeJSON(w, http.StatusOK, map[string]string{"token": token})
+}
+
+// writeTokenError answers a failure; invalid is what ErrInvalid means to the
+// caller.
+func (s *Store) writeTokenError(ctx context.Context, w http.ResponseWriter, err error, invalid string) {
 	switch {
 	case errors.Is(err, ErrInvalid):
-		writeError(w, http.StatusUnauthorized, "unauthenticated", "unknown user or wrong password")
+		w.Header().Set("WWW-Authenticate", "Token")
+		writeError(w, http.StatusUnauthorized, "unauthenticated", invalid)
 	case errors.Is(err, ErrBusy):
 		w.Header().Set("Retry-After", "1")
 		writeError(w, http.StatusServiceUnavailable, "unavailable", "too many logins at once: try again")
 	case ctx.Err() != nil:
 		// The client has gone; nobody reads an answer.
 	default:
-		s.log.ErrorContext(ctx, "login failed", "error", err)
+		s.log.ErrorContext(ctx, "token request failed", "error", err)
 		writeError(w, http.StatusInternalServerError, "internal", "internal error")
 	}
 }

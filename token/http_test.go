@@ -50,7 +50,7 @@ func TestPostTokenRefuses(t *testing.T) {
 		status             int
 		want               string
 	}{
-		{"wrong method", http.MethodGet, ``, 405, `{"error":{"code":"bad_request","message":"send a POST request"}}`},
+		{"wrong method", http.MethodGet, ``, 405, `{"error":{"code":"bad_request","message":"send a POST request to log in, DELETE to log out"}}`},
 		{"empty", http.MethodPost, ``, 400, noJSON},
 		{"form", http.MethodPost, `username=ada&password=lovelace`, 400, noJSON},
 		{"wrong type", http.MethodPost, `{"username":1,"password":"x"}`, 400, noJSON},
@@ -71,7 +71,7 @@ func TestPostTokenRefuses(t *testing.T) {
 			if w.Header().Get("Cache-Control") != "no-store" {
 				t.Error("the answer may be cached")
 			}
-			if c.status == http.StatusMethodNotAllowed && w.Header().Get("Allow") != http.MethodPost {
+			if c.status == http.StatusMethodNotAllowed && w.Header().Get("Allow") != "DELETE, POST" {
 				t.Error("Allow is missing")
 			}
 		})
@@ -87,6 +87,68 @@ func TestPostTokenWhenBusy(t *testing.T) {
 	w := post(t, s, http.MethodPost, `{"username":"ada","password":"lovelace"}`)
 	if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") != "1" {
 		t.Errorf("answer is %d %s", w.Code, w.Body)
+	}
+}
+
+// send sends a request with a token in its header.
+func send(t testing.TB, s *Store, method, path, token string) *httptest.ResponseRecorder {
+	t.Helper()
+	mux := http.NewServeMux()
+	s.Mount(mux)
+	w := httptest.NewRecorder()
+	r := httptest.NewRequestWithContext(t.Context(), method, path, http.NoBody)
+	if token != "" {
+		r.Header.Set("Authorization", "Token "+token)
+	}
+	r.AddCookie(&http.Cookie{Name: "token", Value: "counts for nothing"})
+	mux.ServeHTTP(w, r)
+	return w
+}
+
+func TestDeleteToken(t *testing.T) {
+	s := openStore(t)
+	createAda(t, s)
+	token, other := login(t, s, "lovelace"), login(t, s, "lovelace")
+	for range 2 { // the second time it is none already
+		if w := send(t, s, http.MethodDelete, Path, token); w.Code != http.StatusNoContent || w.Body.Len() != 0 {
+			t.Errorf("answer is %d %s", w.Code, w.Body)
+		}
+	}
+	_, err := s.Authenticate(t.Context(), nil, token)
+	wantError(t, err, ErrInvalid)
+	w := send(t, s, http.MethodDelete, Path, "")
+	if w.Code != http.StatusUnauthorized || w.Header().Get("WWW-Authenticate") != "Token" {
+		t.Errorf("without a token: %d %s", w.Code, w.Body)
+	}
+	if _, err := s.Authenticate(t.Context(), nil, other); err != nil {
+		t.Errorf("the other token: %v", err)
+	}
+}
+
+func TestPostRefresh(t *testing.T) {
+	s := openStore(t)
+	createAda(t, s)
+	token := login(t, s, "lovelace")
+	w := send(t, s, http.MethodPost, RefreshPath, token)
+	var answer struct {
+		Token string `json:"token"`
+	}
+	if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil || w.Code != http.StatusOK || answer.Token == token {
+		t.Fatalf("answer is %d %s", w.Code, w.Body)
+	}
+	for _, good := range []string{token, answer.Token} {
+		if _, err := s.Authenticate(t.Context(), nil, good); err != nil {
+			t.Errorf("%s is not good: %v", good, err)
+		}
+	}
+	exec(t, s, `UPDATE users SET is_active = FALSE`)
+	for _, bad := range []string{"", "unknown", token} {
+		if w := send(t, s, http.MethodPost, RefreshPath, bad); w.Code != http.StatusUnauthorized {
+			t.Errorf("token %q: answer is %d %s", bad, w.Code, w.Body)
+		}
+	}
+	if w := send(t, s, http.MethodGet, RefreshPath, token); w.Code != http.StatusMethodNotAllowed || w.Header().Get("Allow") != http.MethodPost {
+		t.Errorf("GET: answer is %d %s", w.Code, w.Body)
 	}
 }
 

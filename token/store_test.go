@@ -94,7 +94,8 @@ func TestAuthenticateRefuses(t *testing.T) {
 	login(t, s, "lovelace")
 	for token, want := range map[string]error{
 		"":                       ErrNone,
-		"unknown":                ErrInvalid,
+		"unknown":                ErrForeign,
+		newToken():               ErrInvalid,
 		strings.Repeat("x", 257): ErrInvalid,
 		"' OR 1=1 --":            ErrInvalid,
 		"\x00\xff":               ErrInvalid,
@@ -163,6 +164,82 @@ func TestRevoke(t *testing.T) {
 	if _, err := s.Authenticate(t.Context(), nil, other); err != nil {
 		t.Errorf("the other token was revoked too: %v", err)
 	}
+}
+
+func TestRevokeAll(t *testing.T) {
+	s := openStore(t)
+	id := createAda(t, s)
+	if _, err := s.CreateUser(t.Context(), "grace", "hopper", ""); err != nil {
+		t.Fatal(err)
+	}
+	graces, err := s.Login(t.Context(), "grace", "hopper")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tokens := []string{login(t, s, "lovelace"), login(t, s, "lovelace")}
+	if err := s.RevokeAll(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	for _, token := range tokens {
+		_, err := s.Authenticate(t.Context(), nil, token)
+		wantError(t, err, ErrInvalid)
+	}
+	if _, err := s.Authenticate(t.Context(), nil, graces); err != nil {
+		t.Errorf("another user's token: %v", err)
+	}
+}
+
+func TestTokensAreForActiveUsers(t *testing.T) {
+	s := openStore(t)
+	id := createAda(t, s)
+	user, err := s.FindUser(t.Context(), "ada")
+	if want := (User{ID: id, Username: "ada", Name: "Ada Lovelace"}); err != nil || user != want {
+		t.Errorf("user is %+v, %v", user, err)
+	}
+	_, err = s.FindUser(t.Context(), "eve")
+	wantError(t, err, ErrUnknownUser)
+	_, err = s.Issue(t.Context(), 99)
+	wantError(t, err, ErrUnknownUser)
+	exec(t, s, `UPDATE users SET is_active = FALSE`)
+	_, err = s.Issue(t.Context(), id)
+	wantError(t, err, ErrUnknownUser)
+}
+
+func TestRefreshKeepsTheLifetime(t *testing.T) {
+	s := openStore(t)
+	id := createAda(t, s)
+	now := time.Unix(1_800_000_000, 0)
+	s.now = func() time.Time { return now }
+	expires := func(token string) time.Time {
+		t.Helper()
+		identity, err := s.Authenticate(t.Context(), nil, token)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return identity.Expires
+	}
+	hour, err := s.IssueFor(t.Context(), id, time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now = now.Add(59 * time.Minute)
+	next, err := s.Refresh(t.Context(), hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := expires(next), now.Add(time.Hour); !got.Equal(want) {
+		t.Errorf("the new token expires at %v, want %v", got, want)
+	}
+	forEver, err := s.IssueFor(t.Context(), id, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if next, err = s.Refresh(t.Context(), forEver); err != nil || !expires(next).IsZero() {
+		t.Errorf("a token for ever became %q, %v", next, err)
+	}
+	now = now.Add(time.Minute)
+	_, err = s.Refresh(t.Context(), hour)
+	wantError(t, err, ErrInvalid)
 }
 
 func TestInactiveUserIsRefusedAtOnce(t *testing.T) {

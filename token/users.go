@@ -21,7 +21,7 @@ const (
 var (
 	// ErrUserExists is returned when the username is taken.
 	ErrUserExists = errors.New("user exists")
-	// ErrUnknownUser is returned when no user has the id.
+	// ErrUnknownUser is returned when no user has the id or name.
 	ErrUnknownUser = errors.New("unknown user")
 )
 
@@ -53,6 +53,21 @@ func (s *Store) CreateUser(ctx context.Context, username, password, name string)
 		return 0, fmt.Errorf("create user %s: %w", username, err)
 	}
 	return id, nil
+}
+
+// FindUser returns the user of a name, also one that is not active. It returns
+// ErrUnknownUser when there is none.
+func (s *Store) FindUser(ctx context.Context, username string) (User, error) {
+	user := User{Username: username}
+	err := s.db.QueryRowContext(ctx, `SELECT id, COALESCE(name, '') FROM users WHERE username = $1`, username).
+		Scan(&user.ID, &user.Name)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = ErrUnknownUser
+	}
+	if err != nil {
+		return User{}, fmt.Errorf("find user %.200q: %w", username, err)
+	}
+	return user, nil
 }
 
 // SetPassword gives the user a new password and revokes all of the user's
