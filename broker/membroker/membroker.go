@@ -388,3 +388,10 @@ func (b *Broker) Close() error {
 	b.queues, b.groups = nil, nil
 	return nil
 }
+
+// Sizes are the numbers of channels and groups that are held.
+func (b *Broker) Sizes() (channels, groups int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.queues), len(b.groups)
+}
