@@ -90,6 +90,7 @@ type App struct {
 	setup    sync.Mutex    // one Setup at a time
 	prepared bool          // Setup has succeeded; guarded by setup
 	open     openStreams
+	runtimes runtimes
 	judges   chan struct{} // room for calls of IsVisible
 	private  atomic.Uint64 // lists of one stream that were opened
 	// credentials are the columns that Config.Auth's identities depend on.
@@ -162,6 +163,11 @@ func (a *App) seal() error {
 	}
 	if err := a.watchCredentials(); err != nil {
 		return err
+	}
+	for _, c := range a.channels {
+		if err := c.finishWrites(a.cfg.Source); err != nil {
+			return err
+		}
 	}
 	a.sealed = true
 	for _, c := range a.channels {
@@ -304,7 +310,7 @@ func (a *App) Stats() Stats {
 
 // Request is one inbound request as Use sees it.
 type Request struct {
-	// Kind is "open", "action" or "state" (GET /state).
+	// Kind is "open", "action", "write" or "state" (GET /state).
 	Kind string
 	User Identity
 	// Session and Stream name the connection and its stream; empty for "state".
@@ -314,12 +320,14 @@ type Request struct {
 	// Action and Args are an action's name and arguments.
 	Action string
 	Args   []json.RawMessage
+	// Write is a write; nil for the other kinds.
+	Write *Write
 
 	run func(ctx context.Context, r *Request) (json.RawMessage, error)
 }
 
-// Handler handles a request. The result is an action's, as JSON, and empty for
-// the other kinds.
+// Handler handles a request. The result is an action's or a write's, as JSON, and
+// empty for the other kinds.
 type Handler func(ctx context.Context, r *Request) (json.RawMessage, error)
 
 // Use puts a function around every inbound request; the first one given is the

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/pando-sync/pando/internal/rpc"
+	"github.com/pando-sync/pando/internal/write"
 	"github.com/pando-sync/pando/schema"
 )
 
@@ -21,7 +22,10 @@ type Declaration struct {
 	state   reflect.Type // nil for the channel's own S
 	query   Query
 	ownList bool
-	recheck []recheck
+
+	writable     []*writable
+	freshRuntime bool
+	recheck      []recheck
 
 	tenantColumn string
 	tenant       func(Identity) any
@@ -83,6 +87,8 @@ type channel struct {
 	actions  map[string]*rpc.Method
 	list     bool
 	rechecks []recheck
+	offers   []*write.Offer
+	writer   *write.Writer // nil when nothing is writable
 }
 
 // compile checks a declaration.
@@ -93,7 +99,7 @@ func (d *Declaration) compile(reg *schema.Registry, route string) (*channel, err
 	}
 	name := d.typ.Elem().Name()
 	c.schema = &schema.Channel{Name: name, Package: d.typ.Elem().PkgPath(), Route: route}
-	for _, step := range []func(*schema.Registry) error{c.readType, c.params, c.methods, c.compileRechecks} {
+	for _, step := range []func(*schema.Registry) error{c.readType, c.params, c.methods, c.compileRechecks, c.compileWrites} {
 		if err := step(reg); err != nil {
 			return nil, fmt.Errorf("channel %s: %w", name, err)
 		}

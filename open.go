@@ -56,7 +56,7 @@ func (a *App) Open(ctx context.Context, req session.OpenRequest) (session.Stream
 		run: func(ctx context.Context, r *Request) (json.RawMessage, error) { return nil, st.open(ctx, r.User) },
 	})
 	if err != nil {
-		st.Close(ctx) // a wrapper may refuse what was opened
+		st.Close(ctx, false) // a wrapper may refuse what was opened
 		return nil, err
 	}
 	return st, nil
@@ -102,6 +102,11 @@ func (a *App) permit(ctx context.Context, c *channel, st *stream, user Identity,
 	v := c.value()
 	b := v.core()
 	b.app, b.stream, b.user, b.args = a, st, user, args
+	if st != nil {
+		if err := st.begin(ctx, v); err != nil {
+			return nil, fmt.Errorf("channel %s: %w", c.schema.Name, err)
+		}
+	}
 	return v, c.ask(ctx, v)
 }
 
@@ -137,6 +142,7 @@ type stream struct {
 	judge   func(context.Context, *schema.Type, schema.Row) (bool, error)
 	value   AnyChannel // nil until permission was granted
 	once    sync.Once
+	ended   bool // guarded by App.runtimes
 }
 
 // open asks for permission and runs OnConnect. From then on the stream has to
@@ -148,10 +154,6 @@ func (s *stream) open(ctx context.Context, user Identity) (err error) {
 	}
 	s.value = v
 	s.choose(user)
-	if err := v.start(); err != nil {
-		return fmt.Errorf("channel %s: %w", s.channel.schema.Name, err)
-	}
-	v.core().wake = s.request.Wake
 	hook, ok := v.(Connector)
 	if !ok {
 		return nil
@@ -209,39 +211,10 @@ func (s *stream) Watch() *pipe.Watch { return s.watch }
 // Runtime implements the sessions' Stream.
 func (s *stream) Runtime() map[string]json.RawMessage { return s.value.core().take() }
 
-// Action calls an action; the version is read after it has returned, so that
-// it is not below what the action committed.
-func (s *stream) Action(ctx context.Context, name string, args []json.RawMessage) (json.RawMessage, uint64, error) {
-	m := s.channel.actions[name]
-	if m == nil {
-		return nil, 0, rpc.Errorf("unknown_action", "channel %s has no action %q", s.Channel(), name)
-	}
-	value, err := s.app.handler(ctx, &Request{
-		Kind: "action", User: s.request.User, Session: s.request.Session, Stream: s.request.Stream,
-		Channel: s.Channel(), Route: s.request.Route, Action: name, Args: args,
-		run: func(ctx context.Context, r *Request) (json.RawMessage, error) {
-			return m.Call(ctx, s.value, r.Args)
-		},
-	})
-	if err != nil {
-		return nil, 0, err
-	}
-	if len(value) == 0 {
-		value = json.RawMessage("null")
-	}
-	version, err := s.app.pipe.Head(ctx)
-	if err != nil {
-		// What the action did is done: its caller learns the result, not when
-		// the state shows it.
-		s.app.cfg.Logger.WarnContext(ctx, "cannot tell the version of an action", "channel", s.Channel(), "action", name, "error", err)
-		return value, 0, nil
-	}
-	return value, version, nil
-}
-
 // Close runs OnDisconnect, once, if permission had been granted.
-func (s *stream) Close(ctx context.Context) {
+func (s *stream) Close(ctx context.Context, lost bool) {
 	s.once.Do(func() {
+		s.app.runtimes.end(s, lost)
 		s.app.open.remove(s)
 		s.watch.Close()
 		hook, ok := s.value.(Disconnector)

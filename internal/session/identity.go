@@ -39,6 +39,9 @@ func (c *Session) connect(id uint64, req *wire.Request) {
 	}
 	c.mu.Lock()
 	c.user, c.known, c.joined = user, true, true
+	if len(req.Previous) <= maxSessionID {
+		c.previous = req.Previous
+	}
 	if req.Token != "" || !revocable {
 		c.token = req.Token
 	}
@@ -53,6 +56,9 @@ func (c *Session) connect(id uint64, req *wire.Request) {
 	}
 	c.reply(wire.Message(wire.Control, id, wire.Connected{Type: "connected", User: user.ID}))
 }
+
+// maxSessionID is longer than any session's id.
+const maxSessionID = 64
 
 // anothers tells whether the session has joined as another user.
 func (c *Session) anothers(user token.Identity) bool {

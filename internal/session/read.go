@@ -63,6 +63,8 @@ func (c *Session) frame(h ws.Header, body []byte) error {
 	case ws.OpPong:
 		return nil
 	case ws.OpClose:
+		code, _ := ws.ParseCloseFrameData(body)
+		c.done.Store(code == ws.StatusNormalClosure)
 		c.close(codeDone, "")
 		return c.drain()
 	default:
@@ -128,6 +130,7 @@ func (c *Session) envelope(e *wire.Envelope) {
 		c.fail(e.Stream, e.ID, rpc.Errorf("bad_request", "the payload is not a request: want an object with a type"))
 		return
 	}
+	req.Size = len(e.Payload)
 	if e.Stream == wire.Control {
 		c.control(e.ID, &req)
 		return

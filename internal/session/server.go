@@ -4,14 +4,14 @@
 // # Concurrency
 //
 // One goroutine a connection reads; requests of one stream are handled in
-// order by a goroutine that lives while there are any; a few writers serve all
-// connections and never block: a connection that cannot take what is due gets
-// a goroutine of its own until it has.
+// order by a goroutine that lives while there are any, concurrent ones by one
+// each; a few writers serve all connections and never block: a connection that
+// cannot take what is due gets a goroutine of its own until it has.
 //
 // # Bounds
 //
-// Requests waiting on a stream, streams of a session, bytes of replies and of
-// a frame are bounded; a client past a bound gets a coded error or is closed.
+// Requests waiting on a stream and beside it, streams of a session, notices,
+// bytes of replies and of a frame are bounded; a client past a bound gets a coded error or is closed.
 // State frames wait in the shared logs, not in the session.
 package session
 
@@ -42,11 +42,14 @@ type App interface {
 
 // OpenRequest is a request to open a stream.
 type OpenRequest struct {
+	Line
+
 	Session, Stream, Route string
-	User                   token.Identity
-	// Wake tells the session that Stream.Runtime has something, Ask that the
-	// stream's watch, or its list, wants an answer. They never block.
-	Wake, Ask func()
+	// Previous is the session that this one goes on from, as the client says.
+	Previous string
+	User     token.Identity
+	// Resumed tells that the client holds a tree of an earlier stream.
+	Resumed bool
 }
 
 // Stream is one open channel.
@@ -59,14 +62,17 @@ type Stream interface {
 	// user may still see it, an error when not.
 	Watch() *pipe.Watch
 	Permit(ctx context.Context) error
-	// Action calls an action; version is an upper bound of what it committed, 0
-	// when that is not known.
-	Action(ctx context.Context, name string, args []json.RawMessage) (value json.RawMessage, version uint64, err error)
+	// Request carries out an action or a write; version is an upper bound of what
+	// it committed, 0 when that is not known. One at a time is asked, but for those
+	// of which Concurrent says that they may run beside others.
+	Request(ctx context.Context, req *wire.Request) (value json.RawMessage, version uint64, err error)
+	Concurrent(req *wire.Request) bool
 	// Runtime returns the members of the runtime state that changed since it was
 	// last asked, all of them at first, or nil.
 	Runtime() map[string]json.RawMessage
-	// Close runs once, after the last action.
-	Close(ctx context.Context)
+	// Close runs once, after the last request. lost tells that the connection has
+	// ended, so that the client may come back for the stream.
+	Close(ctx context.Context, lost bool)
 }
 
 // Config is what a server needs. Fields without a value get a default.
@@ -131,8 +137,9 @@ type Server struct {
 	wg, live sync.WaitGroup
 	slots    [wheelSlots]slot
 
-	mu     sync.Mutex
+	mu     sync.Mutex // guards what follows
 	closed bool
+	away   time.Time // until when new sessions are refused
 }
 
 // slot is the sessions that are looked after at one time of the wheel.
@@ -173,13 +180,7 @@ func (s *Server) Sessions() int {
 
 // CloseAll closes all sessions with a code; new ones are accepted.
 func (s *Server) CloseAll(code int, reason string) {
-	for i := range s.slots {
-		s.slots[i].mu.Lock()
-		for c := range s.slots[i].sessions {
-			c.close(code, reason)
-		}
-		s.slots[i].mu.Unlock()
-	}
+	s.each(func(c *Session) { c.close(code, reason) })
 }
 
 // Close closes all sessions with 1001 and waits until their streams are
@@ -210,20 +211,14 @@ func (s *Server) Close(ctx context.Context) {
 // cut ends all work and breaks all connections.
 func (s *Server) cut() {
 	s.cancel()
-	for i := range s.slots {
-		s.slots[i].mu.Lock()
-		for c := range s.slots[i].sessions {
-			c.conn.Close()
-		}
-		s.slots[i].mu.Unlock()
-	}
+	s.each(func(c *Session) { c.conn.Close() })
 }
 
-// admit registers a session, unless the server is closing.
+// admit registers a session, unless the server is closing or away.
 func (s *Server) admit(c *Session) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed {
+	if s.closed || time.Now().Before(s.away) {
 		return false
 	}
 	s.live.Add(1)

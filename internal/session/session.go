@@ -59,6 +59,8 @@ type Session struct {
 	// logs; runtime tells that a stream's runtime state has changed.
 	mark    atomic.Uint64
 	runtime atomic.Bool
+	besides atomic.Int32 // requests that run beside their streams' lines
+	done    atomic.Bool  // the client has said goodbye
 	out     output
 
 	mu      sync.Mutex // guards what follows
@@ -79,6 +81,8 @@ type Session struct {
 	// token is what the identity was made of, with the request.
 	token  string
 	expiry *time.Timer
+	// previous is the session that the client says it goes on from.
+	previous string
 }
 
 // reply is a frame that goes out before what the logs have; of is the view that
@@ -118,7 +122,15 @@ func (c *Session) fail(stream string, id uint64, err error) {
 	if !whole {
 		c.server.cfg.Logger.ErrorContext(c.ctx, "request failed", "session", c.id, "stream", stream, "error", err)
 	}
-	c.reply(wire.Message(stream, id, wire.Error{Type: "error", Code: e.Code, Message: e.Message, Retry: e.Retry}))
+	c.reply(wire.Message(stream, id, wire.Error{
+		Type: "error", Code: e.Code, Message: e.Message, Retry: e.Retry,
+		RetryAfter: milliseconds(e.RetryAfter), Fields: e.Fields,
+	}))
+}
+
+// milliseconds rounds up: who comes back earlier comes in vain.
+func milliseconds(d time.Duration) int64 {
+	return (d + time.Millisecond - 1).Milliseconds()
 }
 
 // close sends a close frame after what is in line, and then closes the socket.

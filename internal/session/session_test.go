@@ -69,12 +69,14 @@ func (s *stream) Watch() *pipe.Watch                { return s.watch }
 func (*stream) Permit(context.Context) error        { return nil }
 func (*stream) Runtime() map[string]json.RawMessage { return nil }
 
-func (s *stream) Close(context.Context) {
+func (*stream) Concurrent(*wire.Request) bool { return false }
+
+func (s *stream) Close(context.Context, bool) {
 	s.watch.Close()
 	s.app.closed.Add(1)
 }
 
-func (s *stream) Action(ctx context.Context, name string, _ []json.RawMessage) (json.RawMessage, uint64, error) {
+func (s *stream) Request(ctx context.Context, req *wire.Request) (json.RawMessage, uint64, error) {
 	if s.app.hold != nil {
 		s.app.first.Do(func() { close(s.app.entered) })
 		select {
@@ -82,7 +84,7 @@ func (s *stream) Action(ctx context.Context, name string, _ []json.RawMessage) (
 		case <-ctx.Done():
 		}
 	}
-	return json.RawMessage(fmt.Sprintf("%q", name)), 0, nil
+	return json.RawMessage(fmt.Sprintf("%q", req.Name)), 0, nil
 }
 
 // start serves the app's sessions over a database in memory.

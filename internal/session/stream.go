@@ -13,11 +13,8 @@ import (
 	"github.com/pando-sync/pando/internal/wire"
 )
 
-// maxWaiting bounds the requests that wait on one stream.
-const maxWaiting = 64
-
 // stream is one open channel of a session. Its requests run one at a time, in
-// order.
+// order, but for those that run beside: see line.go.
 type stream struct {
 	session *Session
 	name    string
@@ -25,143 +22,29 @@ type stream struct {
 	watch   *pipe.Watch
 	view    *view       // guarded by the session's mutex, as skip is
 	skip    bool        // what the logs had when the stream was opened was not permitted
-	changed atomic.Bool // the runtime state has something new
-	gone    bool
+	changed atomic.Bool // the runtime state, or a notice, has to be sent
 
 	mu      sync.Mutex // guards what follows
 	waiting []request
+	extra   *extra
 	running bool
 	asked   bool // a question is in line
-}
-
-type request struct {
-	id  uint64
-	req *wire.Request // nil is the server's own
-	// question is a doubt to settle; without it, what has no req is the end of the
-	// session.
-	question bool
-}
-
-// dispatch puts a request in its stream's line.
-func (c *Session) dispatch(name string, id uint64, req *wire.Request) {
-	st, err := c.streamFor(name, req.Type)
-	if err == nil && !st.put(request{id: id, req: req}) {
-		err = rpc.Errorf("rate_limited", "more than %d requests wait on this stream", maxWaiting)
-	}
-	if err != nil {
-		c.fail(name, id, err)
-	}
-}
-
-func (c *Session) streamFor(name, kind string) (*stream, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	st := c.streams[name]
-	switch {
-	case kind != "open" && kind != "close" && kind != "action":
-		return nil, rpc.Errorf("bad_request", "a stream has no request %q", clip(kind))
-	case c.ended || c.closing:
-		return nil, rpc.Errorf("unknown_stream", "the session has ended")
-	case kind != "open" && st == nil:
-		return nil, rpc.Errorf("unknown_stream", "stream %s is not open", name)
-	case kind == "open" && st != nil:
-		return nil, rpc.Errorf("stream_open", "stream %s is open already", name)
-	case kind == "open" && len(c.streams) >= c.server.cfg.MaxStreams:
-		return nil, rpc.Errorf("too_large", "more than %d streams on one connection", c.server.cfg.MaxStreams)
-	case st == nil:
-		st = &stream{session: c, name: name}
-		c.streams[name] = st
-	}
-	return st, nil
-}
-
-// put puts a request in line and sees to it that somebody works on it.
-func (st *stream) put(r request) bool {
-	st.mu.Lock()
-	defer st.mu.Unlock()
-	if len(st.waiting) >= maxWaiting && r.req != nil {
-		return false
-	}
-	st.waiting = append(st.waiting, r)
-	st.work()
-	return true
-}
-
-// ask puts a question in front of all requests: what they bring may not be for
-// this user any more.
-func (st *stream) ask() {
-	st.mu.Lock()
-	defer st.mu.Unlock()
-	if st.asked {
-		return
-	}
-	st.asked = true
-	st.waiting = slices.Insert(st.waiting, 0, request{question: true})
-	st.work()
-}
-
-func (st *stream) work() {
-	if !st.running {
-		st.running = true
-		st.session.work.Go(st.run)
-	}
-}
-
-// shut has the stream closed after its present request.
-func (st *stream) shut() { st.put(request{}) }
-
-func (st *stream) run() {
-	for {
-		st.mu.Lock()
-		if len(st.waiting) == 0 {
-			st.running, st.waiting = false, nil
-			st.mu.Unlock()
-			return
-		}
-		r := st.waiting[0]
-		st.waiting = st.waiting[1:]
-		if r.question {
-			st.asked = false
-		}
-		st.mu.Unlock()
-		st.serve(r)
-	}
-}
-
-func (st *stream) serve(r request) {
-	c := st.session
-	switch {
-	case r.question:
-		st.settle()
-	case r.req == nil:
-		st.close()
-	case st.gone:
-		c.fail(st.name, r.id, rpc.Errorf("unknown_stream", "stream %s is not open", st.name))
-	case c.over():
-		// The end of the session is behind it in line.
-	case r.req.Type == "open":
-		if err := st.begin(r); err != nil {
-			st.remove()
-			c.fail(st.name, r.id, err)
-		}
-	case r.req.Type == "close":
-		st.close()
-		c.reply(wire.Message(st.name, r.id, wire.Closed{Type: "closed"}))
-	default:
-		st.action(r)
-	}
+	ready   bool // it was opened
+	closing bool // the client closes it: nothing begins any more
+	gone    bool // it is closed; changed by who works on the line only
 }
 
 // begin opens the stream: permission first, then its scope.
 func (st *stream) begin(r request) error {
 	c := st.session
-	ctx, cancel := context.WithTimeout(c.ctx, c.server.cfg.OpenTimeout)
+	ctx, cancel := context.WithTimeout(st.context(), c.server.cfg.OpenTimeout)
 	defer cancel()
 	c.mu.Lock()
-	user := c.user
+	user, previous := c.user, c.previous
 	c.mu.Unlock()
 	open, err := c.server.cfg.App.Open(ctx, OpenRequest{
-		Session: c.id, Stream: st.name, Route: r.req.Route, User: user, Wake: st.wake, Ask: st.ask,
+		Line: st, Session: c.id, Previous: previous, Stream: st.name, Route: r.req.Route,
+		User: user, Resumed: r.req.Resume != nil,
 	})
 	if err != nil {
 		return err
@@ -169,10 +52,13 @@ func (st *stream) begin(r request) error {
 	st.open, st.watch = open, open.Watch()
 	sub, err := st.attach(ctx, r.req.Resume)
 	if err != nil {
-		st.dispose()
+		st.dispose(c.ctx.Err() != nil && !c.done.Load())
 		return coded(err)
 	}
 	st.show(r.id, sub)
+	st.mu.Lock()
+	st.ready = true
+	st.mu.Unlock()
 	return nil
 }
 
@@ -240,13 +126,13 @@ func (st *stream) settle() {
 	if st.gone || st.open == nil || c.ctx.Err() != nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(c.ctx, c.server.cfg.OpenTimeout)
+	ctx, cancel := context.WithTimeout(st.context(), c.server.cfg.OpenTimeout)
 	defer cancel()
 	err := st.permit(ctx)
 	if list := st.open.Scope().List; err == nil && list != nil {
 		err = list.Judge(ctx)
 	}
-	if err == nil || c.ctx.Err() != nil {
+	if err == nil || c.ctx.Err() != nil || st.stopped() {
 		c.Ready()
 		return
 	}
@@ -257,7 +143,7 @@ func (st *stream) settle() {
 	}
 	st.remove()
 	c.reply(wire.Message(st.name, 0, wire.Closed{Type: "closed", Code: e.Code, Message: e.Message}))
-	st.dispose()
+	st.dispose(false)
 }
 
 // show puts the answer and the scope's first frames in line, and its cursors
@@ -295,32 +181,10 @@ func (st *stream) show(id uint64, sub *pipe.Attachment) {
 	if shared {
 		c.server.cfg.Pipe.Close(sub)
 	}
+	if st.changed.Load() {
+		c.runtime.Store(true) // the writer has passed it over, as it was not shown yet
+	}
 	c.Ready()
-}
-
-// wake has the writer ask for the runtime state.
-func (st *stream) wake() {
-	st.changed.Store(true)
-	st.session.runtime.Store(true)
-	st.session.Ready()
-}
-
-func (st *stream) action(r request) {
-	c := st.session
-	if auth := c.authWatch(); auth != nil {
-		if err := auth.Wait(c.ctx); err != nil {
-			return // the session has ended
-		}
-	}
-	value, version, err := st.open.Action(c.ctx, r.req.Name, r.req.Args)
-	if err != nil {
-		c.fail(st.name, r.id, err)
-		return
-	}
-	c.reply(wire.Message(st.name, r.id, wire.Result{Type: "result", Value: value, Version: version}))
-	if version > 0 {
-		c.server.cfg.Pipe.Wait(version, c.scopes(), func() { c.passed(version) })
-	}
 }
 
 // scopes are those that the session shows.
@@ -349,14 +213,15 @@ func (c *Session) raiseMark(version uint64) {
 	}
 }
 
-// close ends the stream; what waits in line finds it gone.
-func (st *stream) close() {
+// close ends the stream; what waits in line finds it gone. lost tells that it is
+// the connection that has ended.
+func (st *stream) close(lost bool) {
 	if st.gone {
 		return
 	}
 	st.remove()
 	if st.open != nil {
-		st.dispose()
+		st.dispose(lost)
 	}
 }
 
@@ -364,7 +229,15 @@ func (st *stream) close() {
 // session: no frame of it follows, nor what is in line of it.
 func (st *stream) remove() {
 	c := st.session
-	st.gone = true
+	st.mu.Lock()
+	st.gone, st.ready = true, false
+	if x := st.extra; x != nil {
+		x.notices = nil
+		if x.cancel != nil {
+			x.cancel()
+		}
+	}
+	st.mu.Unlock()
 	c.mu.Lock()
 	delete(c.streams, st.name)
 	v := st.view
@@ -386,12 +259,13 @@ func (st *stream) remove() {
 	c.Ready() // another stream's frames may have been held with it
 }
 
-// dispose closes what the app opened. The session may have ended: its context
-// must not keep the app from cleaning up.
-func (st *stream) dispose() {
+// dispose closes what the app opened, after the last of its requests. The
+// session may have ended: its context must not keep the app from cleaning up.
+func (st *stream) dispose(lost bool) {
+	st.alone()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(st.session.ctx), closeTimeout)
 	defer cancel()
-	st.open.Close(ctx)
+	st.open.Close(ctx, lost)
 }
 
 const closeTimeout = 10 * time.Second

@@ -24,6 +24,9 @@ import (
 // ServeHTTP upgrades a request to a session. What a header or a cookie says of
 // the caller is judged before; a page of another origin is refused.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if s.isAway(w) {
+		return
+	}
 	if !s.fromOwnPage(r) {
 		WriteError(w, http.StatusForbidden, rpc.Errorf("denied",
 			"a page of %s may not connect: add its host to Config.Origins", r.Header.Get("Origin")))

@@ -115,13 +115,24 @@ func (c *Session) collect(b *batch) (lost []*view) {
 	return lost
 }
 
+// collectRuntime takes what the streams have besides their state, unless it is
+// in doubt whether they may be sent anything.
 func (c *Session) collectRuntime(b *batch) {
+	doubt := c.auth != nil && c.auth.Held() > 0
 	for _, st := range c.streams {
-		if st.view == nil || !st.changed.Swap(false) {
+		if st.view == nil || !st.changed.Load() {
 			continue
 		}
+		if doubt || st.watch.Held() > 0 {
+			c.runtime.Store(true) // who ends the doubt wakes the session
+			continue
+		}
+		st.changed.Store(false)
 		if set := st.open.Runtime(); len(set) > 0 {
 			b.add(wire.Message(st.name, 0, wire.Runtime{Type: "runtime", Set: set}))
+		}
+		for _, f := range st.takeNotices() {
+			b.add(f)
 		}
 	}
 }

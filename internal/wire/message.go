@@ -42,6 +42,9 @@ type Request struct {
 	In   []string                   `json:"in"`
 	Data map[string]json.RawMessage `json:"data"`
 	Seen map[string]json.RawMessage `json:"seen"`
+
+	// Size is the length of the payload in bytes.
+	Size int `json:"-"`
 }
 
 // Resume is what a client holds of a stream.
@@ -77,6 +80,10 @@ func ValidStream(name string) bool {
 	}
 	return true
 }
+
+// ValidKey tells whether a client may call a request this that is to be applied
+// once.
+func ValidKey(key string) bool { return ValidStream(key) && !strings.Contains(key, ".") }
 
 // Type is an instance type as hello announces it.
 type Type struct {
