@@ -1,8 +1,9 @@
-// Package feedtest is the conformance suite of feed.Source: what every source
-// must do, whatever the database.
+// Package feedtest is the conformance suite of feed.Source and feed.Writer: what
+// every source must do, whatever the database.
 //
 //	func TestConformance(t *testing.T) {
 //		feedtest.Run(t, func(t testing.TB) feedtest.Harness { … })
+//		feedtest.RunWriter(t, func(t testing.TB) feedtest.Harness { … })
 //	}
 //
 // The suite writes through a plain *sql.DB, as an author's program or a
@@ -37,8 +38,12 @@ type Harness struct {
 type Dialect struct {
 	// Types has the column type that a migration would choose for each kind.
 	Types map[schema.Kind]string
+	// Serial declares a column that is a primary key given by the database.
+	Serial string
 	// Numbered tells that parameters are $1, $2 instead of ?.
 	Numbered bool
+	// Concurrent tells that several transactions may write at once.
+	Concurrent bool
 	// Replace tells that REPLACE INTO exists.
 	Replace bool
 	// Lossy makes the source lose continuity of a table, as a migration may.

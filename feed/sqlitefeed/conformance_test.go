@@ -28,6 +28,7 @@ var dialect = feedtest.Dialect{
 		schema.Bool: "BOOLEAN", schema.Int: "INTEGER", schema.Float: "REAL", schema.Text: "TEXT",
 		schema.UUID: "TEXT", schema.Time: "DATETIME", schema.Bytes: "BLOB", schema.JSON: "TEXT",
 	},
+	Serial:  "INTEGER PRIMARY KEY",
 	Replace: true,
 	Lossy:   rebuild,
 	Values: map[schema.Kind][]any{
@@ -64,6 +65,29 @@ func TestConformance(t *testing.T) {
 	})
 }
 
+func TestWriter(t *testing.T) {
+	feedtest.RunWriter(t, func(t testing.TB) feedtest.Harness {
+		path := filepath.Join(t.TempDir(), "app.db")
+		return feedtest.Harness{
+			DB:      openDB(t, path),
+			Open:    func(t testing.TB) feed.Source { return sqlitefeed.New(openPlain(t, "sqlite", path), quiet) },
+			Dialect: dialect,
+		}
+	})
+}
+
+// TestOtherDriverWrites is TestWriter by a driver that is not modernc's.
+func TestOtherDriverWrites(t *testing.T) {
+	feedtest.RunWriter(t, func(t testing.TB) feedtest.Harness {
+		path := filepath.Join(t.TempDir(), "app.db")
+		return feedtest.Harness{
+			DB:      openWith(t, "foreign", path),
+			Open:    func(t testing.TB) feed.Source { return sqlitefeed.New(openPlain(t, "foreign", path), quiet) },
+			Dialect: dialect,
+		}
+	})
+}
+
 // foreignDriver stands for the driver of another library: one that the
 // package does not know and has no commit hook on.
 type foreignDriver struct{ sqlite.Driver }
@@ -91,7 +115,19 @@ func openDB(t testing.TB, path string) *sql.DB { return openWith(t, "sqlite", pa
 
 func openWith(t testing.TB, driver, path string) *sql.DB {
 	t.Helper()
-	dsn := url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: "_pragma=busy_timeout(30000)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_pragma=foreign_keys(1)&_txlock=immediate"}
+	return openAs(t, driver, path, "_pragma=busy_timeout(30000)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_pragma=foreign_keys(1)&_txlock=immediate")
+}
+
+// openPlain opens the file without waiting for locks, and without taking them
+// before they are needed.
+func openPlain(t testing.TB, driver, path string) *sql.DB {
+	t.Helper()
+	return openAs(t, driver, path, "_pragma=foreign_keys(1)")
+}
+
+func openAs(t testing.TB, driver, path, options string) *sql.DB {
+	t.Helper()
+	dsn := url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: options}
 	db, err := sql.Open(driver, dsn.String())
 	if err != nil {
 		t.Fatal(err)

@@ -102,11 +102,21 @@ func (c *conn) query(ctx context.Context, sql string, args []driver.NamedValue, 
 	}
 }
 
+func (c *conn) queryRow(ctx context.Context, sql string, dest []driver.Value, args ...driver.Value) error {
+	return queryRow(ctx, c, sql, dest, args...)
+}
+
+// querier runs statements that return rows: a connection of ours, or an
+// author's transaction.
+type querier interface {
+	query(ctx context.Context, sql string, args []driver.NamedValue, fn func([]driver.Value) error) error
+}
+
 // queryRow is query for a statement that returns one row; it returns io.EOF
 // when there is none.
-func (c *conn) queryRow(ctx context.Context, sql string, dest []driver.Value, args ...driver.Value) error {
+func queryRow(ctx context.Context, q querier, sql string, dest []driver.Value, args ...driver.Value) error {
 	found := false
-	err := c.query(ctx, sql, bind(args...), func(row []driver.Value) error {
+	err := q.query(ctx, sql, bind(args...), func(row []driver.Value) error {
 		found = true
 		copy(dest, row)
 		return nil
@@ -176,18 +186,8 @@ func (c *conn) forget(sql string) {
 // write runs fn in one write transaction. It waits for the lock until ctx
 // ends.
 func (c *conn) write(ctx context.Context, fn func() error) error {
-	for {
-		err := c.exec(ctx, "BEGIN IMMEDIATE")
-		if err == nil {
-			break
-		}
-		if ctx.Err() != nil {
-			return fmt.Errorf("wait for the write lock, which another connection holds: %w", ctx.Err())
-		}
-		if !passing(err) {
-			return err
-		}
-		pause(ctx, retryAfter)
+	if err := patiently(ctx, func() error { return c.exec(ctx, "BEGIN IMMEDIATE") }); err != nil {
+		return err
 	}
 	if err := fn(); err != nil {
 		return errors.Join(err, c.exec(context.Background(), "ROLLBACK"))
@@ -196,6 +196,23 @@ func (c *conn) write(ctx context.Context, fn func() error) error {
 		return errors.Join(err, c.exec(context.Background(), "ROLLBACK"))
 	}
 	return nil
+}
+
+// patiently calls lock, which takes the write lock, until it does not find it
+// taken, or ctx ends.
+func patiently(ctx context.Context, lock func() error) error {
+	for {
+		err := lock()
+		switch {
+		case err == nil:
+			return nil
+		case ctx.Err() != nil:
+			return fmt.Errorf("wait for the write lock, which another connection holds: %w", ctx.Err())
+		case !passing(err):
+			return err
+		}
+		pause(ctx, retryAfter)
+	}
 }
 
 // pause waits for d or the end of ctx.

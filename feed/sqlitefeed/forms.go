@@ -73,41 +73,64 @@ type knownForm struct {
 	slots map[int64]int64
 }
 
-// of returns how the snapshot finds a column stored. Derived columns are in no
-// form that SQL knows.
-func (f *forms) of(ctx context.Context, s *snapshot, table *schema.Table, column int, ask aspect) (storage, error) {
+// of returns how a view finds a column stored, and remembers it: all that the
+// view sees has been committed. Derived columns are in no form that SQL knows.
+func (f *forms) of(ctx context.Context, v *view, table *schema.Table, column int, ask aspect) (storage, error) {
 	col := &table.Columns[column]
 	if col.Derived() {
 		return storage{}, nil
 	}
-	key := formKey{strings.ToLower(table.Name), strings.ToLower(col.Name), col.Kind, ask}
-	f.mu.Lock()
-	k, known := f.known[key]
-	f.mu.Unlock()
-	head := s.meta.head
-	switch {
-	case !known || k.epoch != s.meta.epoch || head < k.from || head > k.through && s.meta.trimmed > k.through:
-		known = false
-	case k.form == odd || k.always || head <= k.through:
+	k, use := f.recall(&v.meta, table, col, ask)
+	if use == enough {
 		return k.storage, nil
 	}
-	look := examination{conn: s.conn, table: table.Name, column: col, aspect: ask}
+	look := examination{from: v, table: table.Name, column: col, aspect: ask}
 	var err error
-	if known {
+	if use == begun {
 		err = look.since(ctx, &k)
 	} else {
-		k = knownForm{epoch: s.meta.epoch, from: head}
+		k = knownForm{epoch: v.meta.epoch, from: v.meta.head}
 		err = look.whole(ctx, &k)
 	}
 	if err != nil {
-		return storage{}, fmt.Errorf("look at how column %q of table %q is stored: %w", col.Name, table.Name, err)
+		return storage{}, look.fail(err)
 	}
-	k.through = head
-	f.learn(key, k)
+	k.through = v.meta.head
+	f.learn(keyOf(table, col, ask), k)
 	if k.form == odd {
-		s.source.complainForm(table, col)
+		v.source.complainForm(table, col)
 	}
 	return k.storage, nil
+}
+
+// use is what knowledge of a column is good for.
+type use uint8
+
+const (
+	// nothing is known of use.
+	nothing use = iota
+	// begun knowledge lacks what was written since.
+	begun
+	// enough is known.
+	enough
+)
+
+// recall returns what is known of a column at the log's state m.
+func (f *forms) recall(m *meta, table *schema.Table, col *schema.Column, ask aspect) (knownForm, use) {
+	f.mu.Lock()
+	k, known := f.known[keyOf(table, col, ask)]
+	f.mu.Unlock()
+	switch {
+	case !known || k.epoch != m.epoch || m.head < k.from || m.head > k.through && m.trimmed > k.through:
+		return k, nothing
+	case k.form == odd || k.always || m.head <= k.through:
+		return k, enough
+	}
+	return k, begun
+}
+
+func keyOf(table *schema.Table, col *schema.Column, ask aspect) formKey {
+	return formKey{strings.ToLower(table.Name), strings.ToLower(col.Name), col.Kind, ask}
 }
 
 // learn keeps the newest of what is known of a column.
@@ -154,10 +177,14 @@ func storedForm(kind schema.Kind) string {
 
 // examination looks at the values of one column.
 type examination struct {
-	conn   *conn
+	from   querier
 	table  string
 	column *schema.Column
 	aspect aspect
+}
+
+func (e *examination) fail(err error) error {
+	return fmt.Errorf("look at how column %q of table %q is stored: %w", e.column.Name, e.table, err)
 }
 
 // errOdd ends an examination early.
@@ -169,7 +196,7 @@ func (e *examination) whole(ctx context.Context, k *knownForm) error {
 	const sql = `SELECT x.type, x.pk, t.strict, (SELECT count(*) FROM pragma_table_xinfo(?1) WHERE pk),
 			EXISTS (SELECT 1 FROM pragma_index_list(?1) WHERE origin = 'pk')
 		FROM pragma_table_xinfo(?1) AS x, pragma_table_list(?1) AS t WHERE x.name = ?2 COLLATE NOCASE AND t.schema = 'main'`
-	err := e.conn.queryRow(ctx, sql, row, e.table, e.column.Name)
+	err := queryRow(ctx, e.from, sql, row, e.table, e.column.Name)
 	if errors.Is(err, io.EOF) {
 		return mismatchf("it does not exist: add it to the table")
 	}
@@ -222,7 +249,7 @@ func (e *examination) readSlots(ctx context.Context, k *knownForm) error {
 	k.slots = make(map[int64]int64)
 	const sql = `SELECT s.id, j.key FROM pando_shape AS s, json_each(s.columns) AS j
 		WHERE s.name = ?1 COLLATE NOCASE AND j.value = ?2 COLLATE NOCASE`
-	return e.conn.query(ctx, sql, bind(e.table, e.column.Name), func(row []driver.Value) error {
+	return e.from.query(ctx, sql, bind(e.table, e.column.Name), func(row []driver.Value) error {
 		k.slots[integerIn(row[0])] = integerIn(row[1])
 		return nil
 	})
@@ -255,7 +282,7 @@ func (e *examination) look(ctx context.Context, k *knownForm, expression, table,
 		}
 	}
 	sql := "SELECT " + value + from + " AND (" + plainly(e.column.Kind, k.layout, expression) + ") IS NOT TRUE"
-	err := e.conn.query(ctx, sql, bind(args...), func(row []driver.Value) error {
+	err := e.from.query(ctx, sql, bind(args...), func(row []driver.Value) error {
 		k.form = min(k.form, e.formOf(k, row[0]))
 		if k.form == odd {
 			return errOdd
@@ -271,7 +298,7 @@ func (e *examination) look(ctx context.Context, k *knownForm, expression, table,
 // lookFirst takes the layout from the first time that is not 0, which may
 // count seconds as well as milliseconds.
 func (e *examination) lookFirst(ctx context.Context, k *knownForm, sql string, args []driver.Value) error {
-	return e.conn.query(ctx, sql, bind(args...), func(row []driver.Value) error {
+	return e.from.query(ctx, sql, bind(args...), func(row []driver.Value) error {
 		k.layout = layoutOf(row[0])
 		return nil
 	})

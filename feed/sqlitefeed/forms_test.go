@@ -133,7 +133,7 @@ func formIn(t *testing.T, s *Source, table *schema.Table, column int) form {
 		t.Fatal(err)
 	}
 	defer opened.Close()
-	got, err := s.forms.of(context.Background(), opened.(*snapshot), table, column, comparisons)
+	got, err := s.forms.of(context.Background(), &opened.(*snapshot).view, table, column, comparisons)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -244,7 +244,7 @@ func TestConditionsInSQL(t *testing.T) {
 	} {
 		c.q.Table = table
 		selection, err := newSelection(&c.q, func(column int, ask aspect) (storage, error) {
-			return s.forms.of(ctx, opened.(*snapshot), table, column, ask)
+			return s.forms.of(ctx, &opened.(*snapshot).view, table, column, ask)
 		})
 		if err != nil || !selection.whole {
 			t.Errorf("Go is to compare %+v: %v", c.q, err)

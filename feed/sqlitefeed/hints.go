@@ -49,7 +49,7 @@ func (s *snapshot) hintsOf(ctx context.Context, table *schema.Table, link int) (
 	for _, i := range parts {
 		column := &table.Columns[i]
 		names = append(names, quote(column.Name))
-		f, err := s.source.forms.of(ctx, s, table, i, comparisons)
+		f, err := s.source.forms.of(ctx, &s.view, table, i, comparisons)
 		if err != nil {
 			return nil, err
 		}

@@ -9,7 +9,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/pando-sync/pando/schema"
 )
@@ -41,6 +43,71 @@ const (
 )`
 )
 
+// ownTable is a table of ours that is no part of the log, by the statements that
+// create it. Releases without it leave it alone.
+type ownTable struct {
+	name   string
+	create []string
+	// declared tells that only those need it who declare it.
+	declared bool
+}
+
+var ownTables = []ownTable{
+	{name: "pando_claims", create: []string{
+		`CREATE TABLE pando_claims (
+	owner TEXT NOT NULL,
+	key TEXT NOT NULL,
+	print TEXT NOT NULL,
+	reply BLOB,
+	at INTEGER NOT NULL DEFAULT (CAST(strftime('%s', 'now') AS INTEGER)),
+	PRIMARY KEY (owner, key)
+)`,
+		"CREATE INDEX pando_claims_at ON pando_claims (at)",
+	}},
+	{name: "pando_messages", declared: true, create: []string{
+		`CREATE TABLE pando_messages (
+	id TEXT PRIMARY KEY,
+	topic TEXT NOT NULL,
+	kind TEXT NOT NULL,
+	body TEXT NOT NULL,
+	created_at INTEGER NOT NULL
+)`,
+	}},
+}
+
+// missing returns those of our tables that tables need and the database lacks.
+func missing(ctx context.Context, c *conn, tables []*schema.Table) (lacking []ownTable, err error) {
+	for _, own := range ownTables {
+		if own.declared && !slices.ContainsFunc(tables, func(t *schema.Table) bool { return strings.EqualFold(t.Name, own.name) }) {
+			continue
+		}
+		err := c.queryRow(ctx, "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?", make([]driver.Value, 1), own.name)
+		switch {
+		case errors.Is(err, io.EOF):
+			lacking = append(lacking, own)
+		case err != nil:
+			return nil, fmt.Errorf("look for table %s: %w", own.name, err)
+		}
+	}
+	return lacking, nil
+}
+
+// createOwn creates those of our tables that are missing.
+func createOwn(ctx context.Context, c *conn, tables []*schema.Table) error {
+	lacking, err := missing(ctx, c, tables)
+	if err != nil {
+		return err
+	}
+	for _, own := range lacking {
+		for _, sql := range own.create {
+			if err := c.exec(ctx, sql); err != nil {
+				return fmt.Errorf("create table %s: %w", own.name, err)
+			}
+		}
+	}
+	return nil
+}
+
 // install puts in place whatever is missing or differs, in one write
 // transaction; it writes nothing when all is in place. Triggers that were put
 // back raise the log's generation, because changes may have gone unlogged;
@@ -61,6 +128,9 @@ func install(ctx context.Context, c *conn, tables []*schema.Table, restored bool
 	return c.write(ctx, func() error {
 		created, err := createTables(ctx, c)
 		if err != nil {
+			return err
+		}
+		if err := createOwn(ctx, c, tables); err != nil {
 			return err
 		}
 		descriptions, err := c.describeAll(ctx, tables)
@@ -86,6 +156,9 @@ func install(ctx context.Context, c *conn, tables []*schema.Table, restored bool
 // within the caller's transaction.
 func inPlace(ctx context.Context, c *conn, tables []*schema.Table) (bool, error) {
 	if ok, err := hasLog(ctx, c); !ok || err != nil {
+		return false, err
+	}
+	if lacking, err := missing(ctx, c, tables); len(lacking) > 0 || err != nil {
 		return false, err
 	}
 	descriptions, err := c.describeAll(ctx, tables)

@@ -50,7 +50,9 @@ func explain(t *testing.T, s *Source, q *feed.Query) (*selection, string) {
 		t.Fatal(err)
 	}
 	defer opened.Close()
-	selection, err := newSelection(q, func(column int, ask aspect) (storage, error) { return s.forms.of(ctx, opened, q.Table, column, ask) })
+	selection, err := newSelection(q, func(column int, ask aspect) (storage, error) {
+		return s.forms.of(ctx, &opened.view, q.Table, column, ask)
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,10 +16,11 @@ import (
 // to do in Go: SQL compares values as they are stored, a query as they are
 // meant, so only columns whose form is known to agree are compared in SQL.
 type selection struct {
+	arguments
+
 	query *feed.Query
 	where []string
 	order string
-	args  []driver.NamedValue
 	// whole tells that the statement reads exactly what the query selects, in
 	// its order; otherwise it reads more rows, and Go selects.
 	whole bool
@@ -259,7 +260,7 @@ func selectColumns(table *schema.Table) string {
 }
 
 // run reads the rows of the query and calls fn with each.
-func (s *selection) run(ctx context.Context, c *conn, source *Source, fn func(schema.Row) error) error {
+func (s *selection) run(ctx context.Context, from querier, source *Source, fn func(schema.Row) error) error {
 	q := s.query
 	wanted := make(map[schema.Value]bool)
 	if !s.whole {
@@ -268,7 +269,7 @@ func (s *selection) run(ctx context.Context, c *conn, source *Source, fn func(sc
 		}
 	}
 	first := q.First()
-	err := c.query(ctx, s.sql(), s.args, func(raw []driver.Value) error {
+	err := from.query(ctx, s.sql(), s.args, func(raw []driver.Value) error {
 		row := source.canonicalRow(q.Table, raw, nil)
 		switch {
 		case row == nil:
@@ -293,23 +294,31 @@ func (s *selection) run(ctx context.Context, c *conn, source *Source, fn func(sc
 	return err
 }
 
+// arguments are those of a statement.
+type arguments struct{ args []driver.NamedValue }
+
 // bind adds an argument and returns its name in the statement.
-func (s *selection) bind(v driver.Value) string {
-	s.args = append(s.args, driver.NamedValue{Ordinal: len(s.args) + 1, Value: v})
-	return "?" + strconv.Itoa(len(s.args))
+func (a *arguments) bind(v driver.Value) string {
+	a.args = append(a.args, driver.NamedValue{Ordinal: len(a.args) + 1, Value: v})
+	return "?" + strconv.Itoa(len(a.args))
 }
 
 // param adds a value as it is stored in canonical form. Drivers bind an empty
 // blob as they like.
-func (s *selection) param(v schema.Value) string {
+func (a *arguments) param(v schema.Value) string {
 	switch v.Kind() {
 	case schema.Bool:
-		return s.bind(boolInteger(v))
+		return a.bind(boolInteger(v))
 	case schema.Bytes:
-		return fmt.Sprintf("unhex(%s)", s.bind(fmt.Sprintf("%x", v.Str())))
+		return a.blob(v.Str())
 	default:
-		return s.bind(v.Driver())
+		return a.bind(v.Driver())
 	}
+}
+
+// blob adds bytes.
+func (a *arguments) blob(bytes string) string {
+	return fmt.Sprintf("unhex(%s)", a.bind(fmt.Sprintf("%x", bytes)))
 }
 
 func boolInteger(v schema.Value) int64 {

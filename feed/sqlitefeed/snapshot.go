@@ -8,12 +8,29 @@ import (
 	"github.com/pando-sync/pando/schema"
 )
 
+// view is one state of the database, which can be queried.
+type view struct {
+	querier
+
+	source *Source
+	meta   meta
+}
+
+// read reads the rows of a query.
+func (v *view) read(ctx context.Context, q *feed.Query, formOf formOf, fn func(schema.Row) error) error {
+	selection, err := newSelection(q, formOf)
+	if err != nil {
+		return err
+	}
+	return selection.run(ctx, v, v.source, fn)
+}
+
 // snapshot is one read transaction on a connection of its own.
 type snapshot struct {
-	source *Source
-	file   *file
-	conn   *conn
-	meta   meta
+	view
+
+	file *file
+	conn *conn
 	// failure is the first error of a read; its connection is not used again.
 	failure error
 }
@@ -39,7 +56,7 @@ func (s *Source) snapshot(ctx context.Context) (*snapshot, error) {
 	if err = c.begin(); err == nil {
 		var m meta
 		if m, err = readMeta(c); err == nil {
-			return &snapshot{source: s, file: f, conn: c, meta: m}, nil
+			return &snapshot{view: view{c, s, m}, file: f, conn: c}, nil
 		}
 	}
 	f.release(c, err)
@@ -61,22 +78,14 @@ func (s *snapshot) Rows(ctx context.Context, q feed.Query, fn func(schema.Row) e
 	if len(q.Values) == 0 {
 		return nil
 	}
-	err := s.rows(ctx, &q, fn)
+	err := s.read(ctx, &q, func(column int, ask aspect) (storage, error) {
+		return s.source.forms.of(ctx, &s.view, q.Table, column, ask)
+	}, fn)
 	if err == nil {
 		return nil
 	}
 	s.failure = err
 	return fmt.Errorf("read table %q by column %q: %w", q.Table.Name, q.Table.Columns[q.Column].Name, err)
-}
-
-func (s *snapshot) rows(ctx context.Context, q *feed.Query, fn func(schema.Row) error) error {
-	selection, err := newSelection(q, func(column int, ask aspect) (storage, error) {
-		return s.source.forms.of(ctx, s, q.Table, column, ask)
-	})
-	if err != nil {
-		return err
-	}
-	return selection.run(ctx, s.conn, s.source, fn)
 }
 
 // Close implements feed.Snapshot.

@@ -29,6 +29,9 @@ type Source struct {
 	// forms are how the columns that queries compare are stored.
 	forms forms
 
+	// turn is held by the transaction that is under way.
+	turn chan struct{}
+
 	// mu guards what Setup makes. It is not held across I/O but by Setup.
 	mu     sync.Mutex
 	file   *file
@@ -63,6 +66,7 @@ func New(db *sql.DB, opts ...Option) *Source {
 		keep:     retention{age: time.Hour, rows: 1_000_000},
 		patience: 10 * time.Second,
 		wake:     make(chan struct{}, 1),
+		turn:     make(chan struct{}, 1),
 	}
 	for _, opt := range opts {
 		opt(s)
@@ -182,12 +186,12 @@ type meta struct {
 // readMeta reads the log's state; as the first read of a transaction it pins
 // what that sees. A statement that fails half-way by OR FAIL keeps its rows in
 // the log but not their number in sqlite_sequence.
-func readMeta(c *conn) (meta, error) {
+func readMeta(q querier) (meta, error) {
 	const query = `SELECT epoch, generation, trimmed,
 		max(coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'pando_log'), 0), coalesce((SELECT max(seq) FROM pando_log), 0))
 		FROM pando_meta`
 	row := make([]driver.Value, 4)
-	if err := c.queryRow(context.Background(), query, row); err != nil {
+	if err := queryRow(context.Background(), q, query, row); err != nil {
 		return meta{}, fmt.Errorf("read the state of the change log: %w", err)
 	}
 	return meta{

@@ -3,6 +3,7 @@ package sqlitefeed
 import (
 	"context"
 	"database/sql/driver"
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -44,13 +45,18 @@ func (s *Source) trimUntil(ctx context.Context, f *file, read *atomic.Uint64) {
 	}
 }
 
-// trim removes what need not be kept at the time now, of rows through read.
+// trim removes what need not be kept at the time now: claims, and rows of the
+// log through read.
 func (s *Source) trim(ctx context.Context, f *file, read feed.Position, now time.Time) error {
 	c, err := f.open(ctx, false)
 	if err != nil {
 		return err
 	}
 	defer c.close()
+	return errors.Join(trimClaims(ctx, c, now), s.trimLog(ctx, c, read, now))
+}
+
+func (s *Source) trimLog(ctx context.Context, c *conn, read feed.Position, now time.Time) error {
 	pause := time.NewTicker(trimPause)
 	defer pause.Stop()
 	for {
