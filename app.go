@@ -1,6 +1,7 @@
 package pando
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -165,7 +166,7 @@ func (a *App) seal() error {
 		return err
 	}
 	for _, c := range a.channels {
-		if err := c.finishWrites(a.cfg.Source); err != nil {
+		if err := cmp.Or(c.checkActions(a.cfg), c.finishWrites(a.cfg.Source)); err != nil {
 			return err
 		}
 	}

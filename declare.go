@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+	"time"
 
 	"github.com/pando-sync/pando/internal/rpc"
 	"github.com/pando-sync/pando/internal/write"
@@ -25,6 +26,9 @@ type Declaration struct {
 
 	writable     []*writable
 	freshRuntime bool
+	timeout      time.Duration
+	maxRequest   *int       // nil for the frame's bound alone
+	rate         *rateLimit // nil for none
 	recheck      []recheck
 
 	tenantColumn string
@@ -46,14 +50,6 @@ func For[C AnyChannel](create func() C, options ...Option) *Declaration {
 		o.apply(d)
 	}
 	return d
-}
-
-// Actions offers methods to the browser, given as method expressions:
-// (*BoardChannel).Rename is called as rename. A method takes a context and
-// any arguments that JSON can carry, and returns an error, or a result and an
-// error.
-func Actions(methods ...any) Option {
-	return option(func(d *Declaration) { d.actions = append(d.actions, methods...) })
 }
 
 // Include names the relations to follow of structs with gorm or bun relations,
@@ -84,7 +80,7 @@ type channel struct {
 
 	schema   *schema.Channel
 	pattern  pattern
-	actions  map[string]*rpc.Method
+	actions  map[string]*action
 	list     bool
 	rechecks []recheck
 	offers   []*write.Offer
@@ -93,7 +89,7 @@ type channel struct {
 
 // compile checks a declaration.
 func (d *Declaration) compile(reg *schema.Registry, route string) (*channel, error) {
-	c := &channel{Declaration: d, actions: map[string]*rpc.Method{}}
+	c := &channel{Declaration: d, actions: map[string]*action{}}
 	if d.typ.Kind() != reflect.Pointer || d.typ.Elem().Kind() != reflect.Struct {
 		return nil, fmt.Errorf("%s: For must return a pointer to a struct that embeds pando.Channel or pando.List", d.typ)
 	}
@@ -191,6 +187,10 @@ func (c *channel) params(*schema.Registry) error {
 
 func (c *channel) methods(*schema.Registry) error {
 	for _, fn := range c.Declaration.actions {
+		beside, ok := fn.(concurrent)
+		if ok {
+			fn = beside.method
+		}
 		m, err := rpc.Compile(fn)
 		if err != nil {
 			return err
@@ -201,10 +201,12 @@ func (c *channel) methods(*schema.Registry) error {
 		if c.actions[m.Name] != nil {
 			return fmt.Errorf("action %s is given twice", m.GoName)
 		}
-		c.actions[m.Name] = m
-		c.schema.Actions = append(c.schema.Actions, schema.Action{Name: m.Name, Method: m.GoName, Args: m.Args, Result: m.Result})
+		c.actions[m.Name] = &action{m, ok}
+		c.schema.Actions = append(c.schema.Actions, schema.Action{
+			Name: m.Name, Method: m.GoName, Args: m.Args, Result: m.Result, Once: m.Once,
+		})
 	}
-	return nil
+	return c.limits()
 }
 
 // hooks are the methods that Pando calls when a channel has them, with their

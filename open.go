@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"sync"
 
+	"golang.org/x/time/rate"
+
 	"github.com/pando-sync/pando/internal/pipe"
 	"github.com/pando-sync/pando/internal/route"
 	"github.com/pando-sync/pando/internal/rpc"
@@ -18,6 +20,10 @@ import (
 // Error is an error that a client is told of, with a code of its own. Make one
 // with Errorf.
 type Error = rpc.Error
+
+// Invalid returns the error "invalid" of one field, by its name on the wire:
+// clients find the text in the error's Fields, and show it there.
+func Invalid(field, format string, args ...any) *Error { return rpc.Invalid(field, format, args...) }
 
 // Errorf returns an error that a client is told of: a short code in lower case
 // ("conflict", "invalid", or one of the app's own) and a text for people.
@@ -43,7 +49,7 @@ func (a *App) Open(ctx context.Context, req session.OpenRequest) (session.Stream
 	if err != nil {
 		return nil, err
 	}
-	st := &stream{app: a, channel: c, request: req, args: args}
+	st := &stream{app: a, channel: c, request: req, args: args, limiter: c.newLimiter()}
 	if st.env, err = c.env(req.User, args); err != nil {
 		return nil, err
 	}
@@ -140,7 +146,8 @@ type stream struct {
 	list    *pipe.List   // of this stream alone, nil when it is shared
 	private uint64       // names such a list
 	judge   func(context.Context, *schema.Type, schema.Row) (bool, error)
-	value   AnyChannel // nil until permission was granted
+	value   AnyChannel    // nil until permission was granted
+	limiter *rate.Limiter // nil for none
 	once    sync.Once
 	ended   bool // guarded by App.runtimes
 }

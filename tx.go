@@ -2,7 +2,9 @@ package pando
 
 import (
 	"context"
+	"crypto/sha256"
 	"database/sql"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,7 +12,22 @@ import (
 	"time"
 
 	"github.com/pando-sync/pando/feed"
+	"github.com/pando-sync/pando/internal/wire"
 )
+
+// claim names a request among those that are applied once; nil for one that has
+// no key.
+func (s *stream) claim(r *wire.Request) *feed.Claim {
+	if r.Key == "" {
+		return nil
+	}
+	text, err := json.Marshal([]any{s.request.Route, r.Type, r.Name, r.Args, r.Of, r.ID, r.In, r.Data, r.Seen})
+	if err != nil {
+		panic("pando: encode a request that was JSON: " + err.Error())
+	}
+	sum := sha256.Sum256(text)
+	return &feed.Claim{Owner: s.request.User.ID, Key: r.Key, Print: hex.EncodeToString(sum[:])}
+}
 
 // errInTx is returned by Tx inside of a transaction: on a database with one
 // writer the second one would wait for the first for ever.

@@ -2,13 +2,13 @@ package rpc
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"reflect"
 	"runtime"
 	"strings"
-	"time"
 	"unicode"
 	"unicode/utf8"
 )
@@ -23,16 +23,21 @@ type Method struct {
 	// the method returns only an error.
 	Args   []reflect.Type
 	Result reflect.Type
-	fn     reflect.Value
+	// Once tells that the method takes a transaction between its context and its
+	// arguments, in which it is applied once.
+	Once bool
+	fn   reflect.Value
 }
 
 var (
 	contextType = reflect.TypeFor[context.Context]()
 	errorType   = reflect.TypeFor[error]()
+	txType      = reflect.TypeFor[*sql.Tx]()
 )
 
 // Compile checks a method expression like (*Board).Rename: a receiver, a
-// context, arguments that JSON can carry; an error, or a result and an error.
+// context, perhaps a transaction, arguments that JSON can carry; an error, or a
+// result and an error.
 func Compile(fn any) (*Method, error) {
 	v := reflect.ValueOf(fn)
 	if v.Kind() != reflect.Func || v.IsNil() {
@@ -56,9 +61,13 @@ func (m *Method) signature(t reflect.Type) error {
 		return fmt.Errorf("action %s: it is variadic: take a slice", m.GoName)
 	}
 	m.Receiver = t.In(0)
-	for i := 2; i < t.NumIn(); i++ {
+	first := 2
+	if m.Once = t.NumIn() > first && t.In(first) == txType; m.Once {
+		first++
+	}
+	for i := first; i < t.NumIn(); i++ {
 		if err := carried(t.In(i)); err != nil {
-			return fmt.Errorf("action %s: argument %d: %w", m.GoName, i-1, err)
+			return fmt.Errorf("action %s: argument %d: %w", m.GoName, i-first+1, err)
 		}
 		m.Args = append(m.Args, t.In(i))
 	}
@@ -77,6 +86,9 @@ func (m *Method) signature(t reflect.Type) error {
 
 // carried tells what JSON cannot carry.
 func carried(t reflect.Type) error {
+	if t == txType || t == txType.Elem() {
+		return errors.New("a *sql.Tx comes right after the context")
+	}
 	switch t.Kind() {
 	case reflect.Chan, reflect.Func, reflect.UnsafePointer, reflect.Complex64, reflect.Complex128:
 		return fmt.Errorf("%s cannot travel as JSON", t)
@@ -106,11 +118,14 @@ func lowerFirst(name string) string {
 }
 
 // Call decodes the arguments, calls the method on recv and encodes its result.
-// Wrong arguments are a coded error; a panic is returned as an error with its
-// stack, which is internal.
-func (m *Method) Call(ctx context.Context, recv any, args []json.RawMessage) (result json.RawMessage, err error) {
-	in := make([]reflect.Value, 0, len(args)+2)
+// tx is for a method that takes one. Wrong arguments are a coded error; a panic
+// is returned as an error with its stack, which is internal.
+func (m *Method) Call(ctx context.Context, recv any, tx *sql.Tx, args []json.RawMessage) (result json.RawMessage, err error) {
+	in := make([]reflect.Value, 0, len(args)+3)
 	in = append(in, reflect.ValueOf(recv), reflect.ValueOf(ctx))
+	if m.Once {
+		in = append(in, reflect.ValueOf(tx))
+	}
 	if len(args) != len(m.Args) {
 		return nil, Errorf("bad_argument", "action %s: got %d arguments, want %d", m.Name, len(args), len(m.Args))
 	}
@@ -143,90 +158,4 @@ func (m *Method) Call(ctx context.Context, recv any, args []json.RawMessage) (re
 func Panicked(op string, p any) error {
 	buf := make([]byte, 8<<10)
 	return fmt.Errorf("%s: panic: %v\n%s", op, p, buf[:runtime.Stack(buf, false)])
-}
-
-// decode reads one argument. Integers also come as strings of digits: keys do,
-// and JavaScript cannot hold all of 64 bits in a number.
-func decode(raw json.RawMessage, into reflect.Value) error {
-	t := into.Type()
-	kind := t.Kind()
-	if kind == reflect.Pointer {
-		if string(raw) == "null" {
-			return nil
-		}
-		into.Set(reflect.New(t.Elem()))
-		return decode(raw, into.Elem())
-	}
-	own := reflect.PointerTo(t).Implements(unmarshalerType)
-	switch {
-	case own:
-	case isInteger(kind):
-		if len(raw) > 2 && raw[0] == '"' {
-			raw = raw[1 : len(raw)-1]
-		}
-	case kind == reflect.Slice && t.Elem().Kind() != reflect.Uint8:
-		return decodeSlice(raw, into)
-	}
-	if string(raw) == "null" && kind != reflect.Map && kind != reflect.Slice {
-		return fmt.Errorf("want %s, got null", describe(t))
-	}
-	if err := json.Unmarshal(raw, into.Addr().Interface()); err != nil {
-		return wrongType(err, t)
-	}
-	return nil
-}
-
-// decodeSlice reads element by element: keys in it are strings too.
-func decodeSlice(raw json.RawMessage, into reflect.Value) error {
-	var parts []json.RawMessage
-	if err := json.Unmarshal(raw, &parts); err != nil {
-		return wrongType(err, into.Type())
-	}
-	if parts == nil {
-		return nil
-	}
-	into.Set(reflect.MakeSlice(into.Type(), len(parts), len(parts)))
-	for i, part := range parts {
-		if err := decode(part, into.Index(i)); err != nil {
-			return fmt.Errorf("element %d: %w", i+1, err)
-		}
-	}
-	return nil
-}
-
-func wrongType(err error, t reflect.Type) error {
-	wrong := (*json.UnmarshalTypeError)(nil)
-	switch {
-	case !errors.As(err, &wrong):
-		return fmt.Errorf("want %s", describe(t))
-	case wrong.Field != "":
-		return fmt.Errorf("%s: want %s, got %s", wrong.Field, describe(wrong.Type), wrong.Value)
-	default:
-		return fmt.Errorf("want %s, got %s", describe(t), wrong.Value)
-	}
-}
-
-var unmarshalerType = reflect.TypeFor[json.Unmarshaler]()
-
-func isInteger(k reflect.Kind) bool { return k >= reflect.Int && k <= reflect.Uint64 }
-
-func describe(t reflect.Type) string {
-	switch {
-	case t == reflect.TypeFor[time.Time]():
-		return "a time like 2006-01-02T15:04:05Z"
-	case isInteger(t.Kind()):
-		return "an integer"
-	case t.Kind() == reflect.String:
-		return "a string"
-	case t.Kind() == reflect.Bool:
-		return "true or false"
-	case t.Kind() == reflect.Float32, t.Kind() == reflect.Float64:
-		return "a number"
-	case t.Kind() == reflect.Slice, t.Kind() == reflect.Array:
-		return "an array"
-	case t.Kind() == reflect.Struct, t.Kind() == reflect.Map:
-		return "an object"
-	default:
-		return "a " + t.String()
-	}
 }

@@ -103,7 +103,7 @@ func call(t *testing.T, b *board, fn any, args string) (json.RawMessage, error) 
 	if err := json.Unmarshal([]byte(args), &raw); err != nil {
 		t.Fatal(err)
 	}
-	return m.Call(t.Context(), b, raw)
+	return m.Call(t.Context(), b, nil, raw)
 }
 
 func TestCall(t *testing.T) {
