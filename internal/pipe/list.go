@@ -56,6 +56,17 @@ func (l *List) Clear() {
 	l.edit(func(r *route.Router, s *route.Scope) { r.Clear(s) })
 }
 
+// Picked tells what has been made of a row by hand: that it was added, and that
+// it is hidden otherwise. A list that does not stand any more has no rows.
+func (l *List) Picked(key schema.Value) (added, hidden bool) {
+	l.pipe.mu.Lock()
+	defer l.pipe.mu.Unlock()
+	if l.scope == nil || !l.live() {
+		return false, true
+	}
+	return l.scope.route.Picked(key)
+}
+
 func (l *List) edit(change func(*route.Router, *route.Scope)) {
 	p := l.pipe
 	p.mu.Lock()

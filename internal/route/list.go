@@ -156,6 +156,15 @@ func (t *Router) Clear(s *Scope) {
 	p.cleared = true
 }
 
+// Picked tells what has been made of a row of the list of a private scope: that
+// it was added, and that its conditions do not show it.
+func (s *Scope) Picked(key schema.Value) (added, hidden bool) {
+	p := s.pick()
+	_, added = p.added[key]
+	_, removed := p.removed[key]
+	return added, removed || p.cleared
+}
+
 // alter changes what is shown of a row by changing the picks.
 func (t *Router) alter(r *row, s *Scope, change func()) {
 	n := s.shape.root

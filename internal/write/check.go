@@ -87,10 +87,18 @@ func guard(op string, ask func() error) (err error) {
 	return ask()
 }
 
-// Refused is what a client is told of a statement, or a commit, that a
-// constraint of the database refused; any other error stays what it is. A
+// Refused is what a client is told of a commit that a constraint of the database
+// refused; any other error stays what it is.
+func (w *Writer) Refused(r *Request, err error) error {
+	if o := w.offers[r.Type]; o != nil {
+		return o.refused(r, err)
+	}
+	return err
+}
+
+// refused is what a client is told of a statement that a constraint refused. A
 // column is named only by what clients call it.
-func (o *Offer) Refused(r *Request, err error) error {
+func (o *Offer) refused(r *Request, err error) error {
 	refused := (*feed.ConstraintError)(nil)
 	if !errors.As(err, &refused) {
 		return err

@@ -53,6 +53,11 @@ func linksOf(tree *schema.Tree, o *Offer) []link {
 	return links
 }
 
+// LinksTo tells whether a write of the type can set a link to rows of another.
+func (o *Offer) LinksTo(target *schema.Type) bool {
+	return slices.ContainsFunc(o.links, func(l link) bool { return l.target == target })
+}
+
 // linked checks that links which the client set lead to rows that it may link
 // to.
 func (t *turn) linked(ctx context.Context) error {

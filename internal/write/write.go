@@ -150,7 +150,7 @@ func (t *turn) save(ctx context.Context) error {
 	}
 	key := old[t.Type.Table.Key]
 	if err := t.walk.tx.Update(ctx, t.Type.Table, key, set); err != nil {
-		return t.Refused(t.request, err)
+		return t.refused(t.request, err)
 	}
 	return t.remains(ctx, key, t.MayLeave)
 }
@@ -167,9 +167,9 @@ func (t *turn) delete(ctx context.Context) error {
 	table, key := t.Type.Table, old[t.Type.Table.Key]
 	if column := t.Type.SoftDelete(); column >= 0 {
 		now := []feed.Assignment{{Column: column, Value: schema.TimeValue(time.Now())}}
-		return t.Refused(t.request, t.walk.tx.Update(ctx, table, key, now))
+		return t.refused(t.request, t.walk.tx.Update(ctx, table, key, now))
 	}
-	return t.Refused(t.request, t.walk.tx.Delete(ctx, table, key))
+	return t.refused(t.request, t.walk.tx.Delete(ctx, table, key))
 }
 
 func (t *turn) create(ctx context.Context) (schema.Value, error) {
@@ -185,7 +185,7 @@ func (t *turn) create(ctx context.Context) (schema.Value, error) {
 	key, err := t.walk.tx.Insert(ctx, t.Type.Table, t.change.assignments())
 	switch {
 	case err != nil:
-		return schema.Value{}, t.Refused(t.request, err)
+		return schema.Value{}, t.refused(t.request, err)
 	case key.IsNull():
 		return schema.Value{}, fmt.Errorf("create %s: the row has no key: set it in the permission function, by Data.Set", t.Type.Name)
 	}
