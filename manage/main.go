@@ -52,8 +52,15 @@ type commands struct {
 
 	Runserver    runserver    `cmd:"" help:"Migrate, seed an empty database, and serve."`
 	Migrate      migrate      `cmd:"" help:"Bring the database up to date, and stop."`
-	Createuser   createuser   `cmd:"" help:"Create a user."`
 	Makefrontend makefrontend `cmd:"" help:"Write the TypeScript classes of the app's channels."`
+
+	Createuser  createuser  `cmd:"" help:"Create a user."`
+	Createtoken createtoken `cmd:"" help:"Print a new token of a user."`
+	Revoketoken revoketoken `cmd:"" help:"Revoke a token, or all tokens of a user, and close the connections that use it."`
+
+	Broadcast   broadcast   `aliases:"broadcast-system-message" cmd:"" help:"Show a message to every connected client." name:"broadcast_system_message"`
+	Maintenance maintenance `cmd:"" help:"Announce maintenance: close all connections, and have clients come back later."`
+	ExpireCache expireCache `aliases:"expire-cache" cmd:"" help:"Have every server read anew what it holds." name:"expire_cache"`
 }
 
 // run is Main without the process around it.
