@@ -12,15 +12,19 @@ import (
 // a transaction, need one.
 type Writer interface {
 	Source
-	// Begin opens a transaction for writing. It waits its turn where the database
-	// has one writer at a time. Setup must have returned before.
+	// Begin opens a transaction for writing. It waits its turn until ctx ends
+	// where the database has one writer at a time: whoever has a transaction must
+	// not begin another before its end. Setup must have returned before.
 	Begin(ctx context.Context) (Tx, error)
 }
 
 // Tx is one write transaction. It is used by one goroutine, and ends with its
-// first Commit or Rollback, or with the context that it was opened with.
+// first Commit or Rollback, or with the context that it was opened with, which
+// rolls it back. One of them must come: the transaction may hold what others
+// wait for.
 type Tx interface {
-	// SQL is the transaction itself, for an author's statements.
+	// SQL is the transaction itself, for an author's statements. It must be ended
+	// by Commit and Rollback of the Tx alone.
 	SQL() *sql.Tx
 	// Claim takes a request for this transaction and, once it is committed, for
 	// ever after: a request is applied once. When another transaction has
@@ -28,21 +32,24 @@ type Tx interface {
 	// true. It waits for one that is under way.
 	Claim(ctx context.Context, r Claim) (reply []byte, done bool, err error)
 	// Reply stores the reply of the request that was claimed, to be committed with
-	// what it did.
+	// what it did; without a claim it is an error.
 	Reply(ctx context.Context, reply []byte) error
 	// Rows reads as Snapshot.Rows does, as the transaction sees it, and locks the
-	// rows until its end: against every change with Exclusive, else against being
-	// written by others.
+	// rows until its end: with Exclusive nobody else may lock them, else nobody may
+	// write them. fn must not use the transaction.
 	Rows(ctx context.Context, q Query, lock Lock, fn func(schema.Row) error) error
 	// Insert inserts a row and returns its key. Columns that are not named get the
-	// database's defaults. What a constraint refuses is a *ConstraintError.
+	// database's defaults. A value is stored as the column's others are, as far as
+	// the column can tell it: one of whole seconds cuts a time. What a constraint
+	// refuses is a *ConstraintError; after any error only Rollback is sure to work.
 	Insert(ctx context.Context, t *schema.Table, set []Assignment) (schema.Value, error)
 	// Update sets columns of the row with a key, and Delete deletes it. A row that
 	// does not exist is no error.
 	Update(ctx context.Context, t *schema.Table, key schema.Value, set []Assignment) error
 	Delete(ctx context.Context, t *schema.Table, key schema.Value) error
-	// Commit makes all of it durable. After an error of it nothing is known of the
-	// transaction, unless the error is ErrRolledBack.
+	// Commit makes all of it durable and lets the feed deliver it. After an error of
+	// it nothing is known of the transaction, unless the error is ErrRolledBack;
+	// that of a constraint which is looked at in the end is a *ConstraintError, too.
 	Commit() error
 	// Rollback undoes all of it; after Commit it does nothing.
 	Rollback() error
@@ -59,7 +66,8 @@ const (
 
 // Claim names a request among all that are applied once.
 type Claim struct {
-	// Owner is the user whose request it is, Key what the client calls it.
+	// Owner is the user whose request it is, Key what the client calls it. Any of
+	// them may be empty.
 	Owner, Key string
 	// Print tells requests apart that have one key by mistake: a claim of another
 	// print is ErrOtherRequest.

@@ -56,8 +56,8 @@ func testConstraints(t *testing.T, f *fixture) {
 			if c.column != "" {
 				want = column(table, c.column)
 			}
-			var met *feed.ConstraintError
-			if !errors.As(err, &met) {
+			met, ok := errors.AsType[*feed.ConstraintError](err)
+			if !ok {
 				t.Errorf("%s: %v is no *feed.ConstraintError", name, err)
 			} else if met.Constraint != c.want || met.Column != want && met.Column != -1 || met.Err == nil {
 				t.Errorf("%s: constraint %d, column %d: %v; want %d, %d", name, met.Constraint, met.Column, err, c.want, want)
@@ -267,39 +267,10 @@ func testEndedByAuthor(t *testing.T, f *fixture) {
 func testLocks(t *testing.T, f *fixture) {
 	f.exec("INSERT INTO items VALUES (1, 1, '', 'h')")
 	first, second := f.writer(f.open()), f.writer(f.open())
-	row := feed.Query{Table: f.items, Values: []schema.Value{number(1)}}
 	want := ""
 	for _, lock := range []feed.Lock{feed.Shared, feed.Exclusive} {
 		for range 5 {
-			tx := f.begin(first)
-			read := f.rows(tx, row, lock)[number(1)][2].Str()
-			if read != want {
-				t.Fatalf("read %q, want %q", read, want)
-			}
-			var ended atomic.Bool
-			var others sync.WaitGroup
-			others.Go(func() {
-				other := f.begin(second)
-				seen := f.rows(other, row, feed.Exclusive)[number(1)][2].Str()
-				if !ended.Load() {
-					t.Error("two transactions have one row")
-				}
-				f.update(other, f.items, number(1), map[string]schema.Value{"name": text(seen + "t")})
-				if err := other.Commit(); err != nil {
-					t.Error(err)
-				}
-			})
-			others.Go(func() {
-				if _, err := f.DB.Exec("UPDATE items SET name = name || 's' WHERE id = 1"); err != nil || !ended.Load() {
-					t.Errorf("a row that a transaction has read was changed: %v", err)
-				}
-			})
-			f.update(tx, f.items, number(1), map[string]schema.Value{"name": text(read + ".")})
-			ended.Store(true)
-			if err := tx.Commit(); err != nil {
-				t.Fatal(err)
-			}
-			others.Wait()
+			f.contend(first, second, lock, want)
 			now := f.readOnce(first)[f.items][number(1)][2].Str()
 			if now != want+".ts" && now != want+".st" {
 				t.Fatalf("after %q the row is %q", want, now)
@@ -307,6 +278,63 @@ func testLocks(t *testing.T, f *fixture) {
 			want = now
 		}
 	}
+}
+
+// contend changes the first item, whose name is known, three times at once.
+func (f *fixture) contend(first, second feed.Writer, lock feed.Lock, name string) {
+	f.t.Helper()
+	tx := f.begin(first)
+	var others sync.WaitGroup
+	defer others.Wait()
+	defer tx.Rollback() //nolint:errcheck // for a failure: Commit comes first
+	item := feed.Query{Table: f.items, Values: []schema.Value{number(1)}}
+	if read := f.rows(tx, item, lock)[number(1)]; read == nil || read[2] != text(name) {
+		f.t.Fatalf("read %v, want %q", read, name)
+	}
+	var ended atomic.Bool
+	others.Go(func() {
+		err := attempt(second, func(ctx context.Context, tx feed.Tx) error {
+			var seen schema.Row
+			err := tx.Rows(ctx, item, feed.Exclusive, func(row schema.Row) error {
+				seen = row
+				return nil
+			})
+			if err != nil {
+				return err
+			}
+			if !ended.Load() {
+				return errors.New("two transactions have one row")
+			}
+			return tx.Update(ctx, f.items, number(1), assign(f.items, map[string]schema.Value{"name": text(seen[2].Str() + "t")}))
+		})
+		if err != nil {
+			f.t.Error(err)
+		}
+	})
+	others.Go(func() {
+		if _, err := f.DB.Exec("UPDATE items SET name = name || 's' WHERE id = 1"); err != nil || !ended.Load() {
+			f.t.Errorf("a row that a transaction has read was changed: %v", err)
+		}
+	})
+	f.update(tx, f.items, number(1), map[string]schema.Value{"name": text(name + ".")})
+	ended.Store(true)
+	if err := tx.Commit(); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+// attempt commits what fn does, in any goroutine.
+func attempt(w feed.Writer, fn func(ctx context.Context, tx feed.Tx) error) error {
+	ctx, cancel := context.WithTimeout(context.Background(), deadline)
+	defer cancel()
+	tx, err := w.Begin(ctx)
+	if err != nil {
+		return err
+	}
+	if err := fn(ctx, tx); err != nil {
+		return errors.Join(err, tx.Rollback())
+	}
+	return tx.Commit()
 }
 
 // testCounters adds one many times at once: no transaction fails, and none is
@@ -322,7 +350,10 @@ func testCounters(t *testing.T, f *fixture) {
 			count += each
 			all.Go(func() {
 				for range each {
-					f.addOne(w)
+					if err := f.addOne(w); err != nil {
+						t.Error(err)
+						return
+					}
 				}
 			})
 		}
@@ -335,14 +366,16 @@ func testCounters(t *testing.T, f *fixture) {
 
 var counted = schema.TupleValue(schema.IntValue(1), schema.TextValue("c"))
 
-func (f *fixture) addOne(w feed.Writer) {
-	f.t.Helper()
-	tx := f.begin(w)
-	row := f.rows(tx, feed.Query{Table: f.pairs, Column: f.pairs.Key, Values: []schema.Value{counted}}, feed.Exclusive)[counted]
-	f.update(tx, f.pairs, counted, map[string]schema.Value{"grp": number(row[column(f.pairs, "grp")].Int() + 1)})
-	if err := tx.Commit(); err != nil {
-		f.t.Errorf("Commit: %v", err)
-	}
+func (f *fixture) addOne(w feed.Writer) error {
+	return attempt(w, func(ctx context.Context, tx feed.Tx) error {
+		var count int64
+		q := feed.Query{Table: f.pairs, Column: f.pairs.Key, Values: []schema.Value{counted}}
+		err := tx.Rows(ctx, q, feed.Exclusive, func(row schema.Row) error {
+			count = row[column(f.pairs, "grp")].Int()
+			return nil
+		})
+		return errors.Join(err, tx.Update(ctx, f.pairs, counted, assign(f.pairs, map[string]schema.Value{"grp": number(count + 1)})))
+	})
 }
 
 func (f *fixture) counter(source feed.Source) (count int64) {
@@ -402,45 +435,48 @@ func (f *fixture) claim(tx feed.Tx, c feed.Claim, want string, wantDone bool) {
 	}
 }
 
+// errFirst takes back the first transaction that claims a request.
+var errFirst = errors.New("the first")
+
 // testClaimsAtOnce sends one request many times at once: it is applied once,
 // and all get its reply. The first that claims it rolls back.
 func testClaimsAtOnce(t *testing.T, f *fixture) {
 	source := f.open()
 	writers := []feed.Writer{f.writer(source), f.writer(f.open())}
-	claim := feed.Claim{Owner: "ann", Key: "k", Print: "p"}
 	var tried, applied atomic.Int64
+	request := func(ctx context.Context, tx feed.Tx) error {
+		reply, done, err := tx.Claim(ctx, feed.Claim{Owner: "ann", Key: "k", Print: "p"})
+		switch {
+		case err != nil:
+			return err
+		case done && string(reply) != "applied":
+			return fmt.Errorf("the reply is %q", reply)
+		case done:
+			return nil
+		}
+		n := tried.Add(1)
+		_, err = tx.Insert(ctx, f.items, assign(f.items, named(map[string]schema.Value{"id": number(n)})))
+		switch {
+		case err != nil:
+			return err
+		case n == 1:
+			return errFirst
+		}
+		applied.Add(1)
+		return tx.Reply(ctx, []byte("applied"))
+	}
 	var all sync.WaitGroup
 	for i := range 8 {
 		all.Go(func() {
-			w := writers[i%2]
 			for range 2 {
-				tx := f.begin(w)
-				reply, done, err := tx.Claim(context.Background(), claim)
-				switch {
-				case err != nil:
-					t.Errorf("Claim: %v", err)
-				case done && string(reply) != "applied":
-					t.Errorf("the reply is %q", reply)
-				case !done && tried.Add(1) == 1:
-					if err := tx.Rollback(); err != nil {
-						t.Error(err)
-					}
-					continue
-				case !done:
-					applied.Add(1)
-					f.insert(tx, f.items, named(map[string]schema.Value{"id": number(int64(i))}))
-					if err := tx.Reply(context.Background(), []byte("applied")); err != nil {
-						t.Error(err)
-					}
-				}
-				if err := tx.Commit(); err != nil {
-					t.Error(fmt.Errorf("commit of %d: %w", i, err))
+				if err := attempt(writers[i%2], request); err != nil && !errors.Is(err, errFirst) {
+					t.Error(err)
 				}
 			}
 		})
 	}
 	all.Wait()
-	if rows := f.readOnce(source)[f.items]; applied.Load() != 1 || len(rows) != 1 {
+	if rows := f.readOnce(source)[f.items]; applied.Load() != 1 || len(rows) != 1 || rows[number(2)] == nil {
 		t.Errorf("applied %d times, %d rows", applied.Load(), len(rows))
 	}
 }

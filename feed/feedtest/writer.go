@@ -124,16 +124,6 @@ func (f *fixture) rows(tx feed.Tx, q feed.Query, lock feed.Lock) map[schema.Valu
 	return rows
 }
 
-// seen is the whole state that a transaction sees.
-func (f *fixture) seen(tx feed.Tx) State {
-	f.t.Helper()
-	state := make(State)
-	for _, table := range f.tables {
-		state[table] = f.rows(tx, all(table), feed.Shared)
-	}
-	return state
-}
-
 // checkFed compares what was fed since the start of an empty database with what
 // is read.
 func (f *fixture) checkFed(source feed.Source, recorder *Recorder) State {

@@ -37,8 +37,7 @@ func asConstraint(table *schema.Table, err error) error {
 	if found := constraintPattern.FindStringSubmatch(err.Error()); found != nil {
 		return &feed.ConstraintError{Constraint: constraints[found[1]], Column: columnNamed(table, found[2]), Err: err}
 	}
-	var failure *sqlite.Error
-	if errors.As(err, &failure) && failure.Code() == codeTrigger {
+	if failure, ok := errors.AsType[*sqlite.Error](err); ok && failure.Code() == codeTrigger {
 		return &feed.ConstraintError{Constraint: feed.Check, Column: -1, Err: err}
 	}
 	return err
@@ -58,8 +57,7 @@ func columnNamed(table *schema.Table, text string) int {
 // refused tells that a COMMIT was not carried out for certain: for a constraint
 // or a lock. Of a failure to write nothing is known.
 func refused(err error) bool {
-	var failure *sqlite.Error
-	if errors.As(err, &failure) {
+	if failure, ok := errors.AsType[*sqlite.Error](err); ok {
 		switch failure.Code() & 0xff {
 		case codeConstraint, codeBusy, codeLocked:
 			return true

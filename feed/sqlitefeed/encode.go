@@ -42,28 +42,35 @@ func (t *tx) encode(ctx context.Context, args *arguments, table *schema.Table, a
 }
 
 // encodeTime stores a time in the layout that the column has, cut to what that
-// can tell, and in the canonical one where the column has none.
+// can tell, and in the canonical one where the column has none or that cannot
+// tell the time at all: a small number of milliseconds counts seconds.
 func (t *tx) encodeTime(ctx context.Context, args *arguments, table *schema.Table, column *schema.Column, v schema.Value) (string, error) {
-	k, use := t.source.forms.recall(&t.meta, table, column, comparisons)
-	l := k.layout
-	if use == nothing || l == nil {
-		raw, err := t.sample(ctx, table.Name, column.Name)
-		if err != nil {
-			return "", err
-		}
-		l = layoutOf(raw)
-		if raw == nil {
-			declared, err := t.declared(ctx, table.Name, column.Name)
-			if err != nil {
-				return "", err
-			}
-			if strings.Contains(declared, "INT") {
-				l = seconds
-			}
-		}
+	l, err := t.layoutFor(ctx, table, column)
+	if err != nil {
+		return "", err
 	}
 	value, _ := l.floor(v)
+	if back, err := schema.Time.FromDriver(value.Driver()); err != nil || !l.writes(back, value.Driver()) {
+		value = v
+	}
 	return args.param(value), nil
+}
+
+// layoutFor returns the layout in which to store times of a column.
+func (t *tx) layoutFor(ctx context.Context, table *schema.Table, column *schema.Column) (*layout, error) {
+	k, use := t.source.forms.recall(&t.meta, table, column, comparisons)
+	if use != nothing && k.layout != nil {
+		return k.layout, nil
+	}
+	raw, err := t.sample(ctx, table.Name, column.Name)
+	if raw != nil || err != nil {
+		return layoutOf(raw), err
+	}
+	declared, err := t.declared(ctx, table.Name, column.Name)
+	if err == nil && strings.Contains(declared, "INT") {
+		return seconds, nil
+	}
+	return nil, err
 }
 
 // encodeUUID stores a UUID as the column's others, those of the column that it

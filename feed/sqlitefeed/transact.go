@@ -17,7 +17,7 @@ var _ feed.Writer = (*Source)(nil)
 // tx is one write transaction on a connection of the author's, so that all that
 // they set on their connections holds in it.
 //
-// open ──Commit, Rollback, end of the context──► ended
+//	open ──Commit, Rollback, end of the context──► ended
 type tx struct {
 	view // meta is as it was when the transaction began
 
@@ -275,9 +275,8 @@ func (t *tx) learnCommitted(ctx context.Context, table *schema.Table, column int
 	if err != nil {
 		return err
 	}
-	defer committed.Close()
 	_, err = t.source.forms.of(ctx, &committed.view, table, column, ask)
-	return err
+	return errors.Join(err, committed.Close())
 }
 
 // statements runs statements of ours in an author's transaction.
