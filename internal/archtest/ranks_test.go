@@ -40,6 +40,7 @@ var ranks = map[string]place{
 	"internal/pipe": {stage, 7},
 
 	"internal/snapshot": {stage, 6}, // reads what the router wants
+	"internal/presence": {stage, 6}, // is told by groups
 	"internal/write":    {stage, 6}, // checks and makes what clients write
 
 	"internal/hub":   {stage, 5},

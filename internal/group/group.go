@@ -54,8 +54,20 @@ type Message struct {
 	From string          `json:"from,omitempty"`
 	Body json.RawMessage `json:"body,omitempty"`
 
-	mu      sync.Mutex
-	decoded map[reflect.Type]outcome // guarded by mu
+	memo Memo
+}
+
+// Decode returns what decode makes of the body, which is asked once for each
+// type: all members share the value.
+func (m *Message) Decode(t reflect.Type, decode func(json.RawMessage) (any, error)) (any, error) {
+	return m.memo.Of(t, func() (any, error) { return decode(m.Body) })
+}
+
+// Memo keeps what is made of something that does not change, once for each type
+// that it is made for. The zero Memo is empty. It is safe for concurrent use.
+type Memo struct {
+	mu   sync.Mutex
+	made map[reflect.Type]outcome // guarded by mu
 }
 
 type outcome struct {
@@ -63,20 +75,19 @@ type outcome struct {
 	err   error
 }
 
-// Decode returns what decode makes of the body, which is asked once for each
-// type: all members share the value.
-func (m *Message) Decode(t reflect.Type, decode func(json.RawMessage) (any, error)) (any, error) {
+// Of returns what is made for a type.
+func (m *Memo) Of(t reflect.Type, create func() (any, error)) (any, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if o, ok := m.decoded[t]; ok {
+	if o, ok := m.made[t]; ok {
 		return o.value, o.err
 	}
 	var o outcome
-	o.value, o.err = decode(m.Body)
-	if m.decoded == nil {
-		m.decoded = map[reflect.Type]outcome{}
+	o.value, o.err = create()
+	if m.made == nil {
+		m.made = map[reflect.Type]outcome{}
 	}
-	m.decoded[t] = o
+	m.made[t] = o
 	return o.value, o.err
 }
 
