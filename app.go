@@ -3,7 +3,6 @@ package pando
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -35,7 +34,9 @@ type Config struct {
 	// without a file gets index.html, so that pages may have addresses.
 	Static fs.FS
 	// Origins are the hosts ("app.example.com") besides the server's own whose
-	// pages may connect; "*" allows every page.
+	// pages may connect; "*" allows every page. Who is known by a cookie, or by
+	// anything else but a token, is served for pages of the server's own host and
+	// of those that are listed by name: "*" does not count.
 	Origins []string
 	// MaxFrame is the size of a client's message in bytes, 64 KiB unless set.
 	MaxFrame int64
@@ -102,6 +103,7 @@ type App struct {
 	wrappers []func(Handler) Handler
 	faults   []error
 	sealed   bool
+	sent     []func(Sent)
 	server   *session.Server
 }
 
@@ -280,7 +282,7 @@ func (a *App) newServer() *session.Server {
 	}
 	return session.New(session.Config{
 		App: a, Pipe: a.pipe, Logger: a.cfg.Logger, Types: wire.Types(a.registry), Channels: hashes,
-		Origins: a.cfg.Origins, Heartbeat: a.cfg.Heartbeat, MaxFrame: a.cfg.MaxFrame,
+		Origins: a.cfg.Origins, Heartbeat: a.cfg.Heartbeat, MaxFrame: a.cfg.MaxFrame, OnSend: a.observer(),
 	})
 }
 
@@ -307,43 +309,4 @@ func (a *App) Stats() Stats {
 	}
 	p := a.pipe.Stats()
 	return Stats{Sessions: a.server.Sessions(), Scopes: p.Scopes, Rows: p.Rows}
-}
-
-// Request is one inbound request as Use sees it.
-type Request struct {
-	// Kind is "open", "action", "write" or "state" (GET /state).
-	Kind string
-	User Identity
-	// Session and Stream name the connection and its stream; empty for "state".
-	Session, Stream string
-	// Channel is the channel's name, Route the route as it was asked for.
-	Channel, Route string
-	// Action and Args are an action's name and arguments.
-	Action string
-	Args   []json.RawMessage
-	// Write is a write; nil for the other kinds.
-	Write *Write
-
-	run func(ctx context.Context, r *Request) (json.RawMessage, error)
-}
-
-// Handler handles a request. The result is an action's or a write's, as JSON, and
-// empty for the other kinds.
-type Handler func(ctx context.Context, r *Request) (json.RawMessage, error)
-
-// Use puts a function around every inbound request; the first one given is the
-// outermost. It may change the request's Args, refuse it with an error (made
-// by Errorf, to tell the client), or time it. Use panics once the app is set
-// up.
-func (a *App) Use(wrap func(next Handler) Handler) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.sealed {
-		panic("pando: Use: the app is set up already")
-	}
-	a.wrappers = append(a.wrappers, wrap)
-}
-
-func (a *App) handle(ctx context.Context, r *Request) (json.RawMessage, error) {
-	return r.run(ctx, r)
 }

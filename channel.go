@@ -7,7 +7,6 @@ import (
 	"sync"
 
 	"github.com/pando-sync/pando/internal/pipe"
-	"github.com/pando-sync/pando/internal/session"
 	"github.com/pando-sync/pando/schema"
 	"github.com/pando-sync/pando/token"
 )
@@ -100,5 +99,3 @@ type Connector interface {
 type Disconnector interface {
 	OnDisconnect(ctx context.Context)
 }
-
-var _ session.App = (*App)(nil)

@@ -85,12 +85,15 @@ func (a *App) serveState(w http.ResponseWriter, r *http.Request) {
 	if a.running(w) == nil {
 		return
 	}
-	user, err := a.cfg.Auth.Authenticate(r.Context(), r, token.FromHeader(r))
-	if errors.Is(err, token.ErrNone) {
+	tok := token.FromHeader(r)
+	user, err := a.cfg.Auth.Authenticate(r.Context(), r, tok)
+	switch {
+	case errors.Is(err, token.ErrNone):
 		user, err = Identity{}, nil
-	}
-	if errors.Is(err, token.ErrInvalid) {
+	case errors.Is(err, token.ErrInvalid):
 		err = rpc.Errorf("unauthenticated", "the token or session is not valid")
+	case err == nil:
+		err = session.CheckAmbient(r, a.cfg.Origins, user, tok)
 	}
 	var tree *snapshot.Tree
 	var body []byte

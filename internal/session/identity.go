@@ -93,7 +93,7 @@ func (c *Session) authenticate(ctx context.Context, tok string) (token.Identity,
 	if tok == "" {
 		tok = token.FromHeader(r)
 	}
-	user, err := c.server.cfg.App.Authenticate(ctx, r.WithContext(ctx), tok)
+	user, err := c.server.authenticate(ctx, r.WithContext(ctx), tok)
 	if tok == "" && errors.Is(err, token.ErrNone) {
 		return token.Identity{}, nil // whether nobody may see something is each channel's answer
 	}
@@ -107,6 +107,10 @@ func (c *Session) refuse(id uint64, err error) {
 		return
 	}
 	c.fail(wire.Control, id, err)
+	if e, _ := rpc.Public(err); e.Code == "denied" {
+		c.close(codeDenied, "the page may not use this identity")
+		return
+	}
 	c.close(codeFailed, "cannot authenticate")
 }
 

@@ -84,8 +84,11 @@ type Config struct {
 	Types    []wire.Type
 	Channels map[string]string
 	// Origins are the hosts besides the request's own that pages may come from;
-	// "*" is every one.
+	// "*" is every one, but for those who are known by a cookie.
 	Origins []string
+	// OnSend, unless nil, is told of each message that goes out. It runs in the
+	// writers: it must not block, nor keep the message.
+	OnSend func(session string, user token.Identity, message []byte)
 	// Heartbeat is the longest silence of a server (20 s).
 	Heartbeat time.Duration
 	// MaxFrame is the size of a client's message in bytes (64 KiB), MaxStreams

@@ -134,6 +134,7 @@ func milliseconds(d time.Duration) int64 {
 }
 
 // close sends a close frame after what is in line, and then closes the socket.
+// What runs for somebody who is not accepted any more ends at once.
 func (c *Session) close(code int, reason string) {
 	c.mu.Lock()
 	if c.closing {
@@ -144,6 +145,9 @@ func (c *Session) close(code int, reason string) {
 	body := ws.NewCloseFrameBody(ws.StatusCode(code), reason)
 	c.queue(&wire.Frame{Bytes: ws.MustCompileFrame(ws.NewCloseFrame(body))})
 	c.mu.Unlock()
+	if code == codeUnauthorized || code == codeDenied {
+		c.cancel()
+	}
 	c.Ready()
 }
 

@@ -10,9 +10,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/url"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/gobwas/ws"
@@ -27,12 +24,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if s.isAway(w) {
 		return
 	}
-	if !s.fromOwnPage(r) {
+	if !s.fromAllowedPage(r) {
 		WriteError(w, http.StatusForbidden, rpc.Errorf("denied",
 			"a page of %s may not connect: add its host to Config.Origins", r.Header.Get("Origin")))
 		return
 	}
-	user, err := s.cfg.App.Authenticate(r.Context(), r, token.FromHeader(r))
+	user, err := s.authenticate(r.Context(), r, token.FromHeader(r))
 	known := err == nil
 	if err != nil && !errors.Is(err, token.ErrNone) {
 		s.refuse(w, r, err)
@@ -48,6 +45,16 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c.start(user, known)
+}
+
+// authenticate asks the app who a request, or the token that it came with, acts
+// for.
+func (s *Server) authenticate(ctx context.Context, r *http.Request, tok string) (token.Identity, error) {
+	user, err := s.cfg.App.Authenticate(ctx, r, tok)
+	if err != nil {
+		return token.Identity{}, err
+	}
+	return user, CheckAmbient(r, s.cfg.Origins, user, tok)
 }
 
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
@@ -79,22 +86,6 @@ func WriteError(w http.ResponseWriter, status int, e *rpc.Error) {
 	if err == nil {
 		w.Write(append(text, '\n')) //nolint:errcheck // the caller has gone: there is nobody to tell
 	}
-}
-
-// fromOwnPage keeps pages of other sites from using a browser's cookies or
-// network place. Programs send no Origin.
-func (s *Server) fromOwnPage(r *http.Request) bool {
-	origin := r.Header.Get("Origin")
-	if origin == "" || slices.Contains(s.cfg.Origins, "*") {
-		return true
-	}
-	u, err := url.Parse(origin)
-	if err != nil {
-		return false
-	}
-	return strings.EqualFold(u.Host, r.Host) || slices.ContainsFunc(s.cfg.Origins, func(o string) bool {
-		return strings.EqualFold(o, u.Host) || strings.EqualFold(o, origin)
-	})
 }
 
 func (s *Server) newSession(conn net.Conn, buffered *bufio.Reader, r *http.Request) *Session {

@@ -243,7 +243,7 @@ func (c *Session) slow(rest [][]byte, last bool) {
 			return
 		}
 		b.reset()
-		lost := c.collect(&b)
+		lost := c.take(&b)
 		c.catchUp(lost)
 		if len(b.bufs) == 0 && !b.last && c.rest() {
 			return
@@ -335,7 +335,7 @@ func (w *shard) serve(c *Session) {
 	}
 	for {
 		w.batch.reset()
-		lost := c.collect(&w.batch)
+		lost := c.take(&w.batch)
 		if len(lost) > 0 {
 			// Catching up waits for the pipe: not here.
 			go c.catchUpSlow(lost, slices.Clone(w.batch.bufs))

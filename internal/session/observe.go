@@ -1,0 +1,24 @@
+package session
+
+import "github.com/pando-sync/pando/internal/wire"
+
+// firstByte is that of all frames with a message; others are WebSocket's own.
+const firstByte = 0x81
+
+// take is collect, and tells who observes what goes out.
+func (c *Session) take(b *batch) (lost []*view) {
+	lost = c.collect(b)
+	observe := c.server.cfg.OnSend
+	if observe == nil {
+		return lost
+	}
+	c.mu.Lock()
+	user := c.user
+	c.mu.Unlock()
+	for _, frame := range b.bufs {
+		if frame[0] == firstByte {
+			observe(c.id, user, wire.Payload(frame))
+		}
+	}
+	return lost
+}
