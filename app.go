@@ -13,8 +13,11 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/pando-sync/pando/broker"
 	"github.com/pando-sync/pando/feed"
+	"github.com/pando-sync/pando/internal/group"
 	"github.com/pando-sync/pando/internal/pipe"
+	"github.com/pando-sync/pando/internal/presence"
 	"github.com/pando-sync/pando/internal/session"
 	"github.com/pando-sync/pando/internal/wire"
 	"github.com/pando-sync/pando/schema"
@@ -28,6 +31,10 @@ type Config struct {
 	// method Mount(*http.ServeMux), as token.Store has, its endpoints are served
 	// below /api.
 	Auth Authenticator
+	// Broker carries the events of groups, presence and notices between the nodes
+	// of an app: the processes that run it over one database. Without it they stay
+	// in this process. It is the app's to close, after Run.
+	Broker broker.Broker
 	// Logger gets warnings and internal errors; slog.Default() unless set.
 	Logger *slog.Logger
 	// Static is served where nothing else is: the built front end. A path
@@ -95,6 +102,12 @@ type App struct {
 	runtimes runtimes
 	judges   chan struct{} // room for calls of IsVisible
 	private  atomic.Uint64 // lists of one stream that were opened
+	groups   *group.Groups
+	rosters  *presence.Rosters
+	members  atomic.Uint64 // streams that were in groups
+	wrong    sync.Map      // the consumers that got what they do not understand
+	// instances are those that are to be read and told.
+	instances chan func(context.Context)
 	// credentials are the columns that Config.Auth's identities depend on.
 	credentials []pipe.On
 
@@ -116,6 +129,7 @@ func New(cfg Config) (*App, error) {
 		cfg: cfg.withDefaults(), registry: schema.NewRegistry(), ready: make(chan struct{}),
 		judges: make(chan struct{}, judgesAtOnce),
 	}
+	a.newGroups()
 	a.registry.Fault = func(err error) { a.cfg.Logger.Error("computed field failed", "error", err) }
 	return a, a.mount()
 }
@@ -235,16 +249,22 @@ func (a *App) Run(ctx context.Context) error {
 	}
 	a.server = server
 	a.mu.Unlock()
+	leave, err := a.runGroups(ctx)
+	if err != nil {
+		server.Close(ctx)
+		return err
+	}
 	// Streams are closed while the database is still followed: their hooks may
 	// need it.
 	follow, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	failed := make(chan error, 1)
 	go func() { failed <- a.pipe.Run(follow) }()
-	err := a.serve(ctx, failed)
+	err = a.serve(ctx, failed)
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
 	defer cancel()
 	server.Close(drain)
+	leave(drain)
 	stop()
 	if err != nil {
 		return fmt.Errorf("pando: follow the database: %w", err)

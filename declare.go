@@ -29,6 +29,8 @@ type Declaration struct {
 	timeout      time.Duration
 	maxRequest   *int       // nil for the frame's bound alone
 	rate         *rateLimit // nil for none
+	consume      []*consumer
+	presences    []*presenceHook
 	recheck      []recheck
 
 	tenantColumn string
@@ -85,6 +87,9 @@ type channel struct {
 	rechecks []recheck
 	offers   []*write.Offer
 	writer   *write.Writer // nil when nothing is writable
+
+	consumers map[string]*consumer // by the type of their events
+	presence  *presenceHook        // nil for none
 }
 
 // compile checks a declaration.
@@ -99,6 +104,9 @@ func (d *Declaration) compile(reg *schema.Registry, route string) (*channel, err
 		if err := step(reg); err != nil {
 			return nil, fmt.Errorf("channel %s: %w", name, err)
 		}
+	}
+	if err := c.compileConsumers(); err != nil {
+		return nil, fmt.Errorf("channel %s: %w", name, err)
 	}
 	return c, nil
 }
@@ -218,6 +226,7 @@ var hooks = []struct {
 	{"HasPermission", "HasPermission(ctx context.Context) (bool, error)", nil},
 	{"OnConnect", "OnConnect(ctx context.Context) error", reflect.TypeFor[Connector]()},
 	{"OnDisconnect", "OnDisconnect(ctx context.Context)", reflect.TypeFor[Disconnector]()},
+	{"OnGap", "OnGap(ctx context.Context) error", reflect.TypeFor[Gapped]()},
 	{"IsVisible", "IsVisible(ctx context.Context, instance *T) (bool, error)", nil},
 }
 

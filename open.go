@@ -150,6 +150,7 @@ type stream struct {
 	limiter *rate.Limiter // nil for none
 	once    sync.Once
 	ended   bool // guarded by App.runtimes
+	social  social
 }
 
 // open asks for permission and runs OnConnect. From then on the stream has to
@@ -161,6 +162,7 @@ func (s *stream) open(ctx context.Context, user Identity) (err error) {
 	}
 	s.value = v
 	s.choose(user)
+	s.grant()
 	hook, ok := v.(Connector)
 	if !ok {
 		return nil
@@ -221,6 +223,7 @@ func (s *stream) Runtime() map[string]json.RawMessage { return s.value.core().ta
 // Close runs OnDisconnect, once, if permission had been granted.
 func (s *stream) Close(ctx context.Context, lost bool) {
 	s.once.Do(func() {
+		defer s.leaveGroups(ctx)
 		s.app.runtimes.end(s, lost)
 		s.app.open.remove(s)
 		s.watch.Close()

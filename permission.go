@@ -97,8 +97,10 @@ func (a *App) Recheck(user string) {
 // openStreams are the streams of each user, from before they are asked for
 // permission until they are closed.
 type openStreams struct {
-	mu     sync.Mutex
+	mu     sync.Mutex // guards what follows
 	byUser map[string]map[*stream]struct{}
+	// byAnchor are those of the channels that have had notices.
+	byAnchor map[*channel]anchors
 }
 
 func (o *openStreams) add(s *stream) {
@@ -112,6 +114,9 @@ func (o *openStreams) add(s *stream) {
 		o.byUser[user] = map[*stream]struct{}{}
 	}
 	o.byUser[user][s] = struct{}{}
+	if index := o.byAnchor[s.channel]; index != nil {
+		index.add(s)
+	}
 }
 
 func (o *openStreams) remove(s *stream) {
@@ -120,6 +125,9 @@ func (o *openStreams) remove(s *stream) {
 	user := s.request.User.ID
 	if delete(o.byUser[user], s); len(o.byUser[user]) == 0 {
 		delete(o.byUser, user)
+	}
+	if index := o.byAnchor[s.channel]; index != nil {
+		index.remove(s)
 	}
 }
 

@@ -42,6 +42,14 @@ const (
 // MaxInfo is the size of what is told of a person, in bytes of JSON.
 const MaxInfo = 4 << 10
 
+// CheckInfo returns an error for what is too much to be told of a person.
+func CheckInfo(info json.RawMessage) error {
+	if len(info) > MaxInfo {
+		return fmt.Errorf("what is told of a person has %d bytes, %d are the most", len(info), MaxInfo)
+	}
+	return nil
+}
+
 // Config is what a Rosters needs.
 type Config struct {
 	// Groups carries announcements; its Node is "" where there are no other nodes.
@@ -189,8 +197,8 @@ func (r *Rosters) room(name string) *room {
 // Enter makes a user present in a group by a stream, which follows it then. info
 // is what is told of them; the latest counts.
 func (r *Rosters) Enter(name string, m group.Member, user string, info json.RawMessage) error {
-	if len(info) > MaxInfo {
-		return fmt.Errorf("what is told of a person has %d bytes, %d are the most", len(info), MaxInfo)
+	if err := CheckInfo(info); err != nil {
+		return err
 	}
 	r.mu.Lock()
 	o, err := r.follow(name, m)
