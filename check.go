@@ -1,0 +1,58 @@
+package pando
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/pando-sync/pando/feed"
+)
+
+// Check tells what keeps the app from running, and what would make it run
+// better, a sentence each. It changes nothing in the database, and needs no
+// Setup before it. The error is that of the check itself.
+//
+// Faults are wrong declarations, all of them; and where there is none, tables
+// and columns that the database lacks or that cannot be followed. Hints are what
+// the database's Source knows: an index that is missing, values that cannot be
+// compared. A Source that cannot tell is not asked.
+func (a *App) Check(ctx context.Context) (faults, hints []string, err error) {
+	if err := a.seal(); err != nil {
+		return texts(err), nil, nil
+	}
+	if checker, ok := a.cfg.Source.(feed.Checker); ok {
+		ready, err := checker.Check(ctx, a.registry.Tables)
+		switch {
+		case ctx.Err() != nil:
+			return nil, nil, ctx.Err()
+		case err != nil:
+			return texts(err), nil, nil
+		case !ready:
+			return nil, []string{"the database is not set up for what is declared: migrate does it, or the next start; indexes are looked at afterwards"}, nil
+		}
+	}
+	hinter, ok := a.cfg.Source.(feed.Hinter)
+	if !ok {
+		return nil, nil, nil
+	}
+	// All is in place, so that Setup finds nothing to change.
+	if err := a.Setup(ctx); err != nil {
+		return nil, nil, err
+	}
+	if hints, err = hinter.Hints(ctx); err != nil {
+		return nil, nil, fmt.Errorf("pando: check: %w", err)
+	}
+	return nil, hints, nil
+}
+
+// texts takes errors that were joined apart.
+func texts(err error) []string {
+	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // what wraps a join says something of its own
+	if !ok {
+		return []string{err.Error()}
+	}
+	var all []string
+	for _, e := range joined.Unwrap() {
+		all = append(all, texts(e)...)
+	}
+	return all
+}
