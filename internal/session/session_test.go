@@ -44,14 +44,32 @@ type app struct {
 	entered chan struct{}
 	first   sync.Once
 	closed  atomic.Int32
+	// carryOut, opening, permit and closing stand in for what the app does, beside
+	// the line for requests whose name begins with "beside". They are set before the
+	// start.
+	carryOut func(ctx context.Context, req *wire.Request) (json.RawMessage, uint64, error)
+	opening  func(ctx context.Context, req session.OpenRequest) error
+	opened   func(st *stream)
+	permit   func(ctx context.Context) error
+	closing  func(lost bool)
+	server   *session.Server
 }
 
 func (a *app) Authenticate(context.Context, *http.Request, string) (token.Identity, error) {
 	return token.Identity{ID: "ada", Expires: a.expires}, nil
 }
 
-func (a *app) Open(_ context.Context, req session.OpenRequest) (session.Stream, error) {
-	return &stream{app: a, watch: a.pipe.Watch(nil, req.Ask)}, nil
+func (a *app) Open(ctx context.Context, req session.OpenRequest) (session.Stream, error) {
+	if a.opening != nil {
+		if err := a.opening(ctx, req); err != nil {
+			return nil, err
+		}
+	}
+	st := &stream{app: a, watch: a.pipe.Watch(nil, req.Ask)}
+	if a.opened != nil {
+		a.opened(st)
+	}
+	return st, nil
 }
 
 func (*app) Credentials(token.Identity) []pipe.On { return nil }
@@ -66,17 +84,29 @@ func (s *stream) Scope() pipe.Request {
 	return pipe.Request{Key: route.Key{Tree: s.app.tree, Anchor: schema.IntValue(1)}}
 }
 func (s *stream) Watch() *pipe.Watch                { return s.watch }
-func (*stream) Permit(context.Context) error        { return nil }
 func (*stream) Runtime() map[string]json.RawMessage { return nil }
 
-func (*stream) Concurrent(*wire.Request) bool { return false }
+func (*stream) Concurrent(req *wire.Request) bool { return strings.HasPrefix(req.Name, "beside") }
 
-func (s *stream) Close(context.Context, bool) {
+func (s *stream) Permit(ctx context.Context) error {
+	if s.app.permit == nil {
+		return nil
+	}
+	return s.app.permit(ctx)
+}
+
+func (s *stream) Close(_ context.Context, lost bool) {
 	s.watch.Close()
+	if s.app.closing != nil {
+		s.app.closing(lost)
+	}
 	s.app.closed.Add(1)
 }
 
 func (s *stream) Request(ctx context.Context, req *wire.Request) (json.RawMessage, uint64, error) {
+	if s.app.carryOut != nil {
+		return s.app.carryOut(ctx, req)
+	}
 	if s.app.hold != nil {
 		s.app.first.Do(func() { close(s.app.entered) })
 		select {
@@ -105,6 +135,7 @@ func start(t *testing.T, a *app, cfg session.Config) (url string) {
 	a.pipe = p
 	cfg.App, cfg.Pipe, cfg.Types = a, p, wire.Types(reg)
 	server := session.New(cfg)
+	a.server = server
 	web := httptest.NewServer(server)
 	t.Cleanup(func() {
 		grace, cancel := context.WithTimeout(context.Background(), 10*time.Second)
