@@ -19,7 +19,7 @@ type (
 		ID       int64   `json:"id"`
 		ParentID *int64  `json:"parent_id"`
 		Text     string  `json:"text"`
-		Replies  []Topic `json:"replies" pando:"link:parent_id,depth:1"`
+		Replies  []Topic `json:"replies" pando:"link:parent_id,depth:1,shared"`
 	}
 	Task struct {
 		ID     string `json:"id" pando:"kind:uuid"`
