@@ -286,7 +286,7 @@ func (f *fixture) contend(first, second feed.Writer, lock feed.Lock, name string
 	tx := f.begin(first)
 	var others sync.WaitGroup
 	defer others.Wait()
-	defer tx.Rollback() //nolint:errcheck // for a failure: Commit comes first
+	defer tx.Rollback()
 	item := feed.Query{Table: f.items, Values: []schema.Value{number(1)}}
 	if read := f.rows(tx, item, lock)[number(1)]; read == nil || read[2] != text(name) {
 		f.t.Fatalf("read %v, want %q", read, name)

@@ -245,3 +245,35 @@ func TestMisfitReportedOnce(t *testing.T) {
 		t.Errorf("reported %d times: %s", n, log.String())
 	}
 }
+
+// Woken takes the hint that a commit is near, if there is one.
+func Woken(s *Source) bool {
+	select {
+	case <-s.wake:
+		return true
+	default:
+		return false
+	}
+}
+
+// TestTrimClaims forgets claims only after they were kept long enough.
+func TestTrimClaims(t *testing.T) {
+	ctx := context.Background()
+	s, db := newTrimmed(t, time.Hour, 10)
+	now := time.Now()
+	const old = trimBatch + 10
+	if _, err := db.Exec(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
+		INSERT INTO pando_claims (owner, key, print, at) SELECT 'ann', i, '', ? FROM n`, old, now.Unix()-feed.ClaimsKept-1); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Exec("INSERT INTO pando_claims (owner, key, print, at) VALUES ('ann', 'kept', '', ?)", now.Unix()-feed.ClaimsKept); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.trim(ctx, s.file, 0, now); err != nil {
+		t.Fatal(err)
+	}
+	var keys string
+	if err := db.QueryRow("SELECT group_concat(key) FROM pando_claims").Scan(&keys); err != nil || keys != "kept" {
+		t.Errorf("left are %.40q: %v", keys, err)
+	}
+}
