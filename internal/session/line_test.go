@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -59,14 +60,16 @@ func TestCloseEndsWhatRunsAndKeepsTheRestFromBeginning(t *testing.T) {
 	<-begun
 	s.act(12, "waits")
 	s.Sendf(`{"stream":"s1","id":13,"payload":{"type":"close"}}`)
-	answers := map[string]bool{s.Read(): true, s.Read(): true} // in any order
-	for _, id := range []int{10, 11} {
-		want := fmt.Sprintf(`{"stream":"s1","id":%d,"payload":{"type":"error","code":"unavailable","message":"the request was given up","retry":true}}`, id)
-		if !answers[want] {
+	answers := s.Read() + s.Read() + s.Read() // in any order
+	for _, want := range []string{
+		`{"stream":"s1","id":10,"payload":{"type":"error","code":"unavailable","message":"the request was given up","retry":true}}`,
+		`{"stream":"s1","id":11,"payload":{"type":"error","code":"unavailable","message":"the request was given up","retry":true}}`,
+		`{"stream":"s1","id":12,"payload":{"type":"error","code":"unknown_stream","message":"stream s1 is not open","retry":false}}`,
+	} {
+		if !strings.Contains(answers, want) {
 			t.Errorf("got %v, want among them %s", answers, want)
 		}
 	}
-	s.Want(`"id":12,"payload":{"type":"error","code":"unknown_stream"`)
 	s.Want(`"id":13,"payload":{"type":"closed"}`)
 	if a.closed.Load() != 1 || len(begun) > 0 {
 		t.Errorf("closed %d times; %d requests began after close", a.closed.Load(), len(begun))
@@ -147,10 +150,7 @@ func TestConcurrentRequestsRunBesideTheLine(t *testing.T) {
 	s.act(13, "last")
 	running.Wait() // the first, and two beside it
 	close(release)
-	got := ""
-	for range 4 {
-		got += s.Read()
-	}
+	got := s.Read() + s.Read() + s.Read() + s.Read()
 	for id := 10; id < 14; id++ {
 		if strings.Count(got, fmt.Sprintf(`"id":%d,`, id)) != 1 {
 			t.Errorf("request %d has not one answer: %s", id, got)
@@ -343,7 +343,7 @@ func (b *safeBuffer) String() string {
 }
 
 func notice(n int) *wire.Frame {
-	return wire.Message("s1", 0, wire.Notice{Type: "notice", Name: "n", Value: json.RawMessage(fmt.Sprint(n))})
+	return wire.Message("s1", 0, wire.Notice{Type: "notice", Name: "n", Value: json.RawMessage(strconv.Itoa(n))})
 }
 
 func TestNoticesComeBehindTheAnswerToOpen(t *testing.T) {
