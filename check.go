@@ -46,7 +46,7 @@ func (a *App) Check(ctx context.Context) (faults, hints []string, err error) {
 
 // texts takes errors that were joined apart.
 func texts(err error) []string {
-	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // what wraps a join says something of its own
+	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok {
 		return []string{err.Error()}
 	}

@@ -53,6 +53,7 @@ type commands struct {
 	Runserver    runserver    `cmd:"" help:"Migrate, seed an empty database, and serve."`
 	Migrate      migrate      `cmd:"" help:"Bring the database up to date, and stop."`
 	Makefrontend makefrontend `cmd:"" help:"Write the TypeScript classes of the app's channels."`
+	Check        check        `cmd:"" help:"Tell what is wrong with the app, its database and its generated files, and change nothing."`
 
 	Createuser  createuser  `cmd:"" help:"Create a user."`
 	Createtoken createtoken `cmd:"" help:"Print a new token of a user."`
