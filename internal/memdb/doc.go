@@ -1,6 +1,6 @@
-// Package memdb is a database in memory that can be followed and read: a
-// feed.Source for tests of what stands on one, which decide themselves when the
-// feed delivers what was committed.
+// Package memdb is a database in memory that can be followed, read and written: a
+// feed.Writer without SQL for tests of what stands on one, which decide
+// themselves when the feed delivers what was committed.
 //
 // # Concurrency
 //

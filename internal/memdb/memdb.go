@@ -15,6 +15,7 @@ import (
 type DB struct {
 	reg     *schema.Registry
 	started chan struct{} // closed when Run has called Start
+	turn    chan struct{} // held by the write transaction that is under way
 
 	mu      sync.Mutex // guards what follows
 	rows    []map[schema.Value]schema.Row
@@ -25,13 +26,15 @@ type DB struct {
 	queries int
 	refuse  error
 	opened  func()
+	// requests are the claimed ones, by owner and key.
+	requests map[feed.Claim]request
 }
 
 var _ feed.Source = (*DB)(nil)
 
 // New returns an empty database. All trees must be in the registry.
 func New(reg *schema.Registry) *DB {
-	d := &DB{reg: reg, epoch: 1, started: make(chan struct{})}
+	d := &DB{reg: reg, epoch: 1, started: make(chan struct{}), turn: make(chan struct{}, 1), requests: map[feed.Claim]request{}}
 	for range reg.Tables {
 		d.rows = append(d.rows, map[schema.Value]schema.Row{})
 	}
@@ -130,7 +133,7 @@ func (d *DB) Restart(reason string) {
 	d.target().Start(epoch, pos, reason)
 }
 
-// Queries is the number of queries that snapshots have made.
+// Queries is the number of queries that snapshots and transactions have made.
 func (d *DB) Queries() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -195,10 +198,7 @@ func (d *DB) Snapshot(context.Context) (feed.Snapshot, error) {
 		defer d.mu.Unlock()
 		return nil, d.refuse
 	}
-	s := &snapshot{db: d, epoch: d.name(), pos: d.pos}
-	for _, rows := range d.rows {
-		s.rows = append(s.rows, maps.Clone(rows))
-	}
+	s := &snapshot{view: d.view(), epoch: d.name(), pos: d.pos}
 	opened := d.opened
 	d.mu.Unlock()
 	if opened != nil {
@@ -207,12 +207,27 @@ func (d *DB) Snapshot(context.Context) (feed.Snapshot, error) {
 	return s, nil
 }
 
-// snapshot is a copy of all tables.
+// view is a copy of all tables.
+type view struct {
+	db   *DB
+	rows []map[schema.Value]schema.Row
+}
+
+// view copies the tables; d.mu is held.
+func (d *DB) view() view {
+	v := view{db: d}
+	for _, rows := range d.rows {
+		v.rows = append(v.rows, maps.Clone(rows))
+	}
+	return v
+}
+
+// snapshot is a view at a place in the feed.
 type snapshot struct {
-	db    *DB
+	view
+
 	epoch string
 	pos   feed.Position
-	rows  []map[schema.Value]schema.Row
 }
 
 func (s *snapshot) Epoch() string           { return s.epoch }
@@ -222,15 +237,19 @@ func (*snapshot) Close() error              { return nil }
 
 // Rows implements feed.Snapshot.
 func (s *snapshot) Rows(ctx context.Context, q feed.Query, fn func(schema.Row) error) error {
-	s.db.mu.Lock()
-	s.db.queries++
-	s.db.mu.Unlock()
+	return s.read(ctx, q, fn)
+}
+
+func (v *view) read(ctx context.Context, q feed.Query, fn func(schema.Row) error) error {
+	v.db.mu.Lock()
+	v.db.queries++
+	v.db.mu.Unlock()
 	wanted := make(map[schema.Value]bool, len(q.Values))
 	for _, v := range q.Values {
 		wanted[v] = true
 	}
 	first := q.First()
-	for _, row := range s.rows[q.Table.ID] {
+	for _, row := range v.rows[q.Table.ID] {
 		switch {
 		case !wanted[row[q.Column]] || !q.Meets(row):
 		case q.Limit > 0:
