@@ -1,4 +1,4 @@
-// Package sqlitefeed follows and reads a SQLite database.
+// Package sqlitefeed follows, reads and writes a SQLite database.
 //
 // # What it installs
 //
@@ -12,6 +12,10 @@
 //	pando_log    seq, at, shape, op, old_0, new_0, old_1, new_1, …
 //	pando_shape  id, name, columns    what old_N and new_N of a log row are
 //	pando_meta   format, epoch, generation, trimmed
+//	pando_claims owner, key, print, reply, at    requests that were applied once
+//
+// A declared table pando_messages, by which programs reach running servers, is
+// created as well.
 //
 // The log's value columns have no type: SQLite keeps in them exactly what the
 // followed table holds, in the same storage class, without a text form in
@@ -49,6 +53,28 @@
 // of the query leaves; Source warns of them once, and Hints names them. SQL
 // always compares by BINARY, whatever the column's collation; only keys and
 // links, whose uniqueness and foreign keys go by it, must have no other.
+//
+// # Writes
+//
+// A transaction of Begin is one of the author's handle: foreign keys and all
+// else that the author sets on connections hold in it, whatever the driver. It
+// has the write lock from its beginning, also where the handle begins deferred,
+// so that no one writes what it has read and it never fails for having read
+// before another wrote. Source gives the lock to one transaction of its own
+// after the other, and tries for it against other writers.
+//
+// Values are stored as the column's others: a UUID as text or bytes, a time in
+// the column's layout and cut to what that can tell, so that the author's SQL
+// goes on comparing like with like. Where there are none, a UUID is stored as
+// what the column refers to or its type suggests, a time as Unix seconds in a
+// column of integers and else in schema.TimeFormat.
+//
+// A claim of a request is a row of pando_claims, which no trigger logs. Run
+// removes those older than feed.ClaimsKept.
+//
+// SQLite takes a whole transaction back when a statement that writes is
+// interrupted: after an author's statement whose own context has ended, nothing
+// more must be done in it. Commit fails then.
 //
 // # Latency
 //
