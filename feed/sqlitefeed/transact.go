@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 
 	"github.com/pando-sync/pando/feed"
@@ -190,9 +191,13 @@ func (t *tx) abandon(cause error) {
 	t.finish(outcome)
 }
 
+// rollback undoes what SQLite may have undone by itself: it does when a
+// statement that writes is interrupted.
 func (t *tx) rollback() error {
 	err := t.sql.Rollback()
 	switch {
+	case err != nil && strings.Contains(err.Error(), "no transaction is active"):
+		return nil
 	case errors.Is(err, sql.ErrTxDone):
 		return errEnded
 	case err != nil:

@@ -3,11 +3,15 @@ package sqlitefeed_test
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"modernc.org/sqlite"
 
 	"github.com/pando-sync/pando/feed"
 	"github.com/pando-sync/pando/feed/sqlitefeed"
@@ -305,6 +309,56 @@ func TestBeginGivesUp(t *testing.T) {
 	}
 	if err := <-opened; err != nil {
 		t.Errorf("Begin after the lock was free: %v", err)
+	}
+}
+
+// interrupt is what the SQL function interrupt() calls.
+var interrupt atomic.Pointer[context.CancelFunc]
+
+//nolint:gochecknoinits // a function is registered once in a process, before connections open
+func init() {
+	sqlite.MustRegisterScalarFunction("interrupt", 0, func(*sqlite.FunctionContext, []driver.Value) (driver.Value, error) {
+		(*interrupt.Load())()
+		return "n", nil
+	})
+}
+
+// TestInterrupted ends contexts in the midst of a statement that would never
+// end: the transaction's, and one of the statement's own.
+func TestInterrupted(t *testing.T) {
+	const endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) INSERT INTO notes SELECT i, interrupt() FROM n"
+	db, path := create(t, createNotes)
+	source := writing(t, path, notes)
+	for _, own := range []bool{false, true} {
+		for _, commit := range []bool{false, true} {
+			short, cancel := context.WithCancel(context.Background())
+			interrupt.Store(&cancel)
+			ctx := short
+			if own {
+				ctx = context.Background()
+			}
+			tx, err := source.Begin(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := tx.SQL().ExecContext(short, endless); err == nil {
+				t.Fatal("a statement without end has ended")
+			}
+			if commit {
+				if err := tx.Commit(); err == nil || errors.Is(err, feed.ErrRolledBack) == own {
+					t.Errorf("Commit after the end of a context, of the statement's own %t: %v", own, err)
+				}
+			}
+			if err := tx.Rollback(); err != nil {
+				t.Error(err)
+			}
+			transact(t, source, func(tx feed.Tx) error {
+				return tx.Delete(context.Background(), notes, schema.IntValue(1))
+			})
+			if n := storedIn(t, db, "count(*)", "notes"); n != "0" {
+				t.Errorf("%s rows are left of a transaction that did not come to its end", n)
+			}
+		}
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 
 var _ feed.Writer = (*DB)(nil)
 
-// request is a claimed one.
+// request is a claimed one; mark is its print.
 type request struct {
 	mark  string
 	reply []byte
