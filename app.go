@@ -108,6 +108,7 @@ type App struct {
 	wrong    sync.Map      // the consumers that got what they do not understand
 	// instances are those that are to be read and told.
 	instances chan func(context.Context)
+	messages  messages
 	// credentials are the columns that Config.Auth's identities depend on.
 	credentials []pipe.On
 
@@ -181,6 +182,9 @@ func (a *App) seal() error {
 	if err := a.watchCredentials(); err != nil {
 		return err
 	}
+	if err := a.declareMessages(); err != nil {
+		return err
+	}
 	for _, c := range a.channels {
 		if err := cmp.Or(c.checkActions(a.cfg), c.finishWrites(a.cfg.Source)); err != nil {
 			return err
@@ -249,7 +253,7 @@ func (a *App) Run(ctx context.Context) error {
 	}
 	a.server = server
 	a.mu.Unlock()
-	leave, err := a.runGroups(ctx)
+	leave, err := a.runBeside(ctx)
 	if err != nil {
 		server.Close(ctx)
 		return err
@@ -313,6 +317,7 @@ func (a *App) lost(reason string) {
 	if a.server != nil {
 		go a.server.CloseAll(1001, reason)
 	}
+	a.messages.look()
 }
 
 // Stats are sizes of what a running app holds.

@@ -285,19 +285,25 @@ func (a *App) newGroups() {
 	a.handleNotices()
 }
 
-// runGroups has the app receive what other nodes send, until stop is called.
-func (a *App) runGroups(ctx context.Context) (stop func(context.Context), err error) {
+// runBeside has the app receive what other nodes and processes send, until stop
+// is called.
+func (a *App) runBeside(ctx context.Context) (stop func(context.Context), err error) {
 	if err := a.groups.Open(ctx); err != nil {
 		return nil, fmt.Errorf("pando: open the broker: %w", err)
 	}
 	if err := a.groups.Join(ctx, noticeGroup); err != nil {
 		return nil, fmt.Errorf("pando: join the broker's groups: %w", err)
 	}
+	listener, err := a.listen(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("pando: %w", err)
+	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var wg sync.WaitGroup
 	wg.Go(func() { a.groups.Run(ctx) })
 	wg.Go(func() { a.rosters.Run(ctx) })
 	wg.Go(func() { a.runNotices(ctx) })
+	wg.Go(func() { listener.run(ctx) })
 	return func(ctx context.Context) {
 		cancel()
 		wg.Wait()

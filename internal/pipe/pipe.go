@@ -101,6 +101,9 @@ type Pipe struct {
 	ahead   []*route.Read
 	waiters []*waiter
 	parts   uint64
+	// last is the commit that came last, staging that more parts of it are to come.
+	last    *feed.Commit
+	staging bool
 	watches watches
 	// seen is the last commit that reads are known to see.
 	seen atomic.Pointer[feed.Commit]
@@ -182,14 +185,7 @@ func (p *Pipe) Health() error {
 func (p *Pipe) Start(epoch string, head feed.Position, reason string) {
 	p.mu.Lock()
 	again := p.router != nil
-	p.life++
-	p.abandon()
-	p.epoch = epoch
-	p.router = route.New(p.cfg.Registry, p.cfg.Keep)
-	p.router.Advance(uint64(head))
-	p.hub = hub.New(p.cfg.LogBytes)
-	p.hub.Publish(uint64(head))
-	p.watches.holdAll(uint64(head), !again)
+	p.begin(epoch, uint64(head), !again)
 	p.mu.Unlock()
 	if again {
 		p.cfg.Logger.Warn("feed started anew: all scopes are read again", "reason", reason, "epoch", epoch)
@@ -197,6 +193,20 @@ func (p *Pipe) Start(epoch string, head feed.Position, reason string) {
 		return
 	}
 	close(p.started)
+}
+
+// begin makes everything anew, at a position of the feed; ask has the watches
+// asked. The mutex is held.
+func (p *Pipe) begin(epoch string, at uint64, ask bool) {
+	p.life++
+	p.abandon()
+	p.epoch = epoch
+	p.router = route.New(p.cfg.Registry, p.cfg.Keep)
+	p.router.Advance(at)
+	p.hub = hub.New(p.cfg.LogBytes)
+	p.hub.Publish(at)
+	p.last, p.staging = nil, false
+	p.watches.holdAll(at, ask)
 }
 
 // abandon gives up everything that stands on the present router.
@@ -217,6 +227,7 @@ func (p *Pipe) Commit(c *feed.Commit) {
 	defer p.mu.Unlock()
 	// Whose permission it may change is held before anything of it is said.
 	p.watches.touch(c)
+	p.last, p.staging = c, c.More
 	if c.More {
 		p.router.Stage(c)
 		return
