@@ -2,8 +2,6 @@ package pando
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 
@@ -22,10 +20,7 @@ type Write = write.Request
 // write carries out a save, a create or a delete. The value is the key of the
 // created row, else null.
 func (s *stream) write(ctx context.Context, r *wire.Request) (json.RawMessage, error) {
-	var claim *feed.Claim
-	if r.Key != "" {
-		claim = &feed.Claim{Owner: s.request.User.ID, Key: r.Key, Print: s.print(r)}
-	}
+	claim := s.claim(r)
 	return s.app.handler(ctx, &Request{
 		Kind: "write", User: s.request.User, Session: s.request.Session, Stream: s.request.Stream,
 		Channel: s.Channel(), Route: s.request.Route,
@@ -64,13 +59,6 @@ func (s *stream) applyWrite(ctx context.Context, claim *feed.Claim, w *Write) (j
 // keyText is the key of a created row as clients have it, else null.
 func keyText(done write.Result) json.RawMessage {
 	return done.Type.Fields[done.Type.Key].AppendJSON(nil, done.Key)
-}
-
-// print tells the request from others that have its key by mistake.
-func (s *stream) print(r *wire.Request) string {
-	text, _ := json.Marshal([]any{s.request.Route, r.Type, r.Of, r.ID, r.In, r.Data, r.Seen}) // was JSON
-	sum := sha256.Sum256(text)
-	return hex.EncodeToString(sum[:])
 }
 
 // listed tells whether a row stands in the stream's own list.
