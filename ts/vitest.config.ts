@@ -1,10 +1,15 @@
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 
-const source = (name: string) => fileURLToPath(new URL(`./packages/${name}/src/index.ts`, import.meta.url))
+const packages = fileURLToPath(new URL('./packages', import.meta.url))
 
 export default defineConfig({
-  resolve: { alias: { '@pando-sync/client': source('client'), '@pando-sync/react': source('react') } },
+  resolve: {
+    alias: [
+      { find: /^@pando-sync\/(client|react)$/, replacement: `${packages}/$1/src/index.ts` },
+      { find: /^@pando-sync\/(client|react)\/(.+)$/, replacement: `${packages}/$1/src/$2` },
+    ],
+  },
   test: {
     include: ['packages/*/test/**/*.test.{ts,tsx}'],
     environment: 'happy-dom',

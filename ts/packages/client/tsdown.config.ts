@@ -1,7 +1,6 @@
 import { defineConfig } from 'tsdown'
 
-export default defineConfig({
-  entry: ['src/index.ts'],
+const common = {
   format: 'esm',
   platform: 'neutral',
   target: 'es2022',
@@ -10,4 +9,16 @@ export default defineConfig({
   sourcemap: false,
   tsconfig: '../../tsconfig.json',
   outExtensions: () => ({ js: '.js', dts: '.d.ts' }),
-})
+} as const
+
+export default defineConfig([
+  { ...common, entry: ['src/index.ts'] },
+  // What not every page needs takes the core from the package's own entry, so that it stays one file.
+  {
+    ...common,
+    entry: ['src/actions.ts', 'src/writes.ts', 'src/places.ts'],
+    deps: { neverBundle: ['@pando-sync/client'] },
+    hash: false,
+    clean: false,
+  },
+])

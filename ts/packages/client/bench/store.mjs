@@ -6,6 +6,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { gzipSync } from 'node:zlib'
 import { Store } from '../dist/bench/store.js'
 import { Channel, createClient } from '../dist/index.js'
+import { places } from '../dist/places.js'
 import { peers } from './peers.mjs'
 
 const types = [
@@ -43,6 +44,7 @@ const spec = {
 // A list of cards, which stand in it by places of their own.
 const flat = {
   ...spec,
+  places,
   model: {
     root: 0,
     types: { '@CardsChannel': { key: 'id', fields: { id: 'int', '@position': 'float' } }, Card: spec.model.types.Card },
@@ -123,7 +125,7 @@ function measure(frames, apply, { rounds: count = rounds, perRound: size = perRo
 
 function perFrame(shape, channelSpec, rows, frameOf) {
   const frames = Array.from({ length: rounds * perRound }, (_, n) => frameOf(n, rows.length - 1))
-  const store = new Store(channelSpec.model, '1')
+  const store = new Store(channelSpec.model, '1', channelSpec)
   store.attach(types, 'e', [false])
   store.receive(0, { v: 1, snapshot: 'only', set: rows })
   const before = store.state()

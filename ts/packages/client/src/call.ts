@@ -1,4 +1,4 @@
-import { PandoError } from './errors.js'
+import { PandoError } from '@pando-sync/client'
 import type { Session } from './session.js'
 
 /** An action to call. */

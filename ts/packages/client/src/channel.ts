@@ -14,13 +14,16 @@ export type Int = number | bigint | string
 /** A value of a route parameter. */
 export type RouteValue = string | number | bigint
 
+/** The writes of a channel that offers none. */
+export type NoWrites = object
+
 /**
  * A channel with its arguments: what to open, not an open stream. Generated
  * code declares one subclass per channel; `with` makes its values.
  */
-export class Channel<State, Types, Actions, Runtime> {
+export class Channel<State, Types, Actions, Runtime, Writes = NoWrites> {
   /** Carries the types for inference; there is no such property. */
-  declare readonly $types?: { state: State; types: Types; actions: Actions; runtime: Runtime }
+  declare readonly $types?: { state: State; types: Types; actions: Actions; runtime: Runtime; writes: Writes }
 
   readonly spec: ChannelSpec
   /** The route with its arguments filled in, percent-encoded. */
@@ -46,7 +49,7 @@ export class Channel<State, Types, Actions, Runtime> {
 }
 
 /** A channel of any type, for code that does not look at its state. */
-export type AnyChannel = Channel<unknown, unknown, unknown, unknown>
+export type AnyChannel = Channel<unknown, unknown, unknown, unknown, unknown>
 
 /** The server folds the case of UUIDs, so the key to look for is lower case. */
 function canonicalKey(spec: ChannelSpec, value: string): string {

@@ -1,14 +1,16 @@
-import { callAction } from './call.js'
 import type { AnyChannel, Channel } from './channel.js'
 import { Connection } from './connection.js'
 import { PandoError } from './errors.js'
+import type { SystemFrame } from './frames.js'
 import type { Handle, Readable } from './handle.js'
+import { Listeners } from './listeners.js'
 import { Scopes } from './scopes.js'
 import type { Session, SocketLike } from './session.js'
 import { pending, type Snapshot } from './snapshot.js'
 import type { ConnectionStatus } from './states.js'
-import { Stream, type StreamHost } from './stream.js'
+import { Stream } from './stream.js'
 import type { GetToken } from './token.js'
+import { Value } from './value.js'
 
 /** How to reach the server. */
 export interface ClientOptions {
@@ -16,10 +18,43 @@ export interface ClientOptions {
   readonly url: string | URL
   /** Finds the token; left out when a cookie says who it is, or nobody needs to be anyone. */
   readonly getToken?: GetToken
-  /** Milliseconds after which an action without an answer rejects; 30,000 when left out. */
+  /** Milliseconds after which an action or write without an answer rejects; 30,000 when left out. */
   readonly actionTimeout?: number
+  /**
+   * How many writes, and actions that are applied once, may wait for a
+   * connection. One more is refused with code `offline`, as all are while
+   * there is no connection when this is left out.
+   */
+  readonly queue?: number
   /** The WebSocket class; the global one when left out. */
   readonly WebSocket?: new (url: string) => SocketLike
+}
+
+/** A message of the server to everyone. */
+export interface SystemMessage {
+  /** After `maintenance` the server goes away, and the client does not come back before `retryAfter`. */
+  readonly kind: 'message' | 'maintenance'
+  readonly text: string
+  /** Milliseconds. */
+  readonly retryAfter: number | undefined
+}
+
+/** One connection and the streams on it. The app that makes it closes it. */
+export interface Client {
+  /** The state of the connection. */
+  readonly connection: Readable<ConnectionStatus>
+  /** The last message of the server to everyone; that of a maintenance until the server is back. */
+  readonly system: Readable<SystemMessage | undefined>
+  /** What the page was rendered of on the server, and stays: set by `hydrate`, for the first rendering. */
+  readonly hydrated?: Pick<Client, 'get'> | undefined
+  /** The handle of a channel; all handles of one channel and arguments share one stream. */
+  get<State, Types, Actions, Runtime, Writes>(
+    channel: Channel<State, Types, Actions, Runtime, Writes>,
+  ): Handle<State, Types, Actions, Runtime, Writes>
+  /** Asks for the token again and connects, for instance after the user has logged in. */
+  authenticate(): void
+  /** Closes the connection and every stream for good. */
+  close(): void
 }
 
 /** How long a stream stays open after its last listener is gone: StrictMode and hot reloading come back. */
@@ -27,112 +62,103 @@ const linger = 1_000
 
 /** Makes a client. Nothing is opened before the first subscription. */
 export function createClient(options: ClientOptions): Client {
-  return new Client(options)
+  return new Core(options)
 }
 
-/** One connection and the streams on it. The app that makes it closes it. */
-export class Client {
-  /** The state of the connection. */
+/** What makes the requests of a channel: what `Requests` hides. */
+export type RequestMaker = (core: Core, channel: AnyChannel) => { readonly actions: unknown }
+
+/** The client as the other entries of this package know it. */
+export class Core implements Client {
   readonly connection: Readable<ConnectionStatus>
-  readonly #options: ClientOptions
-  readonly #link: Connection
-  readonly #host: StreamHost
+  readonly system = new Value<SystemMessage | undefined>(undefined)
+  readonly options: ClientOptions
+  readonly link: Connection
   /** By `Channel.key`. */
-  readonly #streams = new Map<string, Stream>()
+  readonly streams = new Map<string, Stream>()
+  readonly scopes = new Scopes()
+  /** Whose the connection is, or was last; undefined before the first. */
+  user: string | undefined
+  /** What waits for its answer; looked at whenever anything may have changed, before listeners are told. */
+  outbox: { pump(): void } | undefined
+  hydrated: Pick<Client, 'get'> | undefined
+  /** The streams that the page was rendered with, before they are used. */
+  seeded: ((channel: AnyChannel) => Stream | undefined) | undefined
   readonly #changed = new Set<Stream>()
-  readonly #scopes = new Scopes()
   #nextName = 1
   /** Why no stream can be opened any more. */
   #refusal: PandoError | undefined
 
   constructor(options: ClientOptions) {
-    this.#options = options
-    this.#link = this.#connect()
-    this.connection = this.#link
-    this.#host = {
-      scopes: this.#scopes,
-      session: () => this.#session(),
-      changed: (stream) => {
-        this.#changed.add(stream)
-      },
-    }
+    this.options = options
+    this.link = this.#connect()
+    this.connection = this.link.status
   }
 
-  /** The handle of a channel; all handles of one channel and arguments share one stream. */
-  get<State, Types, Actions, Runtime>(
-    channel: Channel<State, Types, Actions, Runtime>,
-  ): Handle<State, Types, Actions, Runtime> {
-    const find = () => this.#streams.get(channel.key)
+  get<State, Types, Actions, Runtime, Writes>(
+    channel: Channel<State, Types, Actions, Runtime, Writes>,
+  ): Handle<State, Types, Actions, Runtime, Writes> {
+    const find = () => this.find(channel)
+    const { requests } = channel.spec
     return {
-      subscribe: (listener) => this.#use(channel, (stream) => stream.listeners.add(listener)),
+      actions: {},
+      subscribe: (listener: () => void) => this.use(channel, (stream) => stream.listeners.add(listener)),
       get: () => (find()?.get() ?? pending) as Snapshot<State, Runtime>,
       retry: () => find()?.retry(),
-      actions: this.#actions(channel) as Actions,
       instance: <Name extends keyof Types & string>(type: Name, id: string) => ({
-        subscribe: (listener) => this.#use(channel, (stream) => stream.watchers.add(type, id, listener)),
+        subscribe: (listener: () => void) => this.use(channel, (stream) => stream.watchers.add(type, id, listener)),
         get: () => find()?.instance(type, id) as Types[Name] | undefined,
       }),
-    }
+      notices: {
+        subscribe: (name: string, listener: (value: unknown) => void) =>
+          this.use(channel, ({ notices }) => {
+            const listeners = notices.get(name) ?? new Listeners()
+            notices.set(name, listeners)
+            return listeners.add(listener)
+          }),
+      },
+      ...(requests as RequestMaker | undefined)?.(this, channel),
+    } as unknown as Handle<State, Types, Actions, Runtime, Writes>
   }
 
-  /** Asks for the token again and connects, for instance after the user has logged in. */
   authenticate(): void {
     this.#refusal = undefined
-    this.#link.authenticate()
-    for (const stream of this.#streams.values()) stream.retry()
+    this.link.authenticate()
+    for (const stream of this.streams.values()) stream.retry()
   }
 
-  /** Closes the connection and every stream for good. */
   close(): void {
-    this.#link.close()
+    this.link.close()
     this.#refuse(new PandoError('closed', 'client closed'))
   }
 
-  #connect(): Connection {
-    return new Connection(this.#options.getToken, {
-      dial: () => {
-        const { WebSocket = (globalThis as { WebSocket?: ClientOptions['WebSocket'] }).WebSocket } = this.#options
-        if (!WebSocket) throw new TypeError('createClient: pass a WebSocket as an option')
-        return new WebSocket(this.#address('ws'))
-      },
-      // By HTTP the browser lets the page see the answer.
-      ask: async () => fetch(this.#address('http'), { method: 'HEAD', mode: 'same-origin' }),
-      open: (session) => {
-        for (const stream of this.#streams.values()) stream.open(session)
-      },
-      state: (id, frame) => {
-        this.#scopes.receive(id, frame)
-      },
-      stream: (name, frame) => {
-        for (const stream of this.#streams.values()) if (stream.name === name) stream.receive(frame)
-      },
-      flush: () => {
-        this.#flush()
-      },
-      down: () => {
-        for (const stream of this.#streams.values()) stream.down()
-      },
-      refused: (code, reason) => {
-        this.#refuse(refusalOf(code, reason))
-      },
-    })
-  }
-
-  #session(): Session | undefined {
-    const { session } = this.#link
+  /** The session, while it is open. */
+  session(): Session | undefined {
+    const { session } = this.link
     return session?.sends === true ? session : undefined
   }
 
-  #address(protocol: string): string {
-    const base = typeof location === 'undefined' ? undefined : location.href
-    const url = new URL(this.#options.url, base)
-    url.protocol = url.protocol.replace(/^(http|ws)/, protocol)
-    return url.href
+  /** The session, while it is identified. */
+  online(): Session | undefined {
+    return this.connection.get() === 'online' ? this.link.session : undefined
+  }
+
+  /** Asks for `Stream.notify` with the next flush. */
+  changed(stream: Stream): void {
+    this.#changed.add(stream)
+  }
+
+  /** Tells listeners of what has changed. */
+  flush(): void {
+    this.outbox?.pump()
+    const changed = [...this.#changed]
+    this.#changed.clear()
+    for (const stream of changed) stream.notify()
   }
 
   /** Keeps the channel's stream open until the function that is returned is called. */
-  #use(channel: AnyChannel, attach: (stream: Stream) => () => void): () => void {
-    const stream = this.#stream(channel)
+  use(channel: AnyChannel, attach: (stream: Stream) => () => void): () => void {
+    const stream = this.stream(channel)
     const detach = attach(stream)
     stream.users++
     let used = true
@@ -148,54 +174,93 @@ export class Client {
     }
   }
 
-  #stream(channel: AnyChannel): Stream {
-    const known = this.#streams.get(channel.key)
-    if (known) return known
-    const stream = new Stream(`s${this.#nextName++}`, channel, this.#host)
-    this.#streams.set(channel.key, stream)
-    if (this.#refusal) stream.fail(this.#refusal)
-    this.#link.start()
-    const session = this.#session()
+  /** The channel's stream if there is one. */
+  find(channel: AnyChannel): Stream | undefined {
+    return this.streams.get(channel.key) ?? this.seeded?.(channel)
+  }
+
+  /** The channel's stream, opened as soon as that can be. */
+  stream(channel: AnyChannel): Stream {
+    const stream = this.find(channel) ?? this.add(channel)
+    if (this.#refusal && !stream.error) stream.fail(this.#refusal)
+    this.link.start()
+    const session = this.session()
     if (session) stream.open(session)
     return stream
   }
 
+  /** Makes the channel's stream. */
+  add(channel: AnyChannel): Stream {
+    const stream = new Stream(`s${this.#nextName++}`, channel, this)
+    this.streams.set(channel.key, stream)
+    return stream
+  }
+
+  #connect(): Connection {
+    return new Connection(this.options.getToken, {
+      dial: () => {
+        const { WebSocket = (globalThis as { WebSocket?: ClientOptions['WebSocket'] }).WebSocket } = this.options
+        if (!WebSocket) throw new TypeError('createClient: pass a WebSocket as an option')
+        return new WebSocket(this.#address('ws'))
+      },
+      // By HTTP the browser lets the page see the answer.
+      ask: async () => fetch(this.#address('http'), { method: 'HEAD', mode: 'same-origin' }),
+      open: (session) => {
+        for (const stream of this.streams.values()) if (stream.users > 0) stream.open(session)
+      },
+      ready: (user) => {
+        this.#identified(user)
+      },
+      state: (id, frame) => {
+        this.scopes.receive(id, frame)
+      },
+      stream: (name, frame) => {
+        for (const stream of this.streams.values()) if (stream.name === name) stream.receive(frame)
+      },
+      system: (frame) => {
+        this.#announce(frame)
+      },
+      flush: () => {
+        this.flush()
+      },
+      down: () => {
+        for (const stream of this.streams.values()) stream.down()
+      },
+      refused: (code, reason) => {
+        this.#refuse(refusalOf(code, reason))
+      },
+    })
+  }
+
+  /** What one user was shown is no other's, nor may it be resumed from. */
+  #identified(user: string): void {
+    if (this.user !== undefined && this.user !== user) for (const stream of this.streams.values()) stream.restart()
+    this.user = user
+    if (this.system.get()?.kind === 'maintenance') this.system.set(undefined)
+  }
+
+  #announce({ kind, text, retry_after: retryAfter }: SystemFrame): void {
+    if (kind === 'maintenance') this.link.pause(retryAfter ?? 0)
+    this.system.set({ kind, text, retryAfter })
+  }
+
+  #address(protocol: string): string {
+    const base = typeof location === 'undefined' ? undefined : location.href
+    const url = new URL(this.options.url, base)
+    url.protocol = url.protocol.replace(/^(http|ws)/, protocol)
+    return url.href
+  }
+
   #drop(stream: Stream): void {
-    if (stream.users > 0 || this.#streams.get(stream.channel.key) !== stream) return
-    this.#streams.delete(stream.channel.key)
+    if (stream.users > 0 || this.streams.get(stream.channel.key) !== stream) return
+    this.streams.delete(stream.channel.key)
     stream.close()
-  }
-
-  #actions(channel: AnyChannel): unknown {
-    const entries = channel.spec.actions.map((name) => [name, (...args: unknown[]) => this.#act(channel, name, args)])
-    return Object.fromEntries(entries)
-  }
-
-  async #act(channel: AnyChannel, name: string, args: readonly unknown[]): Promise<unknown> {
-    const { session, status } = this.#link
-    if (!session || status !== 'online') {
-      throw new PandoError('offline', `${name}: not connected`, { retry: true })
-    }
-    const release = this.#use(channel, () => () => undefined)
-    try {
-      const { actionTimeout: timeout = 30_000 } = this.#options
-      const { name: stream } = this.#stream(channel)
-      return await callAction(session, { stream, name, args, timeout })
-    } finally {
-      release()
-    }
   }
 
   #refuse(error: PandoError): void {
     this.#refusal = error
-    for (const stream of this.#streams.values()) stream.fail(error)
-    this.#flush()
-  }
-
-  #flush(): void {
-    const changed = [...this.#changed]
-    this.#changed.clear()
-    for (const stream of changed) stream.notify()
+    for (const stream of this.streams.values()) stream.fail(error)
+    this.flush()
   }
 }
 

@@ -1,4 +1,4 @@
-import type { ColumnKind, Kind } from './model.js'
+import type { Kind } from './model.js'
 
 /** A value as it came in a frame. */
 export type Value = unknown
@@ -7,27 +7,16 @@ export type Value = unknown
 export type Compare<T> = (a: T, b: T) => number
 
 /**
- * The order of a field's values as the server compares them: null first,
- * false before true, numbers by size, all else by the bytes of its UTF-8, and
- * tuples, which `partsOf` has taken apart, by the first part, then by the next.
+ * The order of a column's values as the server compares them: null first,
+ * false before true, numbers by size, all else by the bytes of its UTF-8.
  */
 export function compareKind(kind: Kind): Compare<Value> {
-  const compare = isTuple(kind) ? compareParts(kind) : (comparers[kind] ?? compareText)
+  const compare = comparers[kind] ?? compareText
   return (a, b) => {
     if (a === b) return 0
     if (a === null || b === null) return a === null ? -1 : 1
     return compare(a, b)
   }
-}
-
-/** Whether values of the kind are several together. */
-export function isTuple(kind: Kind): boolean {
-  return kind.startsWith('tuple')
-}
-
-/** The texts of a tuple's parts. */
-export function partsOf(tuple: string): readonly string[] {
-  return tuple.split(',').map((part) => part.replaceAll('%2C', ',').replaceAll('%25', '%'))
 }
 
 /** Texts, UUIDs and times compare as texts; JSON columns are no order. */
@@ -36,18 +25,6 @@ const comparers: Readonly<Partial<Record<Kind, Compare<Value>>>> = {
   int: compareInts,
   float: compareNumbers,
   bytes: (a, b) => compareText(atob(String(a)), atob(String(b))),
-}
-
-function compareParts(kind: Kind): Compare<Value> {
-  const kinds = kind.slice(6, -1).split(',') as ColumnKind[]
-  const compares = kinds.map((part) => comparers[part === 'bool' ? 'text' : part] ?? compareText)
-  return (a, b) => {
-    for (let i = 0; i < compares.length; i++) {
-      const result = compares[i]((a as string[])[i], (b as string[])[i])
-      if (result !== 0) return result
-    }
-    return 0
-  }
 }
 
 function compareNumbers(a: Value, b: Value): number {

@@ -1,7 +1,7 @@
-import { compareKind, isTuple, partsOf, type Compare, type Value } from './compare.js'
+import { compareKind, type Compare, type Value } from './compare.js'
 import { LinkIndex } from './links.js'
 import { ListIndex } from './lists.js'
-import type { LayerModel, Model } from './model.js'
+import type { LayerModel, Model, Places } from './model.js'
 import { Shape, type Member } from './shape.js'
 import { Table, type Host, type Row } from './table.js'
 
@@ -13,12 +13,49 @@ export interface Compiled {
   readonly read: () => unknown
 }
 
+/** How rows that stand for others are ordered and shown: what `Places` hides. */
+export interface PlaceRules {
+  /** Shows in the place of the shape's rows what the link shows. */
+  stand(shape: Shape, link: LinkIndex): void
+  /** Finds what orders a layer with `through`, and makes the list that is passed on follow it. */
+  order(layer: LayerModel, layers: Model['layers'], shape: Shape, criteriaOf: CriteriaOf): Ordering
+  /** The criterion of a key of several columns. */
+  tuple(field: number, kind: string, find: Find, compare: typeof compareKind): Criterion
+}
+
+/** What decides where the rows of a list stand. */
+export interface Ordering {
+  readonly criteria: readonly Criterion[]
+  /** The fields of the list's own rows that decide. */
+  readonly places: readonly number[]
+  /** Makes the list follow other rows that decide. */
+  readonly follow?: (list: ListIndex) => void
+}
+
+/** How a list's row leads to the one that is compared. */
+export type Find = (row: Row | undefined) => Row | undefined
+
+/** One thing that a list is sorted by. */
+export interface Criterion {
+  readonly field: number
+  readonly read: (row: Row) => Value
+  readonly compare: Compare<Value>
+}
+
+/** What an order compares, of each row or of the row that it leads to; the key breaks ties. */
+export type CriteriaOf = (table: Table, order: readonly string[] | undefined, find: Find) => Criterion[]
+
 /** Builds the tables, shapes and indexes that a model describes. */
-export function compile({ layers, root, types }: Model, anchor: string, host: Host): Compiled {
+export function compile({ layers, root, types }: Model, anchor: string, host: Host, places?: Places): Compiled {
   const tables = new Map<string, Table>()
   const lists: ListIndex[] = []
   /** By what the objects consist of, whatever stands above them: equal layers share one shape. */
   const shapes = new Map<string, Shape>()
+
+  const rules = (): PlaceRules => {
+    if (!places) throw new TypeError('the model needs places: run makefrontend')
+    return places as PlaceRules
+  }
 
   const tableOf = (name: string): Table => {
     const table = tables.get(name) ?? new Table(name, types[name], host)
@@ -35,7 +72,7 @@ export function compile({ layers, root, types }: Model, anchor: string, host: Ho
     const table = tableOf(type)
     const shape = new Shape(table)
     shapes.set(whole, shape)
-    if (through !== undefined) shape.stands = linkOf(shape, layers[through])
+    if (through !== undefined) rules().stand(shape, linkOf(shape, layers[through]))
     shape.members = members.map((m) =>
       typeof m === 'string' ? column(table, m) : { name: m.name, read: relation(shape, layers[m.layer]) },
     )
@@ -45,38 +82,32 @@ export function compile({ layers, root, types }: Model, anchor: string, host: Ho
   const linkOf = (parent: Shape, layer: LayerModel) =>
     new LinkIndex(parent, shapeOf(layer), fieldOf(parent.table, layer.link))
 
-  /** What decides where rows stand, the first criteria first; the last step is that of the rows themselves. */
-  const stepsOf = ({ order = [], through = 0 }: LayerModel, shape: Shape, find: Find, sources: Sources): Step[] => {
-    const { table, stands } = shape
-    const own = find ? criteriaOf(table, order, find) : []
-    const step = { table, own, sources, places: [...own.map(({ field }) => field), ...(stands?.places ?? [])] }
-    if (!stands) return [step]
-    const onward: Find = find && order.length === 0 ? (row) => stands.find(find(row)) : undefined
-    return [...stepsOf(layers[through], stands.child, onward, (row) => stands.sources(row).flatMap(sources)), step]
+  const criteriaOf: CriteriaOf = ({ type, fields }, order = [], find) =>
+    [...order, type.key].map((term) => {
+      const name = term.replace(/^-/, '')
+      const field = fields.indexOf(name)
+      const kind = type.fields[name]
+      if (kind.startsWith('tuple')) return rules().tuple(field, kind, find, compareKind)
+      const compare = compareKind(kind)
+      return {
+        field,
+        read: (row) => find(row)?.values[field] ?? null,
+        compare: term === name ? compare : (a, b) => compare(b, a),
+      }
+    })
+
+  const orderOf = (layer: LayerModel, child: Shape): Ordering => {
+    if (layer.through !== undefined) return rules().order(layer, layers, child, criteriaOf)
+    const criteria = criteriaOf(child.table, layer.order, (row) => row)
+    return { criteria, places: criteria.map(({ field }) => field) }
   }
 
   const listOf = (parent: Shape | undefined, layer: LayerModel): ListIndex => {
     const child = shapeOf(layer)
-    const steps = stepsOf(layer, child, (row) => row, (row) => [row])
-    const list = new ListIndex({
-      parent,
-      child,
-      link: parent ? fieldOf(child.table, layer.link) : -1,
-      places: steps.at(-1)?.places ?? [],
-      compare: byAll(steps.flatMap(({ own }) => own)),
-    })
-    // Places come, go and move with what they stand for.
-    for (const { table, places, sources } of steps.slice(0, -1)) {
-      table.indexes.push({
-        places,
-        insert: (target) => {
-          for (const row of sources(target)) list.insert(row)
-        },
-        remove: (target) => {
-          for (const row of sources(target)) list.remove(row)
-        },
-      })
-    }
+    const { criteria, places, follow } = orderOf(layer, child)
+    const link = parent ? fieldOf(child.table, layer.link) : -1
+    const list = new ListIndex({ parent, child, link, places, compare: byAll(criteria) })
+    follow?.(list)
     lists.push(list)
     return list
   }
@@ -107,47 +138,6 @@ export function compile({ layers, root, types }: Model, anchor: string, host: Ho
 function column(table: Table, name: string): Member {
   const field = fieldOf(table, name)
   return { name, read: ({ values }) => values[field] }
-}
-
-/** How a list's row leads to the one that is compared; undefined where none is. */
-type Find = ((row: Row | undefined) => Row | undefined) | undefined
-
-/** The rows of a list that a row decides about. */
-type Sources = (row: Row) => readonly Row[]
-
-/** Rows that decide where those of a list stand. */
-interface Step {
-  readonly table: Table
-  readonly own: readonly Criterion[]
-  /** The fields that decide. */
-  readonly places: readonly number[]
-  readonly sources: Sources
-}
-
-interface Criterion {
-  readonly field: number
-  readonly read: (row: Row) => Value
-  readonly compare: Compare<Value>
-}
-
-/** What an order compares, of each row or of the row that stands for it; the key breaks ties. */
-function criteriaOf(table: Table, order: readonly string[], find: NonNullable<Find>): Criterion[] {
-  const { fields, key } = table.type
-  return [...order, key].map((term) => {
-    const name = term.replace(/^-/, '')
-    const field = fieldOf(table, name)
-    const compare = compareKind(fields[name])
-    return {
-      field,
-      // Of several columns together there is nothing but keys.
-      read: isTuple(fields[name]) ? (row) => partsIn(find(row)) : (row) => find(row)?.values[field] ?? null,
-      compare: term === name ? compare : (a, b) => compare(b, a),
-    }
-  })
-}
-
-function partsIn(row: Row | undefined): Value {
-  return row ? (row.parts ??= partsOf(row.key)) : null
 }
 
 function byAll(criteria: readonly Criterion[]): Compare<Row> {

@@ -1,13 +1,12 @@
 import { Backoff } from './backoff.js'
-import type { Readable } from './handle.js'
-import { Listeners } from './listeners.js'
 import { followPage } from './page.js'
 import { Session, type SessionEvents, type SocketLike } from './session.js'
 import { afterClose, transitions, type ConnectionEvent, type ConnectionStatus } from './states.js'
 import { fetchToken, type GetToken } from './token.js'
+import { Value } from './value.js'
 
 /** What the connection needs of the client, beside what sessions tell it. */
-export interface ConnectionEvents extends Omit<SessionEvents, 'lost' | 'ready'> {
+export interface ConnectionEvents extends Omit<SessionEvents, 'lost'> {
   dial(): SocketLike
   /** Asks the same address by HTTP, if that can be. */
   ask(): Promise<Response>
@@ -21,19 +20,22 @@ export interface ConnectionEvents extends Omit<SessionEvents, 'lost' | 'ready'> 
  * Keeps one session standing: asks for the token, dials, waits and dials
  * again. `states.ts` says what follows on what.
  */
-export class Connection implements Readable<ConnectionStatus> {
-  status: ConnectionStatus = 'idle'
+export class Connection {
+  readonly status = new Value<ConnectionStatus>('idle')
   /** The session from its opening to its end; identified while `online`. */
   session: Session | undefined
   readonly #getToken: GetToken | undefined
   readonly #events: ConnectionEvents
-  readonly #listeners = new Listeners()
   readonly #backoff = new Backoff()
   readonly #unfollow: () => void
   #timer: ReturnType<typeof setTimeout> | undefined
   /** Counts attempts, so that a token that comes late finds its attempt gone. */
   #attempt = 0
   #token = ''
+  /** The session that the next one goes on from. */
+  #previous: string | undefined
+  /** When to dial at the earliest. */
+  #notBefore = 0
   #rejected = false
   #disposed = false
 
@@ -43,23 +45,23 @@ export class Connection implements Readable<ConnectionStatus> {
     this.#unfollow = followPage({
       wake: () => {
         if (this.session) this.session.probe()
-        else if (this.status === 'reconnecting') this.#dial()
+        else if (this.#reconnecting) this.#schedule(0)
       },
       // A socket that is open keeps the page out of the back/forward cache.
       hide: () => {
         this.session?.end(1006)
-        if (this.status === 'reconnecting') this.#abandon()
+        if (this.#reconnecting) this.#abandon()
       },
     })
   }
 
-  readonly subscribe = (listener: () => void): (() => void) => this.#listeners.add(listener)
-
-  readonly get = (): ConnectionStatus => this.status
+  get #reconnecting(): boolean {
+    return this.status.get() === 'reconnecting'
+  }
 
   /** Connects if nothing has been tried yet. */
   start(): void {
-    if (this.status === 'idle') this.authenticate()
+    if (this.status.get() === 'idle') this.authenticate()
   }
 
   /** Starts over with a token asked for anew, whatever went before. */
@@ -69,6 +71,11 @@ export class Connection implements Readable<ConnectionStatus> {
     this.session?.end(1006)
     this.#move('dial')
     this.#dial()
+  }
+
+  /** Does not dial by itself for so many milliseconds, and a random part of as many again. */
+  pause(ms: number): void {
+    this.#notBefore = performance.now() + ms * (1 + Math.random())
   }
 
   /** Ends the connection for good. */
@@ -81,10 +88,7 @@ export class Connection implements Readable<ConnectionStatus> {
   }
 
   #move(event: ConnectionEvent): void {
-    const next = transitions[this.status][event]
-    if (next === this.status) return
-    this.status = next
-    this.#listeners.notify()
+    this.status.set(transitions[this.status.get()][event])
   }
 
   #abandon(): void {
@@ -114,11 +118,14 @@ export class Connection implements Readable<ConnectionStatus> {
 
   #open(token: string): void {
     this.#token = token
-    this.session = new Session(this.#events.dial(), token === '' ? undefined : token, {
+    const credentials = { ...(token !== '' && { token }), ...(this.#previous !== undefined && { previous: this.#previous }) }
+    this.session = new Session(this.#events.dial(), credentials, {
       ...this.#events,
-      ready: () => {
+      ready: (user) => {
         this.#backoff.connected()
         this.#rejected = false
+        this.#previous = this.session?.hello?.session
+        this.#events.ready(user)
         this.#move('ready')
       },
       lost: (code, reason) => {
@@ -138,10 +145,10 @@ export class Connection implements Readable<ConnectionStatus> {
       next = 'drop'
     }
     this.#move(next)
-    if (this.status === 'reconnecting') this.#schedule()
+    if (this.#reconnecting) this.#schedule()
     else if (next === 'refuse') this.#events.refused(code, reason)
     this.#events.flush()
-    if (refused && this.status === 'reconnecting') void this.#explain()
+    if (refused && this.#reconnecting) void this.#explain()
   }
 
   /** Finds out why there was no upgrade, which a browser does not tell. */
@@ -154,13 +161,20 @@ export class Connection implements Readable<ConnectionStatus> {
     if (status === 401 || status === 403) {
       this.#abandon()
       this.#lost(4000 + status, '')
-    } else if (seconds > 0) this.#schedule(seconds * 1_000)
+    } else if (seconds > 0) {
+      this.pause(seconds * 1_000)
+      this.#schedule(0)
+    }
   }
 
   #schedule(wait = this.#backoff.next(this.#rejected)): void {
     this.#abandon()
-    this.#timer = setTimeout(() => {
-      this.#dial()
-    }, wait)
+    const rest = Math.max(wait, this.#notBefore - performance.now())
+    if (rest === 0) this.#dial()
+    else {
+      this.#timer = setTimeout(() => {
+        this.#dial()
+      }, rest)
+    }
   }
 }

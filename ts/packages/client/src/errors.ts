@@ -5,6 +5,14 @@
  */
 export type Outcome = 'failed' | 'unknown'
 
+/** What an error may say besides its code, as error replies have it. */
+export interface ErrorDetails {
+  readonly outcome?: Outcome
+  readonly retry?: boolean
+  readonly fields?: Readonly<Record<string, string>>
+  readonly retry_after?: number
+}
+
 /**
  * The one error that this package throws or hands out.
  *
@@ -13,7 +21,7 @@ export type Outcome = 'failed' | 'unknown'
  * after sending), `timeout` (no answer in time), `schema` (the server no
  * longer declares what this page was built against: reload), `protocol` (the
  * server speaks another protocol version: reload) and `closed` (the client was
- * closed).
+ * closed), and for a write `depends` (the one that it refers to failed).
  */
 export class PandoError extends Error {
   override readonly name = 'PandoError'
@@ -22,11 +30,17 @@ export class PandoError extends Error {
   readonly outcome: Outcome
   /** Whether the same request may succeed later. */
   readonly retry: boolean
+  /** What is wrong, by the names of single fields. */
+  readonly fields: Readonly<Record<string, string>> | undefined
+  /** Milliseconds to wait at least before the same is asked again. */
+  readonly retryAfter: number | undefined
 
-  constructor(code: string, message: string, details: { outcome?: Outcome; retry?: boolean } = {}) {
+  constructor(code: string, message: string, details: ErrorDetails = {}) {
     super(message)
     this.code = code
     this.outcome = details.outcome ?? 'failed'
     this.retry = details.retry ?? false
+    this.fields = details.fields
+    this.retryAfter = details.retry_after
   }
 }

@@ -10,6 +10,7 @@ export interface HelloType {
 export interface Hello {
   readonly type: 'hello'
   readonly protocol: number
+  readonly session: string
   readonly heartbeat: number
   readonly types: readonly HelloType[]
 }
@@ -30,7 +31,7 @@ export interface Opened {
   readonly scopes: readonly { readonly id: string; readonly resumed: boolean }[]
 }
 
-/** The reply to an action. */
+/** The reply to an action or a write. */
 export interface Result {
   readonly type: 'result'
   readonly value: unknown
@@ -43,6 +44,8 @@ export interface Failure {
   readonly code: string
   readonly message: string
   readonly retry?: boolean
+  readonly fields?: Readonly<Record<string, string>>
+  readonly retry_after?: number
 }
 
 /** Every reply to a request. */
@@ -57,16 +60,48 @@ export type Reply =
 export type StreamFrame =
   | { readonly type: 'runtime'; readonly set: Readonly<Record<string, unknown>> }
   | { readonly type: 'closed'; readonly code?: string; readonly message?: string }
+  | { readonly type: 'notice'; readonly name: string; readonly value: unknown }
+  | { readonly type: 'a later version’s' }
 
 /** What comes for the connection without being asked for. */
-export type SessionFrame = Hello | Failure | { readonly type: 'begin' | 'end' | 'mark' | 'beat'; readonly v: number }
+export type SessionFrame = Hello | Failure | SystemFrame | { readonly type: 'begin' | 'end' | 'mark' | 'beat'; readonly v: number }
+
+/** A message to every connection. */
+export interface SystemFrame {
+  readonly type: 'system'
+  readonly kind: 'message' | 'maintenance'
+  readonly text: string
+  readonly retry_after?: number
+}
 
 /** What this client sends. */
 export type Request =
-  | { readonly type: 'connect'; readonly protocol: number; readonly token?: string }
+  | ({ readonly type: 'connect'; readonly protocol: number } & Credentials)
   | { readonly type: 'open'; readonly route: string; readonly resume?: Resume }
   | { readonly type: 'close' | 'ping' }
-  | { readonly type: 'action'; readonly name: string; readonly args: readonly unknown[] }
+  | ((Act | WriteRequest) & { readonly key?: string })
+
+/** Who connects, and the session that the connection goes on from. */
+export interface Credentials {
+  readonly token?: string
+  readonly previous?: string
+}
+
+/** A call of an action. */
+export interface Act {
+  readonly type: 'action'
+  readonly name: string
+  readonly args: readonly unknown[]
+}
+
+/** Values of a write, by their names in it. */
+export type WriteData = Readonly<Record<string, unknown>>
+
+/** A save, a creation or a deletion. */
+export type WriteRequest =
+  | { readonly type: 'save'; readonly of: string; readonly id: string; readonly data: WriteData; readonly seen?: WriteData }
+  | { readonly type: 'create'; readonly of: string; readonly in?: readonly [type: string, key: string, relation: string]; readonly data: WriteData }
+  | { readonly type: 'delete'; readonly of: string; readonly id: string }
 
 /** Where a stream that was open before goes on. */
 export interface Resume {

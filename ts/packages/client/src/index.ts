@@ -6,12 +6,24 @@
  *
  * @packageDocumentation
  */
-export { Channel, type Id, type Int, type RouteValue } from './channel.js'
-export { createClient, type Client, type ClientOptions } from './client.js'
-export { PandoError, type Outcome } from './errors.js'
-export type { Handle, Readable } from './handle.js'
-export type { ChannelSpec, ColumnKind, Kind, LayerModel, MemberModel, Model, TypeModel } from './model.js'
+export { Channel, type Id, type Int, type NoWrites, type RouteValue } from './channel.js'
+export { createClient, type Client, type ClientOptions, type SystemMessage } from './client.js'
+export { PandoError, type ErrorDetails, type Outcome } from './errors.js'
+export type { Handle, Notices, ReadHandle, Readable } from './handle.js'
+export type {
+  ChannelSpec,
+  ColumnKind,
+  Kind,
+  LayerModel,
+  MemberModel,
+  Model,
+  Places,
+  Requests,
+  TypeModel,
+  WritableModel,
+} from './model.js'
 export type { SocketLike } from './session.js'
 export type { Denied, Failed, Live, Loading, Pending, Snapshot, Stub } from './snapshot.js'
 export type { ConnectionStatus } from './states.js'
 export type { GetToken, TokenRequest } from './token.js'
+export type { Creating, Ref, SaveOptions, WriteMethods } from './write-types.js'

@@ -19,18 +19,11 @@ export class LinkIndex implements Index {
     parent.table.indexes.push(this)
     child.table.backlinks.push(this)
     child.above.push(this)
-    parent.below.push(this)
   }
 
   /** The row that a row points at. */
   find(row: Row | undefined): Row | undefined {
     return row && this.child.table.rows.get(this.#target(row))
-  }
-
-  /** The row that a row points at, if any, unless all is to be made anew. */
-  targets(row: Row): readonly Row[] {
-    const found = this.find(row)
-    return found && !this.child.table.host.partial ? [found] : []
   }
 
   /** What the link shows: null, or a stub while rows are on their way, without the row that it points at. */
@@ -43,7 +36,7 @@ export class LinkIndex implements Index {
   /** Whether the link shows anything. */
   leads(row: Row): boolean {
     const found = this.find(row)
-    if (found) return this.child.stands?.leads(found) ?? true
+    if (found) return this.child.leads(found)
     return this.child.table.host.partial && row.values[this.places[0]] !== null
   }
 

@@ -1,13 +1,13 @@
 /** Callbacks of one event. A callback that throws does not keep others from being called. */
-export class Listeners {
-  readonly #entries = new Set<{ readonly call: () => void }>()
+export class Listeners<Value = void> {
+  readonly #entries = new Set<{ readonly call: (value: Value) => void }>()
 
   get size(): number {
     return this.#entries.size
   }
 
   /** Adds a callback, which may be there already, and returns what removes it. */
-  add(call: () => void): () => void {
+  add(call: (value: Value) => void): () => void {
     const entry = { call }
     this.#entries.add(entry)
     return () => {
@@ -16,10 +16,10 @@ export class Listeners {
   }
 
   /** Calls those that were added before this call. */
-  notify(): void {
+  notify(value: Value): void {
     for (const entry of [...this.#entries]) {
       try {
-        entry.call()
+        entry.call(value)
       } catch (error) {
         // Thrown where the page's error reporting sees it, not into the socket's handler.
         queueMicrotask(() => {

@@ -54,7 +54,6 @@ export class ListIndex implements Index {
     this.#slot = table.lists++
     table.indexes.push(this)
     above.push(this)
-    rule.parent?.below.push(this)
     // A parent that goes takes its empty lists with it.
     rule.parent?.table.indexes.push({
       places: [],
@@ -63,11 +62,6 @@ export class ListIndex implements Index {
         this.#forget(key)
       },
     })
-  }
-
-  /** The rows of one parent, unless all lists are to be made anew. */
-  targets({ key }: Row): readonly Row[] {
-    return this.child.table.host.partial ? [] : (this.#lists.get(key)?.rows ?? [])
   }
 
   /** The instances of one parent, in order. */
@@ -97,7 +91,7 @@ export class ListIndex implements Index {
     const before = this.#lists
     this.#lists = new Map()
     const { child, compare } = this.#rule
-    for (const row of child.table.rows.values()) if (this.#isShown(row)) this.#listOf(row).rows.push(row)
+    for (const row of child.table.rows.values()) if (child.leads(row)) this.#listOf(row).rows.push(row)
     for (const [key, list] of this.#lists) {
       list.rows.sort(compare)
       list.shown = before.get(key)?.shown ?? none
@@ -129,7 +123,7 @@ export class ListIndex implements Index {
   /** Puts the row, or nothing, in the place of so many rows where it belongs. */
   #place(row: Row, gone: number, come: readonly Row[]): void {
     const { child } = this
-    if (!child.table.host.partial && this.#isShown(row)) {
+    if (!child.table.host.partial && child.leads(row)) {
       const list = this.#listOf(row)
       const at = this.#search(list, row)
       list.rows.splice(at, gone, ...come)
@@ -137,11 +131,6 @@ export class ListIndex implements Index {
       list.from = Math.min(list.from, at)
     }
     this.changed(row)
-  }
-
-  /** Whether there is something to show in the row's place. */
-  #isShown(row: Row): boolean {
-    return this.child.stands?.leads(row) ?? true
   }
 
   #parentKey(row: Row): Key {

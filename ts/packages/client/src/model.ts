@@ -46,5 +46,39 @@ export interface ChannelSpec {
   /** The route parameter that is the root's key; the last one when left out. A list has none. */
   readonly anchor?: string
   readonly actions: readonly string[]
+  /** The actions that the server applies once: they may be sent again. */
+  readonly once?: readonly string[]
+  /** How the channel's requests are made: `actions`, `once` or `writes`, of the entries of these names. */
+  readonly requests?: Requests
+  /** What may be written, by instance type. */
+  readonly writable?: Readonly<Record<string, WritableModel>>
+  /** `places` of the entry of this name: for models with `through`, or with keys of several columns. */
+  readonly places?: Places
   readonly model: Model
+}
+
+/** What may be written of a type. */
+export interface WritableModel {
+  readonly save?: boolean
+  /** Where rows may be created: parent type and relation with a dot between them, `''` for the channel's list. */
+  readonly create?: readonly string[]
+  readonly delete?: boolean
+  /** Milliseconds for which a write is shown unconfirmed; it is not shown before when left out. */
+  readonly optimistic?: number
+  /** By the name in the data of a write: the field in which the value is shown, null for none. */
+  readonly fields: Readonly<Record<string, string | null>>
+  /** What an unconfirmed new row shows in fields that are never null; any other shows null. */
+  readonly initial?: Readonly<Record<string, unknown>>
+}
+
+declare const opaque: unique symbol
+
+/** How a channel's requests are made; nothing but this package makes one. */
+export interface Requests {
+  readonly [opaque]?: 'requests'
+}
+
+/** How rows that stand for others are ordered and shown; nothing but this package makes one. */
+export interface Places {
+  readonly [opaque]?: 'places'
 }

@@ -1,4 +1,4 @@
-import type { Hello, Reply, Request, SessionFrame, StateFrame, StreamFrame } from './frames.js'
+import type { Credentials, Hello, Reply, Request, SessionFrame, StateFrame, StreamFrame, SystemFrame } from './frames.js'
 
 /** As much of the browser's WebSocket as is used; `ws` and Node's own fit too. */
 export interface SocketLike {
@@ -14,9 +14,11 @@ export interface SocketLike {
 export interface SessionEvents {
   /** The socket is open: what to send besides connect, in the same frame. */
   open(session: Session): void
-  ready(): void
+  /** The server accepted the identity, and says whose it is. */
+  ready(user: string): void
   state(scope: string, frame: StateFrame): void
   stream(name: string, frame: StreamFrame): void
+  system(frame: SystemFrame): void
   /** Everything that came together has been applied. */
   flush(): void
   /** The connection is over: called once, last. */
@@ -48,12 +50,12 @@ const frameSize = 32_768
 export class Session {
   hello: Hello | undefined
   readonly #events: SessionEvents
-  readonly #socket: SocketLike
+  readonly socket: SocketLike
   readonly #answers = new Map<number, Answer>()
   #outbox: string[] | undefined = []
   #nextId = 1
   #reached = 0
-  #waiting: { readonly version: number; readonly resolve: () => void }[] = []
+  #waiting: { readonly version: number; readonly resolve: (reached: boolean) => void }[] = []
   /** Frames after `begin`, until `end`. */
   #held: Envelope[] | undefined
   #lastFrame = 0
@@ -61,12 +63,12 @@ export class Session {
   #timer: ReturnType<typeof setTimeout> | undefined
   #over = false
 
-  constructor(socket: SocketLike, token: string | undefined, events: SessionEvents) {
-    this.#socket = socket
+  constructor(socket: SocketLike, credentials: Credentials, events: SessionEvents) {
+    this.socket = socket
     this.#events = events
     this.#expect(dialTimeout)
     socket.onopen = () => {
-      this.#open(token)
+      this.#open(credentials)
     }
     socket.onmessage = ({ data }) => {
       this.#message(data)
@@ -89,12 +91,12 @@ export class Session {
     this.#answers.set(id, answer)
     const text = JSON.stringify({ stream, id, payload }, (_, v: unknown) => (typeof v === 'bigint' ? String(v) : v))
     if (this.#outbox) this.#outbox.push(text)
-    else this.#socket.send(text)
+    else this.socket.send(text)
   }
 
-  /** Calls back once every frame up to the version has been applied, or the connection ends. */
-  reach(version: number, resolve: () => void): void {
-    if (version <= this.#reached) resolve()
+  /** Calls back once every frame up to the version has been applied, or, with false, when the connection ends before. */
+  reach(version: number, resolve: (reached: boolean) => void): void {
+    if (version <= this.#reached) resolve(true)
     else this.#waiting.push({ version, resolve })
   }
 
@@ -110,16 +112,16 @@ export class Session {
     if (this.#over) return
     this.#over = true
     clearTimeout(this.#timer)
-    const socket = this.#socket
+    const { socket } = this
     socket.onopen = socket.onmessage = socket.onclose = null
     socket.close(1000)
     for (const answer of this.#answers.values()) answer(undefined)
-    for (const { resolve } of this.#waiting) resolve()
+    for (const { resolve } of this.#waiting) resolve(false)
     this.#events.lost(code, reason)
   }
 
-  #open(token: string | undefined): void {
-    this.request('@', { type: 'connect', protocol: 1, ...(token !== undefined && { token }) }, (reply) => {
+  #open(credentials: Credentials): void {
+    this.request('@', { type: 'connect', protocol: 1, ...credentials }, (reply) => {
       this.#connected(reply)
     })
     this.#events.open(this)
@@ -129,24 +131,22 @@ export class Session {
     let frame = ''
     for (const request of requests) {
       if (frame !== '' && frame.length + request.length > frameSize) {
-        this.#socket.send(`[${frame}]`)
+        this.socket.send(`[${frame}]`)
         frame = ''
       }
       frame += (frame && ',') + request
     }
-    this.#socket.send(`[${frame}]`)
+    this.socket.send(`[${frame}]`)
   }
 
   #connected(reply: Reply | undefined): void {
-    if (!reply) return
-    if (reply.type === 'error') {
-      // The code with which the server is about to close.
-      this.end(closeCodes[reply.code] ?? 1011, reply.message)
-      return
+    // The code with which the server is about to close.
+    if (reply?.type === 'error') this.end(closeCodes[reply.code] ?? 1011, reply.message)
+    else if (reply?.type === 'connected') {
+      this.#identified = true
+      this.#expect(this.#silence())
+      this.#events.ready(reply.user)
     }
-    this.#identified = true
-    this.#expect(this.#silence())
-    this.#events.ready()
   }
 
   #message(data: unknown): void {
@@ -188,7 +188,8 @@ export class Session {
       this.#waiting = []
       this.#reached = Math.max(this.#reached, frame.v)
       for (const { version, resolve } of waiting) this.reach(version, resolve)
-    } else if (frame.type === 'error') console.error(`pando: ${frame.code}: ${frame.message}`)
+    } else if (frame.type === 'system') this.#events.system(frame)
+    else if (frame.type === 'error') console.error(`pando: ${frame.code}: ${frame.message}`)
   }
 
   #silence(): number {

@@ -23,11 +23,9 @@ export class Shape {
   readonly slot: number
   /** Lists in which these objects stand, and links that show them. */
   readonly above: (ListIndex | LinkIndex)[] = []
-  /** The lists and links of these objects. */
-  readonly below: (ListIndex | LinkIndex)[] = []
   /** The key of the row that is the state itself. */
   anchor: Key
-  /** The link to what is shown in the place of these rows, if they stand only for places. */
+  /** The link to what is shown in the place of these rows: see `places.ts`. */
   stands: LinkIndex | undefined
   /** A shape is known to its indexes before its members are. */
   members: readonly Member[] = []
@@ -41,14 +39,8 @@ export class Shape {
   invalidate(row: Row): void {
     if (!row.fresh[this.slot]) return
     row.fresh[this.slot] = false
-    this.table.touch(row.key)
+    this.table.host.touch(this.table.name, row.key)
     for (const index of this.above) index.changed(row)
-  }
-
-  /** Notes that the row, and all below it, may be shown in other shapes than before, or no more. */
-  moved(row: Row): void {
-    this.table.touch(row.key)
-    for (const index of this.below) for (const target of index.targets(row)) index.child.moved(target)
   }
 
   /** Whether the state shows the row in this shape. */
@@ -58,28 +50,31 @@ export class Shape {
 
   /** What is shown of the row as of now; null where what it stands for is not there. */
   build(row: Row): Instance | null {
-    const { slot, stands } = this
+    const { slot } = this
     const before = row.instances[slot]
     if (before && row.fresh[slot]) return before
     row.fresh[slot] = true
-    return (row.instances[slot] = stands ? stands.read(row) : this.#make(row, before))
+    return (row.instances[slot] = this.make(row, before))
   }
+
+  /** Whether there is anything to show of a row. */
+  leads: (row: Row) => boolean = () => true
 
   /** What stands for the row of a key while it is on its way. */
   stub(key: Value): Instance {
-    const { table, stands } = this
-    const { type, fields } = table
-    // Rows that stand for one of the same key are its places.
-    if (stands && fields[stands.places[0]] === type.key) return stands.child.stub(key)
+    const { type } = this.table
     return type.key.startsWith('@') ? { _loaded: false } : { [type.key]: key, _loaded: false }
   }
 
-  #make(row: Row, before: Instance | null | undefined): Instance {
+  /** What is shown of the row, given what was; the same while it is equal. */
+  make(row: Row, before: Instance | null | undefined): Instance | null {
     let made: Record<string, unknown> | undefined
     for (const { name, read } of this.members) {
       const value = read(row)
       if (!before || before[name] !== value) (made ??= { ...before })[name] = value
     }
-    return made ?? before ?? {}
+    if (!made) return before ?? {}
+    this.table.origins?.set(made, row.key)
+    return made
   }
 }

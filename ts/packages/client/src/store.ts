@@ -1,7 +1,7 @@
 import { compile, type Compiled } from './compile.js'
 import { PandoError } from './errors.js'
 import type { HelloType, Resume, StateFrame } from './frames.js'
-import type { Model } from './model.js'
+import type { ChannelSpec, Model } from './model.js'
 import { keyOf, type Instance, type Table } from './table.js'
 
 /** How a connection's frames name the fields of one type. */
@@ -28,9 +28,17 @@ interface Part {
 /** Who shows a store. */
 export interface Viewer {
   /** Hear of every instance that may have changed, come or gone. */
-  readonly watchers: { touch(type: string, key: string): void }
+  readonly watchers: { touch(type: string, key: string): void; touchAll(): void }
   /** Hears that anything may have changed. */
   touch(): void
+}
+
+/** What is shown above the rows of a store. */
+export interface Overlay {
+  /** Takes it away, and leaves the rows as they were. */
+  lift(): void
+  /** Puts it upon the rows as they are. */
+  lay(): void
 }
 
 /**
@@ -48,19 +56,30 @@ export class Store {
   complete = false
   /** The streams that show it. */
   readonly streams = new Set<Viewer>()
+  /** What is shown above the rows. */
+  overlay: Overlay | undefined
   readonly #compiled: Compiled
   readonly #host = {
     partial: true,
     touch: (type: string, key: string) => {
       for (const { watchers } of this.streams) watchers.touch(type, key)
     },
+    touchAll: () => {
+      for (const { watchers } of this.streams) watchers.touchAll()
+    },
   }
   #parts: Part[] = []
   #arriving = ''
   #wires: readonly (Wire | undefined)[] = []
 
-  constructor(model: Model, anchor: string) {
-    this.#compiled = compile(model, anchor, this.#host)
+  constructor(model: Model, anchor: string, { places, writable }: Pick<ChannelSpec, 'places' | 'writable'> = {}) {
+    this.#compiled = compile(model, anchor, this.#host, places)
+    if (writable) for (const table of this.tables.values()) table.origins = new WeakMap()
+  }
+
+  /** The rows by instance type. */
+  get tables(): Compiled['tables'] {
+    return this.#compiled.tables
   }
 
   /** Whether what is held is not known to be current: a snapshot is to come. */
@@ -87,7 +106,7 @@ export class Store {
 
   /** The object of one row as the state shows it, nearest to the root, if it is held. */
   instance(type: string, key: string): Instance | null | undefined {
-    const table = this.#compiled.tables.get(type)
+    const table = this.tables.get(type)
     const row = table?.rows.get(key)
     return row && table?.shapes.find((shape) => shape.shows(row))?.build(row)
   }
@@ -100,7 +119,7 @@ export class Store {
    * @throws PandoError `schema` when a type or field of the model is missing.
    */
   attach(types: readonly HelloType[], epoch: string, resumed: readonly boolean[]): void {
-    const { tables } = this.#compiled
+    const { tables } = this
     for (const { name, fields } of tables.values()) {
       const known = types.find((type) => type.name === name)?.fields ?? []
       const lost = fields.find((field) => !known.includes(field))
@@ -111,7 +130,9 @@ export class Store {
       return table && { table, places: table.fields.map((field) => fields.indexOf(field)) }
     })
     this.#arriving = epoch
-    for (let i = resumed.length; i < this.#parts.length; i++) this.#replace(1 << i, [])
+    this.alter(() => {
+      for (let i = resumed.length; i < this.#parts.length; i++) this.#replace(1 << i, [])
+    })
     this.#parts = resumed.map((current, i) => {
       const { epoch = '', version = 0 } = this.#parts.at(i) ?? {}
       return { epoch: this.complete ? epoch : '', version, awaiting: !current, staged: undefined }
@@ -120,6 +141,18 @@ export class Store {
 
   /** Applies a frame of one scope whole. Tells whether anything may have changed. */
   receive(scope: number, frame: StateFrame): boolean {
+    return this.alter(() => this.#receive(scope, frame))
+  }
+
+  /** Changes rows below what is shown above them. */
+  alter<T>(change: () => T): T {
+    this.overlay?.lift()
+    const result = change()
+    this.overlay?.lay()
+    return result
+  }
+
+  #receive(scope: number, frame: StateFrame): boolean {
     const part = this.#parts[scope]
     const { snapshot, v } = frame
     if (snapshot) return this.#load(part, 1 << scope, frame)
@@ -161,12 +194,8 @@ export class Store {
   #refresh(): void {
     this.#host.partial = !this.complete
     this.#settle()
-    for (const table of this.#compiled.tables.values()) {
-      for (const row of table.rows.values()) {
-        row.fresh.fill(false)
-        table.touch(row.key)
-      }
-    }
+    this.#host.touchAll()
+    for (const { rows } of this.tables.values()) for (const { fresh } of rows.values()) fresh.fill(false)
   }
 
   #patch(scope: number, { del = [], set = [], upd = [] }: StateFrame): void {
@@ -188,7 +217,7 @@ export class Store {
 
   /** Puts rows in the place of what a scope held; those that are equal keep their objects. */
   #replace(scope: number, rows: readonly Arrival[]): void {
-    const tables = [...this.#compiled.tables.values()]
+    const tables = [...this.tables.values()]
     this.#host.partial = true
     for (const table of tables) for (const row of table.rows.values()) row.held &= ~scope
     for (const [table, values] of rows) table.put(values, scope)

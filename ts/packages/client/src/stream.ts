@@ -38,16 +38,19 @@ export class Stream {
   readonly listeners = new Listeners()
   /** Who hears of single instances. */
   readonly watchers = new Watchers()
+  /** Who hears of notices, by their name. */
+  readonly notices = new Map<string, Listeners<unknown>>()
   readonly #host: StreamHost
   readonly #backoff = new Backoff()
   /** Counts opens and their ends, so that the reply to an older one is told apart. */
   #turn = 0
-  #asked = false
+  /** Whether the server was asked to open it on the present connection. */
+  asked = false
   #opened = false
   #runtime: Runtime | undefined
   /** The next runtime frame is the whole of it. */
   #runtimeAnew = true
-  #error: PandoError | undefined
+  error: PandoError | undefined
   #timer: ReturnType<typeof setTimeout> | undefined
   #current: Snapshot<unknown, Runtime> | undefined
 
@@ -55,7 +58,7 @@ export class Stream {
     this.name = name
     this.channel = channel
     this.#host = host
-    this.store = new Store(channel.spec.model, channel.anchor)
+    this.store = newStore(channel)
   }
 
   /** The stream as it is now; the same object until it changes. */
@@ -70,9 +73,9 @@ export class Stream {
 
   /** Opens the stream unless it is open, or has failed in a way that trying again does not mend. */
   open(session: Session): void {
-    if (this.#asked || this.#error?.retry === false) return
+    if (this.asked || this.error?.retry === false) return
     clearTimeout(this.#timer)
-    this.#asked = true
+    this.asked = true
     this.#runtimeAnew = true
     const turn = ++this.#turn
     const { resume } = this.store
@@ -83,14 +86,14 @@ export class Stream {
 
   /** Closes the stream on the server. */
   close(): void {
-    if (this.#asked) this.#host.session()?.request(this.name, { type: 'close' }, () => undefined)
+    if (this.asked) this.#host.session()?.request(this.name, { type: 'close' }, () => undefined)
     this.down()
   }
 
   /** Takes note that the stream is not open any more. */
   down(): void {
     clearTimeout(this.#timer)
-    this.#asked = this.#opened = false
+    this.asked = this.#opened = false
     this.#turn++
     this.#host.scopes.leave(this)
     this.touch()
@@ -99,18 +102,18 @@ export class Stream {
   /** Shows an error, and forgets the state if the user may not see it. */
   fail(error: PandoError): void {
     this.down()
-    this.#error = error
+    this.error = error
     if (isDenial(error)) {
       this.#runtime = undefined
-      this.#show(new Store(this.channel.spec.model, this.channel.anchor))
+      this.#show(newStore(this.channel))
     }
     this.watchers.touchAll()
   }
 
   /** Forgets an error and opens the stream again. */
   readonly retry = (): void => {
-    if (!this.#error) return
-    this.#error = undefined
+    if (!this.error) return
+    this.error = undefined
     this.touch()
     this.watchers.touchAll()
     this.#reopen()
@@ -120,10 +123,19 @@ export class Stream {
   /** Takes a frame that came without being asked for. */
   receive(frame: StreamFrame): void {
     if (frame.type === 'runtime') this.#setRuntime(frame.set)
-    else if (this.#asked) {
+    else if (frame.type === 'notice') this.notices.get(frame.name)?.notify(frame.value)
+    else if (frame.type === 'closed' && this.asked) {
       const { code = 'closed', message = 'closed by the server' } = frame
       this.#refused({ type: 'error', code, message, retry: code === 'unavailable' })
     }
+  }
+
+  /** Forgets all that it holds, which was another user's, and opens anew. */
+  restart(): void {
+    this.close()
+    this.#runtime = this.error = undefined
+    this.#show(newStore(this.channel))
+    this.#reopen()
   }
 
   /** Takes note of a change, which listeners hear of with the next `notify`. */
@@ -155,7 +167,7 @@ export class Stream {
       return
     }
     this.#opened = true
-    this.#error = undefined
+    this.error = undefined
     this.#backoff.connected()
     this.touch()
   }
@@ -165,7 +177,7 @@ export class Stream {
     if (!failure.retry) return
     this.#timer = setTimeout(() => {
       this.#reopen()
-    }, this.#backoff.next())
+    }, Math.max(failure.retry_after ?? 0, this.#backoff.next()))
   }
 
   #reopen(): void {
@@ -189,7 +201,7 @@ export class Stream {
 
   #snapshot(): Snapshot<unknown, Runtime> {
     const { store, retry } = this
-    const error = this.#error
+    const error = this.error
     const runtimeState = this.#runtime
     const known = { ...pending, runtimeState, retry }
     if (error && isDenial(error)) return { ...pending, retry, status: 'denied', error }
@@ -202,6 +214,10 @@ export class Stream {
     const stale = !this.#opened || store.awaiting
     return { ...known, status: 'live', state: store.state(), runtimeState: runtimeState ?? noRuntime, stale }
   }
+}
+
+function newStore({ spec, anchor }: AnyChannel): Store {
+  return new Store(spec.model, anchor, spec)
 }
 
 function isDenial({ code }: PandoError): boolean {

@@ -41,8 +41,10 @@ export interface Host {
    * rows by `ListIndex.settle`, and what is missing is shown as a stub.
    */
   readonly partial: boolean
-  /** Hears of every instance that may have changed, come or gone. */
+  /** Hears of every instance that may have changed. */
   touch(type: string, key: string): void
+  /** Hears that any instance may have come, gone, or be shown elsewhere. */
+  touchAll(): void
 }
 
 /** A key or a link as a map's key: undefined is a link to nothing, which no row has. */
@@ -65,6 +67,8 @@ export class Table {
   readonly indexes: Index[] = []
   /** How many of them are lists. */
   lists = 0
+  /** The key of the row that an object was made of, where that is asked for. */
+  origins: WeakMap<object, string> | undefined
   /** Links to this table's rows. */
   readonly backlinks: LinkIndex[] = []
   readonly name: string
@@ -91,8 +95,12 @@ export class Table {
       this.change(known, values)
       return
     }
-    const row = { key, values, held: scope, instances: [], fresh: [], found: [], parts: undefined }
-    this.rows.set(key, row)
+    this.insert({ key, values, held: scope, instances: [], fresh: [], found: [], parts: undefined })
+  }
+
+  /** Takes a row in whose key it does not have. */
+  insert(row: Row): void {
+    this.rows.set(row.key, row)
     for (const index of this.indexes) index.insert(row)
     this.#appeared(row)
   }
@@ -102,35 +110,30 @@ export class Table {
     const changed = keepEqual(row.values, values)
     if (changed.length === 0) return
     const moved = this.indexes.filter(({ places }) => places.some((place) => changed.includes(place)))
-    const shift = () => {
-      if (moved.length > 0) for (const shape of this.shapes) shape.moved(row)
-    }
-    shift()
+    if (moved.length > 0) this.host.touchAll()
     for (const index of moved) index.remove(row)
     row.values = values
     for (const index of moved) index.insert(row)
     for (const shape of this.shapes) shape.invalidate(row)
-    shift()
   }
 
   /** Takes a row from a scope, and out of all lists if no other holds it: links to it show null. */
   delete(key: Key, scope: number): void {
     const row = this.rows.get(key)
-    if (!row || (row.held &= ~scope) !== 0) return
-    for (const index of this.indexes) index.remove(row)
-    this.rows.delete(key)
-    this.#appeared(row)
+    if (row && (row.held &= ~scope) === 0) this.remove(row)
   }
 
-  /** Tells that an instance may have changed, come or gone. */
-  touch(key: string): void {
-    this.host.touch(this.name, key)
+  /** Takes a row out. */
+  remove(row: Row): void {
+    for (const index of this.indexes) index.remove(row)
+    this.rows.delete(row.key)
+    this.#appeared(row)
   }
 
   /** Notes that a row came or went, for those that point at it. */
   #appeared(row: Row): void {
     for (const index of this.backlinks) index.changed(row)
-    for (const shape of this.shapes) shape.moved(row)
+    this.host.touchAll()
   }
 }
 

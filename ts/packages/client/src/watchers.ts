@@ -4,6 +4,7 @@ import { Listeners } from './listeners.js'
 export class Watchers {
   readonly #types = new Map<string, Map<string, Listeners>>()
   #touched = new Set<Listeners>()
+  #all = false
 
   /** Adds a callback for one instance and returns what removes it, once. */
   add(type: string, key: string, call: () => void): () => void {
@@ -25,13 +26,14 @@ export class Watchers {
 
   /** Notes that any instance may have changed. */
   touchAll(): void {
-    for (const keys of this.#types.values()) for (const listeners of keys.values()) this.#touched.add(listeners)
+    this.#all = true
   }
 
   /** Calls those whose instance was touched since the last call. */
   notify(): void {
-    const touched = this.#touched
+    const touched = this.#all ? [...this.#types.values()].flatMap((keys) => [...keys.values()]) : this.#touched
     this.#touched = new Set()
+    this.#all = false
     for (const listeners of touched) listeners.notify()
   }
 }

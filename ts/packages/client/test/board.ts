@@ -1,3 +1,4 @@
+import { actions } from '../src/actions.js'
 import { Channel, type ChannelSpec, type Id, type Int } from '../src/index.js'
 
 export interface Card {
@@ -22,8 +23,8 @@ export interface BoardChannelRuntime {
 }
 
 export interface BoardChannelActions {
-  rename(name: string): Promise<void>
-  moveCard(card: Id<'Card'>, position: Int): Promise<number>
+  readonly rename: (name: string) => Promise<void>
+  readonly moveCard: (card: Id<'Card'>, position: Int) => Promise<number>
 }
 
 /** What `makefrontend` writes for a small app. */
@@ -34,6 +35,7 @@ export class BoardChannel extends Channel<Board | null, BoardChannelTypes, Board
     route: 'boards/{board_id}',
     params: { boardId: 'board_id' },
     actions: ['rename', 'moveCard'],
+    requests: actions,
     model: {
       root: 0,
       types: {

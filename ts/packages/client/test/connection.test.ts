@@ -295,10 +295,12 @@ describe('an upgrade that is refused', () => {
     expect(server.welcome().of('connect')[0].payload.token).toBe('new')
   })
 
-  it('is tried again when the server said', async () => {
+  it('is tried again after the time that the server said, and a random part of as much again', async () => {
     start()
     await refuse(new Response(null, { status: 503, headers: { 'Retry-After': '7' } }))
     await vi.advanceTimersByTimeAsync(6_900)
+    window.dispatchEvent(new Event('online'))
+    await vi.advanceTimersByTimeAsync(7_000)
     expect(server.sockets).toHaveLength(1)
     await vi.advanceTimersByTimeAsync(100)
     expect(server.sockets).toHaveLength(2)

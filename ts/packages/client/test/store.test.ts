@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import type { HelloType, StateFrame } from '../src/frames.js'
 import type { Model } from '../src/model.js'
+import { places } from '../src/places.js'
 import { Store } from '../src/store.js'
 
 interface Vector {
@@ -16,7 +17,7 @@ interface Vector {
 function played(name: string, steps: number): Store {
   const path = join(import.meta.dirname, `../../../../spec/vectors/state/${name}.json`)
   const { model, anchor, hello, ...vector } = JSON.parse(readFileSync(path, 'utf8')) as Vector
-  const store = new Store(model, anchor)
+  const store = new Store(model, anchor, { places })
   store.attach(hello.types, 'e', [false])
   for (const { frame } of vector.steps.slice(0, steps)) store.receive(0, frame)
   return store

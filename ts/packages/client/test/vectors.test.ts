@@ -1,10 +1,13 @@
 import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { compareKind, isTuple, partsOf } from '../src/compare.js'
+import { compareKind } from '../src/compare.js'
 import type { HelloType, StateFrame } from '../src/frames.js'
 import type { Kind, Model } from '../src/model.js'
+import { partsOf } from '../src/place-rules.js'
+import { places } from '../src/places.js'
 import { Store } from '../src/store.js'
+import { comparing } from './comparing.js'
 import { deepFreeze } from './freeze.js'
 
 interface StateVector {
@@ -33,7 +36,7 @@ describe('spec/vectors/state', () => {
   for (const file of readdirSync(join(folder, 'state'))) {
     const vector = read(`state/${file}`) as StateVector
     it(`${file}: ${vector.name}`, () => {
-      const store = new Store(vector.model, vector.anchor)
+      const store = new Store(vector.model, vector.anchor, { places })
       store.attach(vector.hello.types, 'e', [false])
       for (const { frame, frames, ...step } of vector.steps) {
         for (const f of frames ?? []) store.receive(0, f)
@@ -45,17 +48,11 @@ describe('spec/vectors/state', () => {
   }
 })
 
-/** A value of the wire as it is compared. */
-function compared(kind: Kind, wire: unknown): unknown {
-  return isTuple(kind) && wire !== null ? partsOf(wire as string) : wire
-}
-
 describe.each(['values.json', 'compare.json'])('spec/vectors/%s', (file) => {
   it.each((read(file) as ValueVectors).order)('orders $kind as the server does', ({ kind, ...vector }) => {
-    const compare = compareKind(kind)
-    const sorted = vector.sorted.map((wire) => compared(kind, wire))
-    sorted.forEach((a, i) => {
-      sorted.forEach((b, j) => {
+    const compare = comparing(kind)
+    vector.sorted.forEach((a, i) => {
+      vector.sorted.forEach((b, j) => {
         expect(Math.sign(compare(a, b)), `${JSON.stringify(a)} ? ${JSON.stringify(b)}`).toBe(Math.sign(i - j))
       })
     })

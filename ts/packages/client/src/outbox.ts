@@ -1,0 +1,208 @@
+import type { AnyChannel } from './channel.js'
+import type { Core } from './client.js'
+import type { Act, Reply, WriteRequest } from './frames.js'
+import type { Session } from './session.js'
+import type { Stream } from './stream.js'
+import { PandoError } from '@pando-sync/client'
+
+/** A request that is applied once. */
+export interface Job {
+  /** What messages call it by. */
+  readonly name: string
+  /**
+   * What to send, or undefined while it waits for another request.
+   *
+   * @throws PandoError when that one has failed.
+   */
+  readonly request: () => Act | WriteRequest | undefined
+  /** Hears that it was sent, perhaps again. */
+  readonly sent?: () => void
+  /** Hears that it has to be sent again. */
+  readonly lost?: () => void
+  /** Hears of the result, which the state may not show yet. */
+  readonly replied?: (value: unknown) => void
+  /** Hears that it is over, before the promise does. */
+  readonly over?: (error?: PandoError) => void
+}
+
+/** How long a request is sent again after its first sending. */
+const patience = 600_000
+
+/** How many may wait for their answers; one more is refused. */
+const most = 1_000
+
+type Timer = ReturnType<typeof setTimeout>
+
+/** A job from its submission to its end. */
+export class Entry {
+  readonly job: Job
+  readonly stream: Stream
+  readonly key = randomKey()
+  readonly promise: Promise<unknown>
+  /** The connection on which it was sent and not answered to the end. */
+  session: Session | undefined
+  /** What it came to, once that is known. */
+  result: { readonly value: unknown } | undefined
+  /** Whether it was ever sent. */
+  tried = false
+  /** Whose it is. */
+  readonly user: string | undefined
+  /** Runs while it waits for its answer on one connection. */
+  answer: Timer | undefined
+  /** Runs from the first sending. */
+  deadline: Timer | undefined
+  settle: (error: PandoError | undefined) => void = () => undefined
+
+  constructor(job: Job, stream: Stream, user: string | undefined) {
+    this.job = job
+    this.stream = stream
+    this.user = user
+    this.promise = new Promise((resolve, reject) => {
+      this.settle = (error) => {
+        if (error && !this.result) reject(error)
+        else resolve(this.result?.value)
+      }
+    })
+  }
+}
+
+/** The outbox of a client. */
+export function outboxOf(core: Core): Outbox {
+  const outbox = (core.outbox as Outbox | undefined) ?? new Outbox(core)
+  core.outbox = outbox
+  return outbox
+}
+
+/**
+ * The requests of a client that are applied once, from their submission until
+ * the state shows what they did. Each has a random key, by which the server
+ * knows it again when it is sent after the connection was lost.
+ *
+ * ```
+ * waiting ─► sent ─► answered ─► over
+ *    ▲         └── lost ──┘
+ *    └─────────────┘
+ * ```
+ *
+ * The requests of one stream are sent in the order in which they were made;
+ * one that has to wait for another holds back those behind it. As many as
+ * `ClientOptions.queue` says may wait for a connection.
+ */
+export class Outbox {
+  /** In the order of submission. */
+  readonly entries = new Set<Entry>()
+  /** What the writes among them share: see `writes.ts`. */
+  ledger: unknown
+  readonly #core: Core
+
+  constructor(core: Core) {
+    this.#core = core
+  }
+
+  /** Takes a job; `began` is called before anything is sent. The promise rejects with a PandoError. */
+  async submit(channel: AnyChannel, job: Job, began?: (entry: Entry) => void): Promise<unknown> {
+    const core = this.#core
+    if (!core.online() && this.#waiting >= (core.options.queue ?? 0)) {
+      throw new PandoError('offline', `${job.name}: not connected`, { retry: true })
+    }
+    if (this.entries.size >= most) throw new PandoError('rate_limited', `${job.name}: too many wait`, { retry: true })
+    const release = core.use(channel, () => () => undefined)
+    const entry = new Entry(job, core.stream(channel), core.user)
+    this.entries.add(entry)
+    began?.(entry)
+    core.flush()
+    try {
+      return await entry.promise
+    } finally {
+      release()
+    }
+  }
+
+  /** Sends what can be sent, and ends what cannot be sent any more. */
+  pump(): void {
+    const session = this.#core.online()
+    const held = new Set<Stream>()
+    for (const entry of [...this.entries]) {
+      const { stream } = entry
+      if (entry.session && entry.session !== session) this.#lose(entry)
+      const error = this.#refusal(entry)
+      if (error) this.end(entry, error)
+      else if (!entry.session && session && stream.asked && !held.has(stream) && !this.#send(entry, session)) held.add(stream)
+    }
+  }
+
+  /** Ends an entry, with its result if that is known. */
+  end(entry: Entry, error?: PandoError): void {
+    if (!this.entries.delete(entry)) return
+    clearTimeout(entry.answer)
+    clearTimeout(entry.deadline)
+    entry.job.over?.(entry.result ? undefined : error)
+    entry.settle(error)
+  }
+
+  get #waiting(): number {
+    return [...this.entries].filter(({ tried }) => !tried).length
+  }
+
+  /** Why an entry must not be sent any more. */
+  #refusal({ stream, user, tried, job }: Entry): PandoError | undefined {
+    const outcome = tried ? 'unknown' : 'failed'
+    const { error } = stream
+    if (error && !error.retry) return new PandoError(error.code, `${job.name}: ${error.message}`, { outcome })
+    if (user === undefined || user === this.#core.user) return undefined
+    return new PandoError('denied', `${job.name}: another user is connected`, { outcome })
+  }
+
+  #lose(entry: Entry): void {
+    clearTimeout(entry.answer)
+    entry.session = undefined
+    entry.job.lost?.()
+  }
+
+  /** Whether the entry needs to wait no longer. */
+  #send(entry: Entry, session: Session): boolean {
+    const { job, key, stream } = entry
+    let request
+    try {
+      request = job.request()
+    } catch (error) {
+      this.end(entry, error as PandoError)
+      return true
+    }
+    if (!request) return false
+    entry.session = session
+    entry.deadline ??= this.#limit(entry, patience, 'lost', 'no answer for ten minutes')
+    entry.answer = this.#limit(entry, this.#core.options.actionTimeout ?? 30_000, 'timeout', 'no answer in time')
+    entry.tried = true
+    job.sent?.()
+    session.request(stream.name, { ...request, key }, (reply) => {
+      this.#answered(entry, session, reply)
+    })
+    return true
+  }
+
+  #limit(entry: Entry, ms: number, code: string, message: string): Timer {
+    return setTimeout(() => {
+      this.end(entry, new PandoError(code, `${entry.job.name}: ${message}`, { outcome: 'unknown' }))
+      this.#core.flush()
+    }, ms)
+  }
+
+  #answered(entry: Entry, session: Session, reply: Reply | undefined): void {
+    if (entry.session !== session) return
+    if (reply?.type === 'error') this.end(entry, new PandoError(reply.code, reply.message, reply))
+    else if (reply?.type === 'result') {
+      entry.result = reply
+      entry.job.replied?.(reply.value)
+      session.reach(reply.version ?? 0, (reached) => {
+        if (reached) this.end(entry)
+      })
+    }
+  }
+}
+
+/** 22 of `[A-Za-z0-9_-]`: 128 random bits and a little. */
+function randomKey(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16))
+  return btoa(String.fromCharCode(...bytes)).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '')
+}
