@@ -112,7 +112,7 @@ func describeRows(b *strings.Builder, t *Tree) {
 }
 
 // describer writes Go types as encoding/json shows them, each named struct's
-// members once.
+// members once, and a list or map that is made of itself by its name.
 type describer struct {
 	b    *strings.Builder
 	seen map[reflect.Type]bool
@@ -129,22 +129,32 @@ func (d describer) write(t reflect.Type) {
 		d.b.WriteString("none")
 	case t.Implements(marshalerType) || t.Implements(textMarshalerType):
 		d.b.WriteString(t.String())
+	case t.Name() != "" && t.Kind() != reflect.Struct && d.seen[t]:
+		d.b.WriteString(t.Name()) // it is made of itself
 	case t.Kind() == reflect.Pointer:
 		d.b.WriteByte('*')
 		d.write(t.Elem())
 	case t.Kind() == reflect.Slice, t.Kind() == reflect.Array:
 		d.b.WriteString("[]")
-		d.write(t.Elem())
+		d.element(t)
 	case t.Kind() == reflect.Map:
 		d.b.WriteString("map ")
 		d.write(t.Key())
 		d.b.WriteByte(' ')
-		d.write(t.Elem())
+		d.element(t)
 	case t.Kind() == reflect.Struct:
 		d.members(t)
 	default:
 		d.b.WriteString(t.Kind().String())
 	}
+}
+
+// element writes what a list or a map is made of, in which its own name stands
+// for it.
+func (d describer) element(t reflect.Type) {
+	d.seen[t] = true
+	d.write(t.Elem())
+	delete(d.seen, t)
 }
 
 func (d describer) members(t reflect.Type) {

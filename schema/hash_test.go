@@ -151,3 +151,21 @@ func TestHashFollowsFacts(t *testing.T) {
 		t.Errorf("a Go name changes the hash")
 	}
 }
+
+// folder and nest are made of themselves, as structs of other names are not.
+type (
+	folder map[string]folder
+	nest   []*nest
+)
+
+func TestHashOfTypesMadeOfThemselves(t *testing.T) {
+	with := func(result reflect.Type) string {
+		return channelOf[tagged](t, func(c *schema.Channel) { c.Actions[0].Result = result })
+	}
+	maps, lists := with(reflect.TypeFor[folder]()), with(reflect.TypeFor[nest]())
+	if maps == lists || maps != with(reflect.TypeFor[folder]()) {
+		t.Errorf("a map of itself has the hash %s, a list of itself %s", maps, lists)
+	}
+}
+
+type tagged struct{ ID int64 }
