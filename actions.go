@@ -100,7 +100,7 @@ func (d *Declaration) limits() error {
 
 // checkActions finds what the app's configuration does not allow.
 func (c *channel) checkActions(cfg Config) error {
-	if c.maxRequest != nil && cfg.MaxFrame > 0 && int64(*c.maxRequest) > cfg.MaxFrame {
+	if c.maxRequest != nil && int64(*c.maxRequest) > cfg.MaxFrame {
 		return fmt.Errorf("pando: channel %s: MaxRequest(%d) is above Config.MaxFrame, %d: raise that", c.schema.Name, *c.maxRequest, cfg.MaxFrame)
 	}
 	if _, writes := cfg.Source.(feed.Writer); writes {

@@ -69,6 +69,9 @@ func (c Config) withDefaults() Config {
 	if c.Auth == nil {
 		c.Auth = nobody{}
 	}
+	if c.MaxFrame == 0 {
+		c.MaxFrame = 64 << 10
+	}
 	return c
 }
 

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/pando-sync/pando/internal/rpc"
 	"github.com/pando-sync/pando/internal/wire"
@@ -21,6 +22,10 @@ const (
 	// maxNotices bounds the frames of Notify that are not written yet.
 	maxNotices = 64
 )
+
+// turnTime is how long what a request changes of the runtime state waits for the
+// request's end, to go out as one frame.
+const turnTime = 50 * time.Millisecond
 
 // Line is what a stream offers to the app that has opened it. Its methods never
 // block, and may be called from any goroutine.
@@ -65,6 +70,11 @@ type extra struct {
 	beside  int
 	left    chan struct{}
 	notices []*wire.Frame
+	// turn tells that what is first in line runs; flush, when there is something
+	// to send, sends it before the end of a turn that lasts. due tells that it is
+	// time for that.
+	turn, due bool
+	flush     *time.Timer
 }
 
 // more returns the stream's extra. The mutex is held.
@@ -242,11 +252,79 @@ func (st *stream) Ask() {
 	st.work()
 }
 
-// Wake implements Line: it has the writer ask for the runtime state.
+// Wake implements Line: it has the writer ask for the runtime state, at the end
+// of a turn if one is under way.
 func (st *stream) Wake() {
 	st.changed.Store(true)
+	if !st.postponed() {
+		st.wakeNow()
+	}
+}
+
+func (st *stream) wakeNow() {
 	st.session.runtime.Store(true)
 	st.session.Ready()
+}
+
+// postponed tells that what has changed is sent later.
+func (st *stream) postponed() bool {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	x := st.extra
+	if x == nil || !x.turn {
+		return false
+	}
+	if x.flush == nil {
+		x.flush = time.AfterFunc(turnTime, st.turnLasts)
+	}
+	return true
+}
+
+// turnLasts has sent what has changed since the beginning of a long turn, or
+// since it was sent last.
+func (st *stream) turnLasts() {
+	st.mu.Lock()
+	if x := st.extra; x != nil && x.turn {
+		x.due, x.flush = true, nil
+	}
+	st.mu.Unlock()
+	st.wakeNow()
+}
+
+// mayShow tells the writer that what has changed may be sent now.
+func (st *stream) mayShow() bool {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	x := st.extra
+	if x == nil || !x.turn {
+		return true
+	}
+	due := x.due
+	x.due = false
+	return due
+}
+
+// beginTurn begins a turn of what is first in line, and returns its context.
+func (st *stream) beginTurn() context.Context {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	ctx := st.lasting()
+	st.extra.turn = true
+	return ctx
+}
+
+// endTurn ends the turn. What it changed goes out with what follows.
+func (st *stream) endTurn() {
+	st.mu.Lock()
+	x := st.extra
+	if x.flush != nil {
+		x.flush.Stop()
+	}
+	x.turn, x.due, x.flush = false, false, nil
+	st.mu.Unlock()
+	if st.changed.Load() {
+		st.wakeNow()
+	}
 }
 
 // Do implements Line.
@@ -338,7 +416,7 @@ func (st *stream) serve(r request) {
 			c.fail(st.name, r.id, err)
 		}
 	default:
-		st.carryOut(st.context(), r)
+		st.carryOut(st.beginTurn(), r, st.endTurn)
 	}
 }
 
@@ -348,7 +426,8 @@ func (st *stream) fulfil(duty func(context.Context)) {
 	if st.gone || st.open == nil || c.over() || st.stopped() {
 		return
 	}
-	ctx := st.context()
+	ctx := st.beginTurn()
+	defer st.endTurn()
 	defer func() {
 		if p := recover(); p != nil {
 			c.server.cfg.Logger.ErrorContext(ctx, "hook failed", "session", c.id, "stream", st.name,
@@ -380,7 +459,7 @@ func (st *stream) beside(r request) error {
 			c.fail(st.name, r.id, notOpen(st.name))
 			return
 		}
-		st.carryOut(ctx, r)
+		st.carryOut(ctx, r, func() {})
 	})
 	return nil
 }
@@ -413,15 +492,17 @@ func (st *stream) alone() {
 	}
 }
 
-// carryOut carries a request out and answers it. One that has not begun when its
-// stream is closed does not begin.
-func (st *stream) carryOut(ctx context.Context, r request) {
+// carryOut carries a request out and answers it; done is called between. One
+// that has not begun when its stream is closed does not begin.
+func (st *stream) carryOut(ctx context.Context, r request, done func()) {
 	c := st.session
 	if auth := c.authWatch(); auth != nil && auth.Wait(ctx) != nil || ctx.Err() != nil {
+		done()
 		c.fail(st.name, r.id, notOpen(st.name))
 		return
 	}
 	value, version, err := st.open.Request(ctx, r.req)
+	done()
 	if err != nil {
 		c.fail(st.name, r.id, err)
 		return

@@ -127,6 +127,9 @@ func (c *Session) collectRuntime(b *batch) {
 			c.runtime.Store(true) // who ends the doubt wakes the session
 			continue
 		}
+		if !st.mayShow() {
+			continue // the end of its turn wakes the session
+		}
 		st.changed.Store(false)
 		if set := st.open.Runtime(); len(set) > 0 {
 			b.add(wire.Message(st.name, 0, wire.Runtime{Type: "runtime", Set: set}))
