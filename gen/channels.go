@@ -19,8 +19,6 @@ func (a *app) channelsFile() []byte {
 		a.writeChannel(&body, c)
 	}
 	var file writer
-	file.WriteString(header)
-	file.WriteByte('\n')
 	names := []string{"Channel", "type ChannelSpec"}
 	for _, name := range []string{"Id", "Int"} {
 		if a.used[name] {
@@ -29,9 +27,61 @@ func (a *app) channelsFile() []byte {
 		}
 	}
 	file.linef("import { %s } from '@pando-sync/client'", strings.Join(names, ", "))
+	for _, entry := range clientEntries {
+		if parts := a.partsOf(entry.parts); len(parts) > 0 {
+			file.linef("import { %s } from '@pando-sync/client/%s'", strings.Join(parts, ", "), entry.name)
+		}
+	}
 	writeImport(&file, slices.Sorted(maps.Keys(a.used)), "./"+a.name+".interfaces.js")
 	file.Write(body.Bytes())
 	return file.Bytes()
+}
+
+// clientEntries are the entries of the client with the parts of it that not
+// every class needs.
+var clientEntries = []struct {
+	name  string
+	parts []string
+}{
+	{"actions", []string{"actions", "once"}},
+	{"places", []string{"places"}},
+	{"writes", []string{"writes"}},
+}
+
+// partsOf are those of the parts that a class of the app needs.
+func (a *app) partsOf(parts []string) []string {
+	var needed []string
+	for _, part := range parts {
+		if slices.ContainsFunc(a.channels, func(c *schema.Channel) bool { return requestsOf(c) == part || part == "places" && hasPlaces(c) }) {
+			needed = append(needed, part)
+		}
+	}
+	return needed
+}
+
+// requestsOf names the client's part that makes the channel's requests, "" if
+// there are none.
+func requestsOf(c *schema.Channel) string {
+	switch {
+	case len(c.Writable) > 0:
+		return "writes"
+	case slices.ContainsFunc(c.Actions, func(a schema.Action) bool { return a.Once }):
+		return "once"
+	case len(c.Actions) > 0:
+		return "actions"
+	default:
+		return ""
+	}
+}
+
+// hasPlaces tells whether the client needs its part for rows that stand in the
+// places of others, and for keys of several columns.
+func hasPlaces(c *schema.Channel) bool {
+	m := c.Tree.Model()
+	return slices.ContainsFunc(m.Layers, func(l schema.ModelLayer) bool { return l.Layer.Through != nil }) ||
+		slices.ContainsFunc(m.Types, func(u schema.ModelType) bool {
+			return slices.ContainsFunc(u.Fields, func(n int) bool { return u.Type.Fields[n].Kind == schema.Tuple })
+		})
 }
 
 func writeImport(w *writer, names []string, from string) {
@@ -56,6 +106,10 @@ func (a *app) writeChannel(w *writer, c *schema.Channel) {
 	w.WriteByte('\n')
 	w.interfaceOf(c.Name+"Actions", "The actions of "+c.Name+".", a.actionMembers(c, doc))
 	w.WriteByte('\n')
+	if len(c.Writable) > 0 {
+		a.writeWrites(w, c)
+		w.WriteByte('\n')
+	}
 	w.doc("", doc.Text)
 	a.writeClass(w, c)
 }
@@ -92,7 +146,8 @@ func (a *app) runtimeDoc(c *schema.Channel) string {
 func (a *app) runtimeMembers(c *schema.Channel) []documented {
 	var members []documented
 	for _, m := range membersOf(c.Runtime) {
-		members = append(members, documented{a.docs.field(c.Runtime, m.goName), a.member(m, true)})
+		doc := noted(a.docs.fieldAt(c.Runtime, m.index), noteOnType(m.goType))
+		members = append(members, documented{doc: doc, text: a.member(m, true)})
 	}
 	return members
 }
@@ -102,6 +157,7 @@ func (a *app) actionMembers(c *schema.Channel, doc TypeDoc) []documented {
 	for _, action := range c.Actions {
 		method := doc.Methods[action.Method]
 		params := paramNames(action, method)
+		tags := actionTags(action, params)
 		for i, t := range action.Args {
 			params[i] += ": " + a.argument(t)
 		}
@@ -109,22 +165,42 @@ func (a *app) actionMembers(c *schema.Channel, doc TypeDoc) []documented {
 		if action.Result != nil {
 			result = a.expr(action.Result, true)
 		}
-		members = append(members, documented{method.Text, signature(property(action.Name), params, result)})
+		members = append(members, documented{method.Text, signature(property(action.Name), params, result), tags})
 	}
 	return members
 }
 
-// signature writes a method, a parameter a line where it is too long for one.
+// actionTags tell what the types of an action's parameters and of its result do
+// not.
+func actionTags(action schema.Action, params []string) []string {
+	var tags []string
+	for i, t := range action.Args {
+		if note := noteOnType(t); note != "" {
+			tags = append(tags, "@param "+params[i]+" "+note)
+		}
+	}
+	if action.Result != nil && noteOnType(action.Result) != "" {
+		tags = append(tags, "@returns "+noteOnType(action.Result))
+	}
+	return tags
+}
+
+// signature writes an action as a property, whose function may be passed on, a
+// parameter a line where it is too long for one.
 func signature(name string, params []string, result string) string {
-	oneLine := name + "(" + strings.Join(params, ", ") + "): Promise<" + result + ">"
+	name = "readonly " + name + ": ("
+	oneLine := name + strings.Join(params, ", ") + ") => Promise<" + result + ">"
 	if len(oneLine)+2 <= width || len(params) == 0 {
 		return oneLine
 	}
-	return name + "(\n    " + strings.Join(params, ",\n    ") + ",\n  ): Promise<" + result + ">"
+	return name + "\n    " + strings.Join(params, ",\n    ") + ",\n  ) => Promise<" + result + ">"
 }
 
 func (a *app) writeClass(w *writer, c *schema.Channel) {
 	params := []string{a.stateOf(c), c.Name + "Types", c.Name + "Actions", c.Name + "Runtime"}
+	if len(c.Writable) > 0 {
+		params = append(params, c.Name+"Writes")
+	}
 	head := "export class " + c.Name + " extends Channel<" + strings.Join(params, ", ") + "> {"
 	if len(head) > width {
 		head = "export class " + c.Name + " extends Channel<\n  " + strings.Join(params, ",\n  ") + "\n> {"
@@ -132,7 +208,7 @@ func (a *app) writeClass(w *writer, c *schema.Channel) {
 	w.linef("%s", head)
 	const spec = "  static readonly spec: ChannelSpec = "
 	w.WriteString(spec)
-	w.literal(specOf(c), "  ", len(spec))
+	w.literal(specOf(c, a.docs), "  ", len(spec))
 	w.linef("\n")
 	one := "one " + c.Tree.Root.Type.Name
 	if through := c.Tree.Root.Through; through != nil {
@@ -187,13 +263,17 @@ func (a *app) param(p schema.Param) string {
 }
 
 // specOf is what the class tells the client.
-func specOf(c *schema.Channel) literal {
+func specOf(c *schema.Channel, docs Docs) literal {
 	params, actions := object(), make([]string, len(c.Actions))
+	var once []string
 	for _, p := range c.Params {
 		params.entries = append(params.entries, entry{camel(p.Name), text(quote(p.Name))})
 	}
 	for i, action := range c.Actions {
 		actions[i] = action.Name
+		if action.Once {
+			once = append(once, action.Name)
+		}
 	}
 	spec := object(
 		entry{"name", text(quote(c.Name))},
@@ -204,7 +284,20 @@ func specOf(c *schema.Channel) literal {
 	if c.Tree.Root.Relation == schema.Root && c.Anchor != len(c.Params)-1 {
 		spec.entries = append(spec.entries, entry{"anchor", text(quote(c.Params[c.Anchor].Name))})
 	}
-	spec.entries = append(spec.entries, entry{"actions", quoted(actions)}, entry{"model", modelOf(c.Tree)})
+	spec.entries = append(spec.entries, entry{"actions", quoted(actions)})
+	if once != nil {
+		spec.entries = append(spec.entries, entry{"once", quoted(once)})
+	}
+	if requests := requestsOf(c); requests != "" {
+		spec.entries = append(spec.entries, entry{"requests", text(requests)})
+	}
+	if len(c.Writable) > 0 {
+		spec.entries = append(spec.entries, entry{"writable", writableOf(c, docs)})
+	}
+	if hasPlaces(c) {
+		spec.entries = append(spec.entries, entry{literal: text("places")})
+	}
+	spec.entries = append(spec.entries, entry{"model", modelOf(c.Tree)})
 	return spec
 }
 
@@ -232,6 +325,9 @@ func readLiteral(d *json.Decoder) literal {
 				e.key = fmt.Sprint(nextToken(d))
 			}
 			e.literal = readLiteral(d)
+			if e.open == "" && slices.Contains(objectMembers, e.key) {
+				e.text += " as const"
+			}
 			l.entries = append(l.entries, e)
 		}
 		nextToken(d) // the end of it
@@ -240,6 +336,10 @@ func readLiteral(d *json.Decoder) literal {
 		return text(fmt.Sprint(token))
 	}
 }
+
+// objectMembers are what every object has in TypeScript, of another type than
+// the members of a model, so that a text by such a name has to tell its own.
+var objectMembers = strings.Fields("constructor hasOwnProperty isPrototypeOf propertyIsEnumerable toLocaleString toString valueOf")
 
 // nextToken panics where the package schema has written no JSON.
 func nextToken(d *json.Decoder) json.Token {

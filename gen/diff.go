@@ -1,8 +1,10 @@
 package gen
 
 import (
+	"bytes"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 )
@@ -20,13 +22,21 @@ type edit struct {
 	line string
 }
 
-// writeDiff writes a unified diff of two texts, nothing if they are the same.
-func writeDiff(w io.Writer, name, before, after string) error {
-	if before == after {
+// writeDiff writes a unified diff of two texts, nothing if they are the same;
+// nil is the text of no file.
+func writeDiff(w io.Writer, name string, before, after []byte) error {
+	if bytes.Equal(before, after) {
 		return nil
 	}
-	edits := compareLines(lines(before), lines(after))
-	if _, err := fmt.Fprintf(w, "--- %s\n+++ %s\n", name, name); err != nil {
+	from, to := name, name
+	if before == nil {
+		from = os.DevNull
+	}
+	if after == nil {
+		to = os.DevNull
+	}
+	edits := compareLines(lines(string(before)), lines(string(after)))
+	if _, err := fmt.Fprintf(w, "--- %s\n+++ %s\n", from, to); err != nil {
 		return err
 	}
 	for start := 0; start < len(edits); {
@@ -94,11 +104,18 @@ func count(edits []edit, without byte) int {
 	return n
 }
 
+// lines splits a text. A last line without an end has a mark, as in every diff.
 func lines(s string) []string {
-	if s == "" {
+	switch {
+	case s == "":
 		return nil
+	case strings.HasSuffix(s, "\n"):
+		return strings.Split(strings.TrimSuffix(s, "\n"), "\n")
+	default:
+		all := strings.Split(s, "\n")
+		all[len(all)-1] += "\n\\ No newline at end of file"
+		return all
 	}
-	return strings.Split(strings.TrimSuffix(s, "\n"), "\n")
 }
 
 // compareLines finds the fewest changes from a to b.

@@ -34,7 +34,7 @@ func TestDiffOfLargeTexts(t *testing.T) {
 	a := strings.Repeat("a\nb\n", 1500)
 	b := strings.Repeat("b\nc\n", 1500)
 	var out strings.Builder
-	if err := writeDiff(&out, "large", a, b); err != nil {
+	if err := writeDiff(&out, "large", []byte(a), []byte(b)); err != nil {
 		t.Fatal(err)
 	}
 	if got := strings.Count(out.String(), "\n"); got != 3+6000 {

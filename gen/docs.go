@@ -25,9 +25,18 @@ type TypeDoc struct {
 	// Methods are those of a channel, or those that make a struct's computed
 	// fields, by Go name.
 	Methods map[string]MethodDoc
-	// Strings are the values of the package's constants of a string type, in
-	// the order of the source.
-	Strings []string
+	// Constants are the package's constants of a type of strings or integers,
+	// in the order of the source, a value once. A type of flags, whose constants
+	// are shifted bits, has none: its values are more than they.
+	Constants []Constant
+}
+
+// Constant is one of the values that a type has.
+type Constant struct {
+	// Name is the Go name, Text the comment above it or behind it.
+	Name, Text string
+	// Value is the value as JSON.
+	Value string
 }
 
 // MethodDoc is the documentation of one method.
@@ -38,8 +47,12 @@ type MethodDoc struct {
 	Params []string
 }
 
-// of finds the docs of a named type.
-func (d Docs) of(t reflect.Type) TypeDoc { return d.Types[t.PkgPath()+"."+t.Name()] }
+// of finds the docs of a named type; those of a generic one are for all that
+// are made of it.
+func (d Docs) of(t reflect.Type) TypeDoc {
+	name, _, _ := strings.Cut(t.Name(), "[")
+	return d.Types[t.PkgPath()+"."+name]
+}
 
 // field finds the comment of a struct's field, which may be promoted from an
 // embedded struct; else that of the method that makes its value.
@@ -48,13 +61,19 @@ func (d Docs) field(t reflect.Type, goName string) string {
 	if !ok {
 		return ""
 	}
-	for _, i := range f.Index[:len(f.Index)-1] {
+	return d.fieldAt(t, f.Index)
+}
+
+// fieldAt is field for the field at an index.
+func (d Docs) fieldAt(t reflect.Type, index []int) string {
+	f := t.FieldByIndex(index)
+	for _, i := range index[:len(index)-1] {
 		t = t.Field(i).Type
 		if t.Kind() == reflect.Pointer {
 			t = t.Elem()
 		}
 	}
-	if text := d.of(t).Fields[goName]; text != "" {
+	if text := d.of(t).Fields[f.Name]; text != "" {
 		return text
 	}
 	return d.of(t).Methods[madeBy(f)].Text

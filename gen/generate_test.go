@@ -128,7 +128,10 @@ func action(method string, result any, args ...any) schema.Action {
 }
 
 func TestGenerate(t *testing.T) {
-	cases := map[string]func(*testing.T) *schema.Manifest{"board": boardManifest, "desk": deskManifest, "kitchen": kitchenManifest}
+	cases := map[string]func(*testing.T) *schema.Manifest{
+		"board": boardManifest, "desk": deskManifest, "enums": enumsManifest, "kitchen": kitchenManifest,
+		"names": namesManifest, "shapes": shapesManifest, "writes": writesManifest,
+	}
 	for name, build := range cases {
 		t.Run(name, func(t *testing.T) {
 			m := build(t)
@@ -158,7 +161,7 @@ func TestGenerateWithoutSource(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := string(files[0].Data)
-	for _, want := range []string{"moveCard(arg1: Int, arg2: Int, arg3: number): Promise<void>", "rename(arg1: string): Promise<void>"} {
+	for _, want := range []string{"moveCard: (arg1: Int, arg2: Int, arg3: number) => Promise<void>", "rename: (arg1: string) => Promise<void>"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("no %q in\n%s", want, got)
 		}

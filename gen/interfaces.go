@@ -1,6 +1,11 @@
 package gen
 
 import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/pando-sync/pando/schema"
@@ -14,6 +19,10 @@ func (a *app) interfacesFile() []byte {
 		body.WriteByte('\n')
 		body.interfaceOf(s.name, a.docs.of(s.typ.GoType).Text, a.shapeMembers(s))
 	}
+	for _, d := range a.data {
+		body.WriteByte('\n')
+		body.interfaceOf(d.name, "What may be written of "+article(d.typ.Name)+".", a.dataMembers(d))
+	}
 	for _, t := range a.keyed {
 		body.WriteByte('\n')
 		a.writeKey(&body, t)
@@ -23,13 +32,11 @@ func (a *app) interfacesFile() []byte {
 		a.writeValue(&body, v)
 	}
 	var file writer
-	file.WriteString(header)
 	if a.used["Id"] {
-		file.WriteByte('\n')
 		file.linef("import type { Id } from '@pando-sync/client'")
 	}
 	file.Write(body.Bytes())
-	return file.Bytes()
+	return bytes.TrimPrefix(file.Bytes(), []byte("\n"))
 }
 
 func (a *app) shapeMembers(s *shape) []documented {
@@ -38,24 +45,56 @@ func (a *app) shapeMembers(s *shape) []documented {
 		m := &s.members[i]
 		doc := a.docs.field(s.typ.GoType, m.goName)
 		if m.field < 0 {
-			members = append(members, documented{noted(doc, m.missing, "Missing where the declared depth ends."), a.relation(s, m)})
+			members = append(members, documented{
+				doc:  noted(doc, noteIf(m.missing, "Missing where the declared depth ends.")),
+				text: a.relation(s, m),
+			})
 			continue
 		}
 		f := s.typ.Fields[m.field]
-		members = append(members, documented{noted(doc, f.ReadOnly, "Read-only."), "readonly " + property(m.name) + ": " + a.field(f)})
+		members = append(members, documented{
+			doc:  noted(doc, noteIf(f.ReadOnly, "Read-only."), noteOn(f)),
+			text: "readonly " + property(m.name) + ": " + a.field(f),
+		})
 	}
 	return members
 }
 
-// noted adds a note to a doc.
-func noted(doc string, applies bool, note string) string {
+// noteIf is a note that does not apply everywhere.
+func noteIf(applies bool, note string) string {
+	if !applies {
+		return ""
+	}
+	return note
+}
+
+// noteOn tells of a field's values what their type in TypeScript does not.
+func noteOn(f schema.Field) string {
 	switch {
-	case !applies:
-		return doc
-	case doc == "":
-		return note
+	case f.Kind == schema.Time:
+		return "RFC 3339, in UTC."
+	case f.Kind == schema.Bytes:
+		return "Base64."
+	case f.GoType != nil:
+		return noteOnType(f.GoType)
 	default:
+		return ""
+	}
+}
+
+// noted adds notes to a doc, in the line of a short one.
+func noted(doc string, notes ...string) string {
+	doc = strings.TrimSpace(doc)
+	note := strings.Join(slices.DeleteFunc(notes, func(n string) bool { return n == "" }), " ")
+	switch {
+	case note == "" || doc == "":
+		return doc + note
+	case strings.Contains(doc, "\n") || len(doc)+len(note) > width-12:
 		return doc + "\n\n" + note
+	case strings.ContainsAny(doc[len(doc)-1:], ".!?"):
+		return doc + " " + note
+	default:
+		return doc + ". " + note
 	}
 }
 
@@ -93,22 +132,78 @@ func (a *app) writeKey(w *writer, t *schema.Type) {
 
 func (a *app) writeValue(w *writer, v *value) {
 	doc := a.docs.of(v.goType).Text
-	if v.strings == nil {
+	switch {
+	case v.constants != nil:
+		w.doc("", doc)
+		writeEnum(w, v)
+	case v.goType.Kind() == reflect.Struct:
 		w.interfaceOf(v.name, doc, a.valueMembers(v))
+	default:
+		a.recursive = true
+		w.doc("", doc)
+		w.linef("export type %s = %s", v.name, a.unnamed(v.goType, v.nilable))
+		a.recursive = false
+	}
+}
+
+// writeEnum writes the values in one line, if they say by themselves what they
+// are and fit; else each with its name or its comment.
+func writeEnum(w *writer, v *value) {
+	choices := make([]string, len(v.constants))
+	plain := v.goType.Kind() == reflect.String
+	for i, c := range v.constants {
+		choices[i] = c.literal()
+		plain = plain && c.Text == ""
+	}
+	head := "export type " + v.name + " ="
+	if oneLine := head + " " + strings.Join(choices, " | "); plain && len(oneLine) <= width {
+		w.linef("%s", oneLine)
 		return
 	}
-	choices := make([]string, len(v.strings))
-	for i, s := range v.strings {
-		choices[i] = quote(s)
+	w.linef("%s", head)
+	for i, c := range v.constants {
+		w.linef("  | %s%s", choices[i], c.remark(v.goType.Kind() == reflect.String))
 	}
-	w.doc("", doc)
-	w.linef("export type %s = %s", v.name, strings.Join(choices, " | "))
+}
+
+// literal is the value in TypeScript.
+func (c Constant) literal() string {
+	var s string
+	if json.Unmarshal([]byte(c.Value), &s) != nil {
+		return c.Value
+	}
+	return quote(s)
+}
+
+// remark is what stands behind a value: the comment's first line, with the name
+// before it where the value is none.
+func (c Constant) remark(named bool) string {
+	text, _, _ := strings.Cut(c.Text, "\n")
+	switch {
+	case named && text == "":
+		return ""
+	case named:
+		return " // " + text
+	case text == "" || strings.HasPrefix(text, c.Name+" "):
+		return " // " + cmp.Or(text, c.Name)
+	default:
+		return " // " + c.Name + ": " + text
+	}
 }
 
 func (a *app) valueMembers(v *value) []documented {
 	var members []documented
 	for _, m := range membersOf(v.goType) {
-		members = append(members, documented{a.docs.field(v.goType, m.goName), a.member(m, v.nilable)})
+		doc := noted(a.docs.fieldAt(v.goType, m.index), noteOnType(m.goType))
+		members = append(members, documented{doc: doc, text: a.member(m, v.nilable)})
 	}
 	return members
+}
+
+// article puts "a" or "an" before a name.
+func article(name string) string {
+	if strings.ContainsAny(name[:1], "AEIOUaeiou") {
+		return "an " + name
+	}
+	return "a " + name
 }

@@ -13,12 +13,14 @@ import (
 )
 
 // reservedTypes are names that the generated files use themselves.
-var reservedTypes = []string{"Channel", "ChannelSpec", "Id", "Int", "Promise", "Readonly", "Record"}
+var reservedTypes = strings.Fields(`Channel ChannelSpec Id Int Partial Promise Readonly Record actions once places writes
+	any bigint boolean never number object string symbol undefined unknown void`)
 
-// reservedWords cannot name a parameter in a module, which is strict code.
+// reservedWords cannot name a type or a parameter in a module, which is strict
+// code.
 var reservedWords = strings.Fields(`arguments await break case catch class const continue debugger default delete do
 	else enum eval export extends false finally for function if implements import in instanceof interface let new null
-	package private protected public return static super switch this throw true try typeof var void while with yield`)
+	package private protected public return static super switch this throw true try typeof undefined var void while with yield`)
 
 var identifier = regexp.MustCompile(`^[A-Za-z_$][A-Za-z0-9_$]*$`)
 
@@ -36,16 +38,65 @@ func (a *app) claim(name, second string) string {
 }
 
 // typeName makes an identifier of a type's name: "billing_eu.Item" is
-// BillingEuItem, "Page[app.Task]" PageAppTask.
+// BillingEuItem, "Page[example.com/app.Task]" PageOfTask.
 func typeName(name string) string {
-	if identifier.MatchString(name) {
-		return name
+	if generic, rest, found := strings.Cut(name, "["); found {
+		var args []string
+		for _, arg := range splitArgs(strings.TrimSuffix(rest, "]")) {
+			args = append(args, argName(arg))
+		}
+		return typeName(generic) + "Of" + strings.Join(args, "And")
 	}
-	words := strings.FieldsFunc(name, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+	words := strings.FieldsFunc(name, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '$' })
+	if identifier.MatchString(name) {
+		words = []string{name}
+	}
 	for i, w := range words {
 		words[i] = upperFirst(w)
 	}
 	return strings.Join(words, "")
+}
+
+// splitArgs splits a list of type arguments at its commas, not at those in
+// brackets.
+func splitArgs(list string) []string {
+	var args []string
+	depth, start := 0, 0
+	for i, r := range list {
+		switch {
+		case strings.ContainsRune("[({", r):
+			depth++
+		case strings.ContainsRune("])}", r):
+			depth--
+		case r == ',' && depth == 0:
+			args, start = append(args, list[start:i]), i+1
+		}
+	}
+	return append(args, list[start:])
+}
+
+// argName is the name of a type argument as reflection writes it, with the
+// path of its package.
+func argName(arg string) string {
+	arg = strings.TrimLeft(strings.TrimSpace(arg), "*")
+	kind, rest, _ := strings.Cut(arg, "]")
+	switch {
+	case strings.HasPrefix(arg, "map["):
+		return argName(rest) + "Map"
+	case strings.HasPrefix(arg, "["):
+		return argName(rest) + "List"
+	case strings.HasPrefix(arg, "struct {"):
+		return "Struct"
+	case strings.HasPrefix(arg, "interface {"), arg == "any":
+		return "Any"
+	}
+	plain, _, _ := strings.Cut(kind, "[")
+	name := arg[strings.LastIndexByte(plain, '/')+1:]
+	if _, unqualified, found := strings.Cut(name, "."); found {
+		name = unqualified
+	}
+	name, _, _ = strings.Cut(name, "\u00b7") // the mark of a type that a function declares
+	return typeName(name)
 }
 
 // camel turns a route parameter into an argument's name: board_id is boardId.
@@ -92,19 +143,25 @@ func quote(s string) string {
 }
 
 // paramNames names an action's parameters: as in the source where it is known
-// and TypeScript allows, else arg1, arg2.
+// and TypeScript allows, else arg1, arg2. The transaction of one that is
+// applied once is none of them.
 func paramNames(a schema.Action, doc MethodDoc) []string {
+	known := doc.Params
+	if a.Once && len(known) > 0 {
+		known = known[1:]
+	}
 	names := make([]string, len(a.Args))
-	for i := range names {
-		if len(doc.Params) == len(names) {
-			names[i] = doc.Params[i]
+	if len(known) == len(names) {
+		copy(names, known)
+	}
+	for i, name := range names {
+		if slices.Contains(reservedWords, name) {
+			name += "_"
 		}
-		if slices.Contains(reservedWords, names[i]) {
-			names[i] += "_"
+		for n := i + 1; name == "" || name == "_" || slices.Contains(names[:i], name); n++ {
+			name = "arg" + strconv.Itoa(n)
 		}
-		if names[i] == "" || names[i] == "_" || slices.Contains(names[:i], names[i]) {
-			names[i] = "arg" + strconv.Itoa(i+1)
-		}
+		names[i] = name
 	}
 	return names
 }

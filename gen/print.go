@@ -17,9 +17,10 @@ func (w *writer) linef(format string, args ...any) {
 	w.WriteByte('\n')
 }
 
-// doc writes a Go doc comment as JSDoc, nothing for an empty one.
-func (w *writer) doc(indent, text string) {
-	text = strings.ReplaceAll(strings.TrimSpace(text), "*/", "*\\/")
+// doc writes a Go doc comment as JSDoc with tags below it, nothing if there is
+// neither.
+func (w *writer) doc(indent, text string, tags ...string) {
+	text = strings.TrimSpace(jsdoc(text) + "\n\n" + strings.Join(tags, "\n"))
 	if text == "" {
 		return
 	}
@@ -34,6 +35,25 @@ func (w *writer) doc(indent, text string) {
 	w.linef("%s */", indent)
 }
 
+// jsdoc is the text of a Go comment as JSDoc, which is Markdown, understands it.
+// The paragraph that deprecates in Go does so here; no other line begins a tag,
+// as some of them tell the compiler things.
+func jsdoc(text string) string {
+	text = strings.ReplaceAll(strings.TrimSpace(text), "*/", "*\\/")
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		indented := strings.TrimLeft(line, "\t")
+		line = strings.Repeat("    ", len(line)-len(indented)) + indented
+		if why, found := strings.CutPrefix(line, "Deprecated: "); found && (i == 0 || lines[i-1] == "") {
+			line = "@deprecated " + why
+		} else if trimmed := strings.TrimLeft(line, " "); strings.HasPrefix(trimmed, "@") {
+			line = line[:len(line)-len(trimmed)] + `\` + trimmed
+		}
+		lines[i] = line
+	}
+	return strings.Join(lines, "\n")
+}
+
 // interfaceOf writes an interface whose members are lines with their docs.
 func (w *writer) interfaceOf(name, doc string, members []documented) {
 	w.doc("", doc)
@@ -43,14 +63,18 @@ func (w *writer) interfaceOf(name, doc string, members []documented) {
 	}
 	w.linef("export interface %s {", name)
 	for _, m := range members {
-		w.doc("  ", m.doc)
+		w.doc("  ", m.doc, m.tags...)
 		w.linef("  %s", m.text)
 	}
 	w.linef("}")
 }
 
-// documented is a member of an interface with its comment.
-type documented struct{ doc, text string }
+// documented is a member of an interface with its comment and the tags of JSDoc
+// below that.
+type documented struct {
+	doc, text string
+	tags      []string
+}
 
 // literal is a value as TypeScript writes it: text as it is, an object or an
 // array.
@@ -61,7 +85,7 @@ type literal struct {
 }
 
 type entry struct {
-	key string // empty in arrays
+	key string // empty in arrays, and for a variable of the property's name
 	literal
 }
 

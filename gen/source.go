@@ -4,13 +4,11 @@ import (
 	"context"
 	"fmt"
 	"go/ast"
-	"go/token"
 	"maps"
 	"path"
 	"reflect"
 	"runtime/debug"
 	"slices"
-	"strconv"
 	"strings"
 
 	"golang.org/x/tools/go/packages"
@@ -37,19 +35,18 @@ func LoadDocs(ctx context.Context, dir string, m *schema.Manifest) (Docs, error)
 	if len(patterns) == 0 {
 		return docs, nil
 	}
-	const need = packages.NeedName | packages.NeedFiles | packages.NeedCompiledGoFiles | packages.NeedSyntax
+	const need = packages.NeedName | packages.NeedFiles | packages.NeedCompiledGoFiles | packages.NeedSyntax |
+		packages.NeedImports | packages.NeedTypes | packages.NeedTypesInfo | packages.NeedTypesSizes
 	pkgs, err := packages.Load(&packages.Config{Context: ctx, Dir: dir, Mode: need}, patterns...)
 	if err != nil {
 		return docs, fmt.Errorf("read comments and parameter names: %w: run makefrontend where the go command works", err)
 	}
 	for _, pkg := range pkgs {
-		for _, file := range pkg.Syntax {
-			docs.readFile(pkg.PkgPath, file)
-			// A program calls itself main, its tests call it by its path.
-			if pkg.Name == "main" {
-				docs.Main = path.Base(pkg.PkgPath)
-				docs.readFile("main", file)
-			}
+		docs.readPackage(pkg.PkgPath, pkg)
+		// A program calls itself main, its tests call it by its path.
+		if pkg.Name == "main" {
+			docs.Main = path.Base(pkg.PkgPath)
+			docs.readPackage("main", pkg)
 		}
 	}
 	return docs, nil
@@ -81,37 +78,38 @@ func addPackages(found map[string]bool, seen map[reflect.Type]bool, t reflect.Ty
 	}
 	seen[t] = true
 	switch t.Kind() {
-	case reflect.Pointer, reflect.Slice, reflect.Array, reflect.Map:
+	case reflect.Pointer, reflect.Slice, reflect.Array:
+		addPackages(found, seen, t.Elem())
+	case reflect.Map:
+		addPackages(found, seen, t.Key())
 		addPackages(found, seen, t.Elem())
 	case reflect.Struct:
-		found[t.PkgPath()] = true
 		for f := range t.Fields() {
 			addPackages(found, seen, f.Type)
 		}
-	case reflect.String:
-		found[t.PkgPath()] = true
 	default: // made of nothing
 	}
+	found[t.PkgPath()] = true
 }
 
-// readFile adds the docs of one file of a package.
-func (d Docs) readFile(pkg string, file *ast.File) {
-	for _, decl := range file.Decls {
-		switch decl := decl.(type) {
-		case *ast.FuncDecl:
-			d.readMethod(pkg, decl)
-		case *ast.GenDecl:
-			for _, spec := range decl.Specs {
-				switch spec := spec.(type) {
-				case *ast.TypeSpec:
-					d.readType(pkg, decl, spec)
-				case *ast.ValueSpec:
-					if decl.Tok == token.CONST {
-						d.readConstants(pkg, spec)
+// readPackage adds the docs of a package under the path that reflection knows.
+func (d Docs) readPackage(pkgPath string, pkg *packages.Package) {
+	for _, file := range pkg.Syntax {
+		for _, decl := range file.Decls {
+			switch decl := decl.(type) {
+			case *ast.FuncDecl:
+				d.readMethod(pkgPath, decl)
+			case *ast.GenDecl:
+				for _, spec := range decl.Specs {
+					if spec, ok := spec.(*ast.TypeSpec); ok {
+						d.readType(pkgPath, decl, spec)
 					}
 				}
 			}
 		}
+	}
+	for name, constants := range constantsOf(pkg) {
+		d.edit(pkgPath, name, func(t *TypeDoc) { t.Constants = constants })
 	}
 }
 
@@ -139,11 +137,32 @@ func (d Docs) readType(pkg string, decl *ast.GenDecl, spec *ast.TypeSpec) {
 			for _, name := range f.Names {
 				fields[name.Name] = strings.TrimSpace(text)
 			}
+			if name := embeddedName(f.Type); f.Names == nil && name != "" {
+				fields[name] = strings.TrimSpace(text)
+			}
 		}
 	}
 	d.edit(pkg, spec.Name.Name, func(t *TypeDoc) {
 		t.Text, t.Fields = strings.TrimSpace(comment.Text()), fields
 	})
+}
+
+// embeddedName is the name of an embedded field.
+func embeddedName(typ ast.Expr) string {
+	switch typ := typ.(type) {
+	case *ast.Ident:
+		return typ.Name
+	case *ast.SelectorExpr:
+		return typ.Sel.Name
+	case *ast.StarExpr:
+		return embeddedName(typ.X)
+	case *ast.IndexExpr:
+		return embeddedName(typ.X)
+	case *ast.IndexListExpr:
+		return embeddedName(typ.X)
+	default:
+		return ""
+	}
 }
 
 func (d Docs) readMethod(pkg string, decl *ast.FuncDecl) {
@@ -154,12 +173,21 @@ func (d Docs) readMethod(pkg string, decl *ast.FuncDecl) {
 	if star, ok := receiver.(*ast.StarExpr); ok {
 		receiver = star.X
 	}
+	switch generic := receiver.(type) {
+	case *ast.IndexExpr:
+		receiver = generic.X
+	case *ast.IndexListExpr:
+		receiver = generic.X
+	}
 	ident, ok := receiver.(*ast.Ident)
 	if !ok {
 		return
 	}
 	method := MethodDoc{Text: strings.TrimSpace(decl.Doc.Text())}
 	for _, p := range decl.Type.Params.List {
+		if p.Names == nil {
+			method.Params = append(method.Params, "")
+		}
 		for _, name := range p.Names {
 			method.Params = append(method.Params, name.Name)
 		}
@@ -173,27 +201,4 @@ func (d Docs) readMethod(pkg string, decl *ast.FuncDecl) {
 		}
 		t.Methods[decl.Name.Name] = method
 	})
-}
-
-// readConstants reads constants such as Open Status = "open".
-func (d Docs) readConstants(pkg string, spec *ast.ValueSpec) {
-	ident, ok := spec.Type.(*ast.Ident)
-	if !ok {
-		return
-	}
-	for _, value := range spec.Values {
-		lit, ok := value.(*ast.BasicLit)
-		if !ok || lit.Kind != token.STRING {
-			continue
-		}
-		s, err := strconv.Unquote(lit.Value)
-		if err != nil {
-			continue
-		}
-		d.edit(pkg, ident.Name, func(t *TypeDoc) {
-			if !slices.Contains(t.Strings, s) {
-				t.Strings = append(t.Strings, s)
-			}
-		})
-	}
 }

@@ -203,9 +203,9 @@ func ofTenant(tree *schema.Tree, c schema.Condition) bool {
 }
 
 // stateType is the Go type that says more of a field than its kind does: that
-// of a JSON column, or a string type that may be an enum.
+// of a JSON column, or a type of strings or integers that may be an enum.
 func stateType(f schema.Field) (reflect.Type, bool) {
-	if f.Link != nil || f.Kind != schema.JSON && f.Kind != schema.Text {
+	if f.Link != nil || f.AsString {
 		return nil, false
 	}
 	t := f.GoType
@@ -216,11 +216,17 @@ func stateType(f schema.Field) (reflect.Type, bool) {
 	if t.Kind() == reflect.Struct && t.NumField() == 2 && t.Field(1).Name == "Valid" && t.Implements(valuer) {
 		t = t.Field(0).Type
 	}
-	if f.Kind == schema.Text {
-		return t, t.Kind() == reflect.String
+	switch f.Kind {
+	case schema.Text:
+		return t, t.Kind() == reflect.String && opaque(t) == "" // a column travels as it is stored
+	case schema.Int:
+		return t, t.Kind() >= reflect.Int && t.Kind() <= reflect.Uint64 && opaque(t) == ""
+	case schema.JSON:
+		bytes := t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Uint8
+		return t, t.Kind() != reflect.String && !bytes
+	default:
+		return nil, false
 	}
-	bytes := t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Uint8
-	return t, t.Kind() != reflect.String && !bytes
 }
 
 // field is the TypeScript type of a field of an instance.

@@ -6,43 +6,53 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 )
 
 // value is a named Go type with a declaration of its own: a struct as
-// encoding/json shows it, or a string type with constants.
+// encoding/json shows it, a type with constants, or one that is made of itself.
 type value struct {
 	name   string
 	goType reflect.Type
 	// nilable tells that Go writes the value, in which nil slices and maps are
 	// null. What only the browser writes has none.
-	nilable bool
-	strings []string
+	nilable   bool
+	constants []Constant
 }
 
-// member is a property of a struct as encoding/json shows it.
-type member struct {
-	name, goName     string
-	goType           reflect.Type
-	optional, quoted bool
-}
+// maxTuple is the length up to which an array has a type for each element.
+const maxTuple = 4
 
 var errNotJSON = errors.New("has no form in JSON: use another type, or leave it out with json:\"-\"")
 
-// opaque is the TypeScript of a type that marshals itself, "" if it does not.
+var (
+	jsonMarshaler = reflect.TypeFor[json.Marshaler]()
+	textMarshaler = reflect.TypeFor[encoding.TextMarshaler]()
+)
+
+// opaque is the TypeScript of a type that marshals itself, or that is better
+// known than its kind; "" of all others.
 func opaque(t reflect.Type) string {
 	p := reflect.PointerTo(t)
 	switch {
 	case t == reflect.TypeFor[time.Time]():
 		return "string"
-	case t.Kind() == reflect.Interface, p.Implements(reflect.TypeFor[json.Marshaler]()):
+	case t == reflect.TypeFor[time.Duration](), t == reflect.TypeFor[json.Number]():
+		return "number"
+	case t.Kind() == reflect.Interface, p.Implements(jsonMarshaler):
 		return "unknown"
-	case p.Implements(reflect.TypeFor[encoding.TextMarshaler]()):
+	case p.Implements(textMarshaler):
 		return "string"
 	default:
 		return ""
 	}
+}
+
+// isBase64 tells whether values are strings of their bytes.
+func isBase64(t reflect.Type) bool {
+	return t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Uint8 && opaque(t.Elem()) == ""
 }
 
 // visit declares the named types that t is made of. It must precede expr.
@@ -54,16 +64,55 @@ func (a *app) visit(t reflect.Type, nilable bool) error {
 	case reflect.Chan, reflect.Func, reflect.UnsafePointer, reflect.Complex64, reflect.Complex128:
 		return fmt.Errorf("%s %w", t, errNotJSON)
 	case reflect.Pointer, reflect.Slice, reflect.Array, reflect.Map:
-		return a.visit(t.Elem(), nilable)
-	case reflect.String:
-		if values := a.docs.of(t).Strings; len(values) > 0 && a.byType[t] == nil {
-			a.declare(t).strings = values
-		}
-		return nil
+		return a.visitElements(t, nilable)
 	case reflect.Struct:
 		return a.visitStruct(t, nilable)
 	default:
+		if constants := a.docs.of(t).Constants; len(constants) > 0 && a.byType[t] == nil {
+			a.declare(t).constants = constants
+		}
 		return nil
+	}
+}
+
+// visitElements visits what a list or a map is made of. One that is made of
+// itself is declared, so that it can be named within.
+func (a *app) visitElements(t reflect.Type, nilable bool) error {
+	if slices.Contains(a.within, t) {
+		if t.Kind() == reflect.Pointer {
+			return fmt.Errorf("%s %w", t, errNotJSON)
+		}
+		if a.byType[t] == nil {
+			a.declare(t)
+		}
+		a.byType[t].nilable = a.byType[t].nilable || nilable
+		return nil
+	}
+	if isBase64(t) {
+		return nil
+	}
+	if t.Kind() == reflect.Map {
+		if err := a.visitKey(t.Key()); err != nil {
+			return fmt.Errorf("%s %w", t, err)
+		}
+	}
+	if t.Name() != "" {
+		outside := a.within
+		a.within = append(slices.Clip(outside), t)
+		defer func() { a.within = outside }()
+	}
+	return a.visit(t.Elem(), nilable)
+}
+
+// visitKey refuses keys of maps that encoding/json cannot write.
+func (a *app) visitKey(t reflect.Type) error {
+	switch {
+	case t.Kind() == reflect.String && opaque(t) == "":
+		return a.visit(t, false)
+	case t.Kind() == reflect.String, t.Kind() >= reflect.Int && t.Kind() <= reflect.Uintptr, t.Implements(textMarshaler):
+		return nil
+	default:
+		return errNotJSON
 	}
 }
 
@@ -79,16 +128,29 @@ func (a *app) visitStruct(t reflect.Type, nilable bool) error {
 	default:
 		v.nilable = true
 	}
+	if t.Name() != "" {
+		outside := a.within
+		a.within = nil // its name ends what is made of itself
+		defer func() { a.within = outside }()
+	}
 	for _, m := range membersOf(t) {
 		if err := a.visit(m.goType, nilable); err != nil {
-			return fmt.Errorf("%s.%s: %w", t, m.goName, err)
+			return fmt.Errorf("%s.%s: %w", t, t.FieldByIndex(m.index).Name, err)
 		}
 	}
 	return nil
 }
 
+// declare names a type. Another type of its name has its package before it, and
+// a struct that is shown as rows too, which have other properties, is a value.
 func (a *app) declare(t reflect.Type) *value {
-	v := &value{goType: t, name: a.claim(t.Name(), t.Name()+"Data")}
+	pkg, _, _ := strings.Cut(t.String(), ".")
+	name, second := t.Name(), upperFirst(pkg)+upperFirst(t.Name())
+	if i := slices.IndexFunc(a.shapes, func(s *shape) bool { return s.typ.GoType == t }); i >= 0 {
+		name = a.shapes[i].name + "Value"
+		second = name
+	}
+	v := &value{goType: t, name: a.claim(name, second)}
 	a.byType[t] = v
 	a.values = append(a.values, v)
 	return v
@@ -96,6 +158,23 @@ func (a *app) declare(t reflect.Type) *value {
 
 // expr is the TypeScript of a Go type as encoding/json shows it.
 func (a *app) expr(t reflect.Type, nilable bool) string {
+	return orNull(a.nonNull(t, nilable), isNull(t, nilable))
+}
+
+// isNull tells whether a value may be null itself.
+func isNull(t reflect.Type, nilable bool) bool {
+	switch t.Kind() {
+	case reflect.Pointer:
+		return true
+	case reflect.Slice, reflect.Map:
+		return nilable && opaque(t) == ""
+	default:
+		return false
+	}
+}
+
+// nonNull is expr of all values but null itself.
+func (a *app) nonNull(t reflect.Type, nilable bool) string {
 	if expr := opaque(t); expr != "" {
 		return expr
 	}
@@ -103,21 +182,52 @@ func (a *app) expr(t reflect.Type, nilable bool) string {
 		a.used[v.name] = true
 		return v.name
 	}
+	return a.unnamed(t, nilable)
+}
+
+// mapOf is a map of strings, or of those that an enum has. A type that is made
+// of itself may be so in a mapped type, not in the arguments of Record.
+func (a *app) mapOf(t reflect.Type, nilable bool) string {
+	element := a.expr(t.Elem(), nilable)
+	v := a.byType[t.Key()]
+	enum := v != nil && t.Key().Kind() == reflect.String
+	if enum {
+		a.used[v.name] = true
+	}
+	switch {
+	case enum && a.recursive:
+		return "{ readonly [key in " + v.name + "]?: " + element + " }"
+	case enum:
+		return "Readonly<Partial<Record<" + v.name + ", " + element + ">>>"
+	case a.recursive:
+		return "{ readonly [key: string]: " + element + " }"
+	default:
+		return "Readonly<Record<string, " + element + ">>"
+	}
+}
+
+// unnamed is the TypeScript of what a type is made of.
+func (a *app) unnamed(t reflect.Type, nilable bool) string {
 	switch t.Kind() {
 	case reflect.Pointer:
-		return orNull(a.expr(t.Elem(), nilable), true)
+		return a.nonNull(t.Elem(), nilable)
 	case reflect.Bool:
 		return "boolean"
 	case reflect.String:
 		return "string"
-	case reflect.Slice, reflect.Array:
-		nilable = nilable && t.Kind() == reflect.Slice
-		if t.Elem().Kind() == reflect.Uint8 && t.Kind() == reflect.Slice {
-			return orNull("string", nilable)
+	case reflect.Slice:
+		if isBase64(t) {
+			return "string"
 		}
-		return orNull("readonly "+grouped(a.expr(t.Elem(), nilable))+"[]", nilable)
+		return "readonly " + grouped(a.expr(t.Elem(), nilable)) + "[]"
+	case reflect.Array:
+		element := a.expr(t.Elem(), nilable)
+		if t.Len() > maxTuple {
+			return "readonly " + grouped(element) + "[]"
+		}
+		return "readonly [" + strings.Join(slices.Repeat([]string{element}, t.Len()), ", ") + "]"
 	case reflect.Map:
-		return orNull("Readonly<Record<string, "+a.expr(t.Elem(), nilable)+">>", nilable)
+		return a.mapOf(t, nilable)
 	case reflect.Struct:
 		return a.inline(t, nilable)
 	default:
@@ -128,19 +238,20 @@ func (a *app) expr(t reflect.Type, nilable bool) string {
 // argument is the TypeScript of an action's argument. Integers of 64 bits may
 // come as text, because not every one is a number in JavaScript.
 func (a *app) argument(t reflect.Type) string {
-	if opaque(t) == "" {
-		switch t.Kind() {
-		case reflect.Pointer:
-			return orNull(a.argument(t.Elem()), true)
-		case reflect.Int, reflect.Int64, reflect.Uint, reflect.Uint64:
-			a.used["Int"] = true
-			return "Int"
-		case reflect.Slice:
-			if t.Elem().Kind() != reflect.Uint8 {
-				return "readonly " + grouped(a.argument(t.Elem())) + "[]"
-			}
-		default: // as everywhere
+	if opaque(t) != "" || a.byType[t] != nil {
+		return a.expr(t, false)
+	}
+	switch t.Kind() {
+	case reflect.Pointer:
+		return orNull(a.argument(t.Elem()), true)
+	case reflect.Int, reflect.Int64, reflect.Uint, reflect.Uint64:
+		a.used["Int"] = true
+		return "Int"
+	case reflect.Slice:
+		if !isBase64(t) {
+			return "readonly " + grouped(a.argument(t.Elem())) + "[]"
 		}
+	default: // as everywhere
 	}
 	return a.expr(t, false)
 }
@@ -159,7 +270,7 @@ func (a *app) inline(t reflect.Type, nilable bool) string {
 }
 
 func (a *app) member(m member, nilable bool) string {
-	expr := a.expr(m.goType, nilable)
+	expr := a.nonNull(m.goType, nilable)
 	if m.quoted {
 		expr = "string"
 	}
@@ -167,11 +278,11 @@ func (a *app) member(m member, nilable bool) string {
 	if m.optional {
 		mark = "?"
 	}
-	return "readonly " + property(m.name) + mark + ": " + expr
+	return "readonly " + property(m.name) + mark + ": " + orNull(expr, !m.present && isNull(m.goType, nilable))
 }
 
-func orNull(expr string, nilable bool) string {
-	if !nilable || expr == "unknown" || strings.HasSuffix(expr, " | null") {
+func orNull(expr string, nullable bool) string {
+	if !nullable || expr == "unknown" || strings.HasSuffix(expr, " | null") {
 		return expr
 	}
 	return expr + " | null"
@@ -185,36 +296,19 @@ func grouped(expr string) string {
 	return expr
 }
 
-// membersOf lists the properties of a struct in its order, those of embedded
-// structs in their place.
-func membersOf(t reflect.Type) []member {
-	var members []member
-	var named []int // path of an embedded struct with a json name of its own
-	for _, f := range reflect.VisibleFields(t) {
-		if named != nil && len(f.Index) > len(named) && reflect.DeepEqual(f.Index[:len(named)], named) {
-			continue
-		}
-		tag := f.Tag.Get("json")
-		name, options, _ := strings.Cut(tag, ",")
-		if f.Anonymous {
-			inner := f.Type
-			if inner.Kind() == reflect.Pointer {
-				inner = inner.Elem()
-			}
-			if name == "" && inner.Kind() == reflect.Struct && opaque(inner) == "" {
-				continue
-			}
-			named = f.Index
-		}
-		if !f.IsExported() || tag == "-" {
-			continue
-		}
-		if name == "" {
-			name = f.Name
-		}
-		members = append(members, member{name: name, goName: f.Name, goType: f.Type,
-			optional: strings.Contains(options, "omitempty") || strings.Contains(options, "omitzero"),
-			quoted:   strings.Contains(options, "string")})
+// noteOnType tells of values what their type in TypeScript does not.
+func noteOnType(t reflect.Type) string {
+	for t.Name() == "" && (t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice && !isBase64(t)) {
+		t = t.Elem()
 	}
-	return members
+	switch {
+	case t == reflect.TypeFor[time.Time]():
+		return "RFC 3339."
+	case t == reflect.TypeFor[time.Duration]():
+		return "In nanoseconds."
+	case opaque(t) == "" && isBase64(t):
+		return "Base64."
+	default:
+		return ""
+	}
 }
