@@ -51,7 +51,7 @@ func decodeRow[T any](typ *schema.Type, row schema.Row) (T, error) {
 	if err := typ.Decode(row, v.Interface()); err != nil {
 		return zero, err
 	}
-	t, ok := v.Elem().Interface().(T)
+	t, ok := reflect.TypeAssert[T](v.Elem())
 	if !ok {
 		return zero, fmt.Errorf("a %s is no %s", typ.GoType, reflect.TypeFor[T]())
 	}

@@ -37,7 +37,9 @@ import (
 // one write, when the database rolls its transaction back for the sake of
 // others.
 //
-// Config.Source has to be a feed.Writer.
+// All columns that T declares are read from then on, those with json:"-" too, so
+// that functions see whole rows; pando:"-" leaves one out. Config.Source has to
+// be a feed.Writer.
 func Writable[T any](ops ...WriteOption) Option {
 	w := &writable{typ: reflect.TypeFor[T](), optimistic: defaultOptimistic, permit: map[write.Op]permission{}}
 	for _, op := range ops {
@@ -100,7 +102,7 @@ func Delete[C AnyChannel, T any](fn func(c C, ctx context.Context, old T) error)
 func CanLink[C AnyChannel, U any](fn func(c C, ctx context.Context, target U) error) WriteOption {
 	return writeOption(func(w *writable) {
 		if fn == nil {
-			w.fault("CanLink is given no function")
+			w.faultf("CanLink is given no function")
 			return
 		}
 		w.canLink = append(w.canLink, linkPermission{
@@ -169,14 +171,14 @@ type writable struct {
 	faults     []string
 }
 
-func (w *writable) fault(format string, args ...any) {
+func (w *writable) faultf(format string, args ...any) {
 	w.faults = append(w.faults, fmt.Sprintf(format, args...))
 }
 
 // names notes an option that is for rows of another type.
 func (w *writable) names(what string, t reflect.Type) {
 	if t != w.typ {
-		w.fault("%s is for rows of %s: give one for %s", what, t, w.typ)
+		w.faultf("%s is for rows of %s: give one for %s", what, t, w.typ)
 	}
 }
 
@@ -185,10 +187,10 @@ func permits[C AnyChannel, T any](op write.Op, missing bool, ask func(context.Co
 		title := titles[op]
 		w.names(title, reflect.TypeFor[T]())
 		if missing {
-			w.fault("%s is given no function", title)
+			w.faultf("%s is given no function", title)
 		}
 		if _, twice := w.permit[op]; twice {
-			w.fault("%s is given twice: leave one out", title)
+			w.faultf("%s is given twice: leave one out", title)
 		}
 		w.permit[op] = permission{reflect.TypeFor[C](), func(ctx context.Context, channel any, c *write.Change) error {
 			return ask(ctx, receiver[C](channel), c)
@@ -213,12 +215,12 @@ func (c *channel) compileWrites(reg *schema.Registry) error {
 			w.row = w.typ
 		}
 		if slices.Contains(rows, w.row) {
-			return fmt.Errorf("Writable[%s] is given twice: put all into one", w.row)
+			return fmt.Errorf("writable %s: Writable is given twice: put all into one", w.row)
 		}
 		rows = append(rows, w.row)
 		o, err := w.compile(reg, c)
 		if err != nil {
-			return fmt.Errorf("Writable[%s]: %w", w.row, err)
+			return fmt.Errorf("writable %s: %w", w.row, err)
 		}
 		c.offers = append(c.offers, o)
 		c.schema.Writable = append(c.schema.Writable, o.Writable)
@@ -331,7 +333,7 @@ func (c *channel) finishWrites(source feed.Source) error {
 	for _, o := range c.offers {
 		for target := range o.CanLink {
 			if !o.LinksTo(target) {
-				return fmt.Errorf("pando: channel %s: Writable[%s]: CanLink: no link of %s leads to %s: leave it out", c.schema.Name, o.Type.Name, o.Type.Name, target.Name)
+				return fmt.Errorf("pando: channel %s: writable %s: CanLink: no link of %s leads to %s: leave it out", c.schema.Name, o.Type.Name, o.Type.Name, target.Name)
 			}
 		}
 	}

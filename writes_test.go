@@ -514,7 +514,7 @@ func TestMistakesInWritable(t *testing.T) {
 		option pando.Option
 		want   string
 	}{
-		"nothing":            {pando.Writable[Sheet](), "Writable[pando_test.Sheet]: it offers no operation: give Save, Create or Delete"},
+		"nothing":            {pando.Writable[Sheet](), "writable pando_test.Sheet: it offers no operation: give Save, Create or Delete"},
 		"twice":              {pando.Writable[Sheet](save, save), "Save is given twice"},
 		"another type":       {pando.Writable[Study](save), "Save is for rows of pando_test.Sheet: give one for pando_test.Study"},
 		"another channel":    {pando.Writable[Sheet](pando.Save((*LodgerChannel).CanSave)), "Save is given a function of *pando_test.LodgerChannel: give one of *pando_test.StudyChannel"},
@@ -535,7 +535,7 @@ func TestMistakesInWritable(t *testing.T) {
 		}
 	}
 	both := pando.For(func() *StudyChannel { return &StudyChannel{} }, pando.Writable[Sheet](save), pando.Writable[Sheet](create))
-	if err := setUp(t, "studies/{study_id}", both); err == nil || !strings.Contains(err.Error(), "Writable[pando_test.Sheet] is given twice") {
+	if err := setUp(t, "studies/{study_id}", both); err == nil || !strings.Contains(err.Error(), "writable pando_test.Sheet: Writable is given twice") {
 		t.Errorf("two for one type: %v", err)
 	}
 	papers := pando.For(func() *PaperChannel { return &PaperChannel{} },
