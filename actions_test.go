@@ -31,7 +31,9 @@ type DeskChannel struct {
 	desk *bureau
 }
 
-func (c *DeskChannel) HasPermission(context.Context) (bool, error) { return true, nil }
+func (c *DeskChannel) HasPermission(context.Context) (bool, error) {
+	return !c.desk.denied.Load(), nil
+}
 
 func (c *DeskChannel) OnConnect(ctx context.Context) error {
 	c.desk.connected.Add(1)
@@ -69,6 +71,7 @@ func (c *DeskChannel) Stall(ctx context.Context) error {
 	defer c.desk.running.Add(-1)
 	c.desk.stalled <- struct{}{}
 	<-ctx.Done()
+	c.desk.ended <- struct{}{}
 	return fmt.Errorf("stall: %w", ctx.Err())
 }
 
@@ -81,9 +84,9 @@ func (c *DeskChannel) StallTx(ctx context.Context, tx *sql.Tx) error {
 
 // Deaf goes on after its context has ended, for a while.
 func (c *DeskChannel) Deaf(ctx context.Context) error {
-	err := c.Stall(ctx)
 	c.desk.running.Add(1)
 	defer c.desk.running.Add(-1)
+	err := c.Stall(ctx)
 	<-c.desk.release
 	return err
 }
@@ -138,10 +141,14 @@ type bureau struct {
 	server *pandotest.Server
 	log    *logged
 
+	visitors           []*reader
 	connected, running atomic.Int32
-	stalled, release   chan struct{}
-	left               chan string
-	onConnect          func(context.Context, *DeskChannel) error
+	denied             atomic.Bool
+	// stalled and ended tell that an action waits for its context, and has seen its
+	// end; release lets those go on that do not care.
+	stalled, ended, release chan struct{}
+	left                    chan string
+	onConnect               func(context.Context, *DeskChannel) error
 }
 
 // logged is a log that a test reads while the app writes it.
@@ -166,7 +173,7 @@ func newBureau(t *testing.T, options ...pando.Option) *bureau {
 	t.Helper()
 	d := &bureau{
 		t: t, db: pandotest.Database(t), log: &logged{},
-		stalled: make(chan struct{}, 100), release: make(chan struct{}), left: make(chan string, 100),
+		stalled: make(chan struct{}, 100), ended: make(chan struct{}, 100), release: make(chan struct{}), left: make(chan string, 100),
 	}
 	exec(t, d.db, "CREATE TABLE docs (id INTEGER PRIMARY KEY, body TEXT NOT NULL); INSERT INTO docs VALUES (1, ''), (2, '')")
 	d.app = d.newApp(options...)
@@ -183,7 +190,7 @@ func (d *bureau) newApp(options ...pando.Option) *pando.App {
 	}
 	app.Handle("docs/{doc_id}", pando.For(func() *DeskChannel { return &DeskChannel{desk: d} }, append([]pando.Option{pando.Actions(
 		(*DeskChannel).Append, (*DeskChannel).Stall, (*DeskChannel).StallTx, (*DeskChannel).Deaf, pando.Concurrent((*DeskChannel).Beside),
-		(*DeskChannel).Panic, (*DeskChannel).Read, (*DeskChannel).Name, (*DeskChannel).InTx, (*DeskChannel).TxInTx, (*DeskChannel).Resume,
+		(*DeskChannel).Panic, (*DeskChannel).Read, (*DeskChannel).Name, (*DeskChannel).InTx, (*DeskChannel).TxInTx, (*DeskChannel).Resume, (*DeskChannel).Progress,
 	)}, options...)...))
 	return app
 }
@@ -198,10 +205,18 @@ func openBureau(t *testing.T, options ...pando.Option) *bureau {
 // dial opens the doc as a user.
 func (d *bureau) dial(user string) *reader {
 	d.t.Helper()
-	r := &reader{socket: dial(d.t, d.server, nil)}
-	r.connect(user)
+	r := d.visit(user)
 	r.open("s1", "1")
 	r.until(`"snapshot"`)
+	return r
+}
+
+// visit connects as a user.
+func (d *bureau) visit(user string) *reader {
+	d.t.Helper()
+	r := &reader{socket: dial(d.t, d.server, nil)}
+	r.connect(user)
+	d.visitors = append(d.visitors, r)
 	return r
 }
 

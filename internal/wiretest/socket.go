@@ -22,6 +22,8 @@ const patience = 10 * time.Second
 // goroutine.
 type Socket struct {
 	Conn net.Conn
+	// Hello is the server's first message.
+	Hello string
 
 	t  testing.TB
 	in io.Reader
@@ -44,7 +46,9 @@ func Dial(t testing.TB, url string, header http.Header) *Socket {
 	if buffered != nil {
 		s.in = io.MultiReader(io.LimitReader(buffered, int64(buffered.Buffered())), conn)
 	}
-	s.Want(`"type":"hello"`)
+	if s.Hello = s.Read(); !strings.Contains(s.Hello, `"type":"hello"`) {
+		t.Fatalf("got %s, want hello", s.Hello)
+	}
 	return s
 }
 
