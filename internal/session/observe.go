@@ -5,8 +5,8 @@ import "github.com/pando-sync/pando/internal/wire"
 // firstByte is that of all frames with a message; others are WebSocket's own.
 const firstByte = 0x81
 
-// take is collect, and tells who observes what goes out.
-func (c *Session) take(b *batch) (lost []*view) {
+// gather is collect, and tells who observes what goes out.
+func (c *Session) gather(b *batch) (lost []*view) {
 	lost = c.collect(b)
 	observe := c.server.cfg.OnSend
 	if observe == nil {

@@ -246,7 +246,7 @@ func (c *Session) slow(rest [][]byte, last bool) {
 			return
 		}
 		b.reset()
-		lost := c.take(&b)
+		lost := c.gather(&b)
 		c.catchUp(lost)
 		if len(b.bufs) == 0 && !b.last && c.rest() {
 			return
@@ -338,7 +338,7 @@ func (w *shard) serve(c *Session) {
 	}
 	for {
 		w.batch.reset()
-		lost := c.take(&w.batch)
+		lost := c.gather(&w.batch)
 		if len(lost) > 0 {
 			// Catching up waits for the pipe: not here.
 			go c.catchUpSlow(lost, slices.Clone(w.batch.bufs))
