@@ -82,22 +82,41 @@ var cases = []testCase{
 	{"Cancel", testCancel},
 }
 
-// Run runs the suite. newHarness is called for every case.
-func Run(t *testing.T, newHarness func(t testing.TB) Harness) {
+// Run runs the suite of feed.Source. newHarness is called for every case.
+func Run(t *testing.T, newHarness func(t testing.TB) Harness) { run(t, cases, newHarness) }
+
+// RunOnly runs the named cases of the suite, for another way into a source that
+// runs the whole of it already.
+func RunOnly(t *testing.T, newHarness func(t testing.TB) Harness, names ...string) {
+	t.Helper()
+	run(t, casesNamed(t, cases, names), newHarness)
+}
+
+// RunWriter runs the suite of feed.Writer, which the harness's sources are.
+// newHarness is called for every case.
+func RunWriter(t *testing.T, newHarness func(t testing.TB) Harness) { run(t, writerCases, newHarness) }
+
+// RunWriterOnly is RunOnly of the suite of feed.Writer.
+func RunWriterOnly(t *testing.T, newHarness func(t testing.TB) Harness, names ...string) {
+	t.Helper()
+	run(t, casesNamed(t, writerCases, names), newHarness)
+}
+
+func run(t *testing.T, cases []testCase, newHarness func(t testing.TB) Harness) {
+	t.Helper()
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) { c.run(t, newFixture(t, newHarness(t))) })
 	}
 }
 
-// RunOnly runs the named cases of the suite, for another way into a source that
-// runs the whole of it already.
-func RunOnly(t *testing.T, newHarness func(t testing.TB) Harness, names ...string) {
+func casesNamed(t *testing.T, cases []testCase, names []string) (found []testCase) {
 	t.Helper()
 	for _, name := range names {
 		i := slices.IndexFunc(cases, func(c testCase) bool { return c.name == name })
 		if i < 0 {
 			t.Fatalf("the suite has no case %q", name)
 		}
-		t.Run(name, func(t *testing.T) { cases[i].run(t, newFixture(t, newHarness(t))) })
+		found = append(found, cases[i])
 	}
+	return found
 }

@@ -29,14 +29,6 @@ var writerCases = []testCase{
 	{"ClaimsAtOnce", testClaimsAtOnce},
 }
 
-// RunWriter runs the suite of feed.Writer, which the harness's sources are.
-// newHarness is called for every case.
-func RunWriter(t *testing.T, newHarness func(t testing.TB) Harness) {
-	for _, c := range writerCases {
-		t.Run(c.name, func(t *testing.T) { c.run(t, newFixture(t, newHarness(t))) })
-	}
-}
-
 // writer returns a source of the fixture as a writer.
 func (f *fixture) writer(source feed.Source) feed.Writer {
 	f.t.Helper()
