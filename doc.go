@@ -34,6 +34,15 @@
 // session writes from the log what it has not written yet. docs/ARCHITECTURE.md
 // draws the way; spec/protocol.md is what goes over the socket.
 //
+// # Groups, presence and notices
+//
+// Streams talk to each other by groups: a hook or an action joins one with
+// GroupAdd, [App.GroupSend] sends an event to it, and a method that [Consume]
+// names gets it, in the stream's line. Who is there is told to a method that
+// [OnPresence] names. [App.Notify] tells clients of what is no state,
+// [App.BroadcastSystemMessage] all of them. None of it is repeated: what has to
+// last is a row. Config.Broker carries it between machines.
+//
 // # Concurrency
 //
 // An [App] is safe for concurrent use once Run has been called. Requests of
