@@ -42,10 +42,11 @@ func TestOnDisconnectRunsOnce(t *testing.T) {
 		r.Sendf(`{"stream":"s1","id":%d,"payload":%s}`, id, payload)
 	}
 	const (
-		closing = `{"type":"close"}`
-		stall   = `{"type":"action","name":"stall","args":[]}`
-		deaf    = `{"type":"action","name":"deaf","args":[]}`
-		beside  = `{"type":"action","name":"beside","args":[]}`
+		closing  = `{"type":"close"}`
+		stall    = `{"type":"action","name":"stall","args":[]}`
+		deaf     = `{"type":"action","name":"deaf","args":[]}`
+		progress = `{"type":"action","name":"progress","args":[]}`
+		beside   = `{"type":"action","name":"beside","args":[]}`
 	)
 	for name, scenario := range map[string]func(d *bureau){
 		"close": func(d *bureau) {
@@ -104,11 +105,12 @@ func TestOnDisconnectRunsOnce(t *testing.T) {
 		},
 		"server shutdown during an action": func(d *bureau) {
 			r := d.dial("ada")
-			ask(r, 3, stall)
-			<-d.stalled
+			ask(r, 3, progress)
+			r.until(`"note":"half"`)
 			done := make(chan struct{})
 			go func() {
 				defer close(done)
+				close(d.release)
 				r.until("close 1001")
 				r.Conn.Close()
 			}()
