@@ -423,9 +423,10 @@ func (st *stream) serve(r request) {
 // fulfil does what the app has put in line.
 func (st *stream) fulfil(duty func(context.Context)) {
 	c := st.session
-	if st.gone || st.open == nil || c.over() || st.stopped() {
+	if st.gone || st.open == nil || st.stopped() || !c.undertake() {
 		return
 	}
+	defer c.complete()
 	ctx := st.beginTurn()
 	defer st.endTurn()
 	defer func() {
@@ -501,6 +502,11 @@ func (st *stream) carryOut(ctx context.Context, r request, done func()) {
 		c.fail(st.name, r.id, notOpen(st.name))
 		return
 	}
+	if !c.undertake() {
+		done()
+		return
+	}
+	defer c.complete()
 	value, version, err := st.open.Request(ctx, r.req)
 	done()
 	if err != nil {

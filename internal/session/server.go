@@ -97,8 +97,9 @@ type Config struct {
 	MaxStreams int
 	// ConnectTimeout is how long a session may be nobody's (5 s), OpenTimeout how
 	// long opening a stream may take (15 s), WriteTimeout how long a client may
-	// read nothing (30 s).
-	ConnectTimeout, OpenTimeout, WriteTimeout time.Duration
+	// read nothing (30 s), LeaveTimeout how long what runs for clients may go on
+	// when the server closes (5 s).
+	ConnectTimeout, OpenTimeout, WriteTimeout, LeaveTimeout time.Duration
 }
 
 func (c Config) withDefaults() Config {
@@ -111,6 +112,7 @@ func (c Config) withDefaults() Config {
 	def(&c.ConnectTimeout, 5*time.Second)
 	def(&c.OpenTimeout, 15*time.Second)
 	def(&c.WriteTimeout, 30*time.Second)
+	def(&c.LeaveTimeout, 5*time.Second)
 	if c.MaxFrame == 0 {
 		c.MaxFrame = 64 << 10
 	}
@@ -187,17 +189,20 @@ func (s *Server) CloseAll(code int, reason string) {
 }
 
 // Close closes all sessions with 1001 and waits until their streams are
-// closed, or until ctx ends; what is left then is cut.
+// closed, or until ctx ends; what is left then is cut. What runs for a client
+// may finish first, for LeaveTimeout at most.
 func (s *Server) Close(ctx context.Context) {
 	s.mu.Lock()
 	s.closed = true
 	s.mu.Unlock()
-	s.CloseAll(codeGoingAway, "the server is going away")
+	s.each((*Session).leave)
 	done := make(chan struct{})
 	go func() {
 		s.live.Wait()
 		close(done)
 	}()
+	patience := time.AfterFunc(s.cfg.LeaveTimeout, func() { s.CloseAll(codeGoingAway, goingAway) })
+	defer patience.Stop()
 	select {
 	case <-done:
 	case <-ctx.Done():

@@ -73,6 +73,8 @@ type Session struct {
 	unread  int // bytes of replies
 	closing bool
 	ended   bool
+	leaving bool  // nothing begins any more, see leave.go
+	begun   int32 // what the app carries out for the client, and has not answered
 	work    sync.WaitGroup
 	// auth is in doubt while the identity may have been revoked; nil when it
 	// cannot be. It does not change once there are streams.
@@ -151,11 +153,11 @@ func (c *Session) close(code int, reason string) {
 	c.Ready()
 }
 
-// over tells that the session is closed, or about to be: it runs nothing more.
+// over tells that the session is closed, or about to be: nothing begins any more.
 func (c *Session) over() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.ended || c.closing
+	return c.ended || c.closing || c.leaving
 }
 
 // end runs once, when the connection is gone: it closes the streams and waits
