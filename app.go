@@ -189,7 +189,7 @@ func (a *App) seal() error {
 		return err
 	}
 	for _, c := range a.channels {
-		if err := cmp.Or(c.checkActions(a.cfg), c.finishWrites(a.cfg.Source)); err != nil {
+		if err := cmp.Or(c.checkActions(a.cfg), c.finishWrites(a.registry, a.cfg.Source)); err != nil {
 			return err
 		}
 	}

@@ -239,7 +239,7 @@ func (w *writable) compile(reg *schema.Registry, c *channel) (*write.Offer, erro
 	case w.mayLeave && w.permit[write.Save].ask == nil:
 		return nil, fmt.Errorf("MayLeave is for rows that are saved: give Save, or leave it out")
 	}
-	typ, err := reg.ReadWhole(c.schema.Tree, w.row)
+	typ, err := reg.ReadWhole(c.schema.Tree.Types(), w.row)
 	if err != nil {
 		return nil, err
 	}
@@ -266,21 +266,26 @@ func (w *writable) compile(reg *schema.Registry, c *channel) (*write.Offer, erro
 	if column := typ.SoftDelete(); o.Delete && column >= 0 && typ.Table.Columns[column].Kind != schema.Time {
 		return nil, fmt.Errorf("Delete: column %s tells deleted rows and is %s: make it a time", typ.Table.Columns[column].Name, typ.Table.Columns[column].Kind)
 	}
-	return o, w.compileLinks(reg, c, o)
-}
-
-// compileLinks finds the types that CanLink is asked about.
-func (w *writable) compileLinks(reg *schema.Registry, c *channel, o *write.Offer) error {
 	for _, l := range w.canLink {
 		if l.receiver != c.typ {
-			return fmt.Errorf("CanLink is given a function of %s: give one of %s", l.receiver, c.typ)
+			return nil, fmt.Errorf("CanLink is given a function of %s: give one of %s", l.receiver, c.typ)
 		}
-		target, err := reg.ReadWhole(c.schema.Tree, l.target)
-		if err != nil {
+	}
+	return o, nil
+}
+
+// compileLinks finds the types that CanLink is asked about: they may be of other
+// channels.
+func (w *writable) compileLinks(reg *schema.Registry, o *write.Offer) error {
+	for _, l := range w.canLink {
+		target, err := reg.ReadWhole(reg.Types, l.target)
+		switch {
+		case err != nil:
 			return fmt.Errorf("CanLink: %w", err)
-		}
-		if o.CanLink[target] != nil {
+		case o.CanLink[target] != nil:
 			return fmt.Errorf("CanLink of %s is given twice: leave one out", target.Name)
+		case !o.LinksTo(target):
+			return fmt.Errorf("CanLink: no link of %s leads to %s: leave it out", o.Type.Name, target.Name)
 		}
 		o.CanLink[target] = l.ask(target)
 	}
@@ -319,7 +324,7 @@ func validator(typ *schema.Type) (func(context.Context, schema.Row) error, error
 }
 
 // finishWrites makes the writer of a channel once all trees are in.
-func (c *channel) finishWrites(source feed.Source) error {
+func (c *channel) finishWrites(reg *schema.Registry, source feed.Source) error {
 	if len(c.offers) == 0 {
 		return nil
 	}
@@ -330,11 +335,10 @@ func (c *channel) finishWrites(source feed.Source) error {
 		o.Fields = c.schema.Tree.WriteFields(o.Type)
 	}
 	c.writer = write.New(c.schema.Tree, c.offers...)
-	for _, o := range c.offers {
-		for target := range o.CanLink {
-			if !o.LinksTo(target) {
-				return fmt.Errorf("pando: channel %s: writable %s: CanLink: no link of %s leads to %s: leave it out", c.schema.Name, o.Type.Name, o.Type.Name, target.Name)
-			}
+	for i, o := range c.offers {
+		clear(o.CanLink)
+		if err := c.writable[i].compileLinks(reg, o); err != nil {
+			return fmt.Errorf("pando: channel %s: writable %s: %w", c.schema.Name, o.Type.Name, err)
 		}
 	}
 	return nil

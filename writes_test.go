@@ -520,14 +520,14 @@ func TestMistakesInWritable(t *testing.T) {
 		"another channel":    {pando.Writable[Sheet](pando.Save((*LodgerChannel).CanSave)), "Save is given a function of *pando_test.LodgerChannel: give one of *pando_test.StudyChannel"},
 		"no function":        {pando.Writable[Sheet](pando.Delete[*StudyChannel, Sheet](nil)), "Delete is given no function"},
 		"no link function":   {pando.Writable[Sheet](save, pando.CanLink[*StudyChannel, Person](nil)), "CanLink is given no function"},
-		"no such rows":       {pando.Writable[Task](pando.Save(func(*StudyChannel, context.Context, Task, pando.Data[Task]) error { return nil })), "the tree has no rows of pando_test.Task: name one of Study, Sheet, Person"},
+		"no such rows":       {pando.Writable[Task](pando.Save(func(*StudyChannel, context.Context, Task, pando.Data[Task]) error { return nil })), "there are no rows of pando_test.Task: name one of Study, Sheet, Person"},
 		"no place":           {pando.Writable[Person](pando.Create(func(*StudyChannel, context.Context, pando.Data[Person]) error { return nil })), "there is no place for a new one"},
 		"leave what":         {pando.Writable[Sheet](create, pando.MayLeave[Sheet]()), "MayLeave is for rows that are saved"},
 		"who may leave":      {pando.Writable[Sheet](save, pando.MayLeave[Study]()), "MayLeave is for rows of pando_test.Study"},
 		"optimistic":         {pando.Writable[Sheet](save, pando.Optimistic[Sheet](-time.Second)), "Optimistic(-1s): give a positive duration, or 0 for none"},
 		"another's CanLink":  {pando.Writable[Sheet](save, pando.CanLink((*LodgerChannel).CanLink)), "CanLink is given a function of *pando_test.LodgerChannel"},
 		"CanLink twice":      {pando.Writable[Sheet](save, pando.CanLink((*StudyChannel).CanLink), pando.CanLink((*StudyChannel).CanLink)), "CanLink of Person is given twice"},
-		"CanLink of no rows": {pando.Writable[Sheet](save, pando.CanLink(func(*StudyChannel, context.Context, Task) error { return nil })), "CanLink: the tree has no rows of pando_test.Task"},
+		"CanLink of no rows": {pando.Writable[Sheet](save, pando.CanLink(func(*StudyChannel, context.Context, Task) error { return nil })), "CanLink: there are no rows of pando_test.Task"},
 		"CanLink of no link": {pando.Writable[Study](pando.Save(func(*StudyChannel, context.Context, Study, pando.Data[Study]) error { return nil }), pando.CanLink((*StudyChannel).CanLink)), "CanLink: no link of Study leads to Person"},
 	} {
 		if err := setUp(t, "studies/{study_id}", pando.For(func() *StudyChannel { return &StudyChannel{} }, c.option)); err == nil || !strings.Contains(err.Error(), c.want) {

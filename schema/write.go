@@ -47,24 +47,32 @@ type WriteField struct {
 	GoName string
 }
 
-// ReadWhole finds the instance type of a struct in the tree and has all its
-// columns read from then on, so that its rows can be given to functions of the
-// app. The error names the types that the tree has.
-func (r *Registry) ReadWhole(t *Tree, goType reflect.Type) (*Type, error) {
+// ReadWhole finds the instance type of a struct among those given and has all
+// its columns read from then on, so that its rows can be given to functions of
+// the app. The error names the types.
+func (r *Registry) ReadWhole(among []*Type, goType reflect.Type) (*Type, error) {
 	var names []string
-	for _, l := range t.Layers {
+	for _, typ := range among {
 		switch {
-		case l.Type.decl == nil || l.Hidden:
-		case l.Type.GoType == goType:
-			if err := r.readAll(l.Type.Table, l.Type.decl); err != nil {
-				return nil, err
-			}
-			return l.Type, nil
-		case !slices.Contains(names, l.Type.Name):
-			names = append(names, l.Type.Name)
+		case typ.decl == nil: // places, and what is never sent
+		case typ.GoType == goType:
+			return typ, r.readAll(typ.Table, typ.decl)
+		default:
+			names = append(names, typ.Name)
 		}
 	}
-	return nil, fmt.Errorf("the tree has no rows of %s: name one of %s", goType, strings.Join(names, ", "))
+	return nil, fmt.Errorf("there are no rows of %s: name one of %s", goType, strings.Join(names, ", "))
+}
+
+// Types are the instance types of the layers, each once.
+func (t *Tree) Types() []*Type {
+	var types []*Type
+	for _, l := range t.Layers {
+		if !slices.Contains(types, l.Type) {
+			types = append(types, l.Type)
+		}
+	}
+	return types
 }
 
 // WriteFields are the fields of typ that a client of the tree could set, in the

@@ -2,7 +2,6 @@ package schema_test
 
 import (
 	"database/sql"
-	"database/sql/driver"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -25,8 +24,6 @@ func (u *upper) Scan(src any) error {
 	*u = upper(text)
 	return nil
 }
-
-func (u upper) Value() (driver.Value, error) { return string(u), nil }
 
 type (
 	writtenPerson struct {
@@ -71,7 +68,7 @@ func writtenTree(t *testing.T) (*schema.Registry, *schema.Tree, *schema.Type) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	typ, err := reg.ReadWhole(tree, reflect.TypeFor[written]())
+	typ, err := reg.ReadWhole(tree.Types(), reflect.TypeFor[written]())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -216,8 +213,8 @@ func TestStoredFields(t *testing.T) {
 
 func TestReadWholeNamesTheTypes(t *testing.T) {
 	reg, tree, _ := writtenTree(t)
-	_, err := reg.ReadWhole(tree, reflect.TypeFor[time.Time]())
-	if err == nil || err.Error() != "the tree has no rows of time.Time: name one of written, writtenPerson, writtenTag" {
+	_, err := reg.ReadWhole(tree.Types(), reflect.TypeFor[time.Time]())
+	if err == nil || err.Error() != "there are no rows of time.Time: name one of written, writtenPerson, writtenTag" {
 		t.Errorf("got %v", err)
 	}
 }

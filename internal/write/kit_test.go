@@ -37,6 +37,13 @@ type bench struct {
 // written.
 func workbench(t testing.TB, ddl string, root any, options ...schema.Option) *bench {
 	t.Helper()
+	return workbenches(t, ddl, nil, root, options...)
+}
+
+// workbenches is a workbench with another tree beside, in which nothing is
+// written.
+func workbenches(t testing.TB, ddl string, beside, root any, options ...schema.Option) *bench {
+	t.Helper()
 	db, err := sql.Open("sqlite", "file:"+filepath.Join(t.TempDir(), "test.db")+
 		"?_pragma=journal_mode(WAL)&_pragma=synchronous(OFF)&_pragma=busy_timeout(5000)&_pragma=foreign_keys(1)&_txlock=immediate")
 	if err != nil {
@@ -51,22 +58,30 @@ func workbench(t testing.TB, ddl string, root any, options ...schema.Option) *be
 	}
 	var offers []*write.Offer
 	for _, typ := range reg.Types {
-		if strings.ContainsAny(typ.Name[:1], "@#") {
+		if strings.ContainsAny(typ.Name[:1], "@#") || !slices.Contains(b.tree.Types(), typ) {
 			continue
 		}
-		if _, err := reg.ReadWhole(b.tree, typ.GoType); err != nil {
+		if _, err := reg.ReadWhole(reg.Types, typ.GoType); err != nil {
 			t.Fatal(err)
 		}
 		o := &write.Offer{
 			Writable: &schema.Writable{
 				Type: typ, Save: true, Create: true, Delete: true,
-				Fields: b.tree.WriteFields(typ), In: write.Places(b.tree, typ),
+				In: write.Places(b.tree, typ),
 			},
 			Permit:  map[write.Op]permit{write.Save: anyone, write.Create: anyone, write.Delete: anyone},
 			CanLink: map[*schema.Type]func(context.Context, any, schema.Row) error{},
 		}
 		b.offers[typ.Name] = o
 		offers = append(offers, o)
+	}
+	if beside != nil {
+		if _, err := reg.Tree(reflect.TypeOf(beside)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, o := range offers { // final now
+		o.Fields = b.tree.WriteFields(o.Type)
 	}
 	b.source = sqlitefeed.New(b.db)
 	t.Cleanup(func() { b.source.Close() })

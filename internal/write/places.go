@@ -8,7 +8,7 @@ func Places(tree *schema.Tree, typ *schema.Type) []*schema.Layer {
 	var places []*schema.Layer
 	for _, l := range tree.Layers {
 		created := l.Relation == schema.HasMany || l.Relation == schema.HasOne || l.Relation == schema.List
-		if created && !l.Hidden && l.Type.Table == typ.Table && ownRows(l) && l.Shown().Type == typ {
+		if created && l.Type.Table == typ.Table && ownRows(l) && l.Shown().Type == typ {
 			places = append(places, l)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pando-sync/pando/internal/rpc"
 	"github.com/pando-sync/pando/internal/write"
 	"github.com/pando-sync/pando/schema"
 )
@@ -362,4 +363,108 @@ func TestEveryKind(t *testing.T) {
 	if got := b.one("SELECT json_array(yes, int, uuid, at, doc) FROM things WHERE place = 'd'"); got != `[0,3,"01000000-0000-0000-0000-000000000000","1970-01-01T00:00:00.000000Z","{\"n\":1}"]` {
 		t.Errorf("the new row is %s", got)
 	}
+}
+
+// A slip is shown whole and in brief: what the one has as plain numbers, the
+// other follows.
+type (
+	Slip struct {
+		_        struct{} `pando:"table:slips"`
+		ID       int64    `json:"id"`
+		PersonID *int64   `json:"person_id"`
+		BoxID    *int64   `json:"box_id"`
+	}
+	BriefSlip struct {
+		_      struct{} `pando:"table:slips"`
+		ID     int64    `json:"id"`
+		Person *User    `json:"person"`
+	}
+	Box struct {
+		ID    int64       `json:"id"`
+		Slips []BriefSlip `json:"slips" pando:"link:box_id"`
+	}
+	Panel struct {
+		ID    int64  `json:"id"`
+		Lead  *User  `json:"lead"`
+		Slips []Slip `json:"slips" pando:"link:panel_id"`
+		Boxes []Box  `json:"boxes"`
+	}
+)
+
+const panels = `
+CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT NOT NULL);
+CREATE TABLE panels (id INTEGER PRIMARY KEY, lead_id INTEGER);
+CREATE TABLE boxes (id INTEGER PRIMARY KEY, panel_id INTEGER);
+CREATE TABLE slips (id INTEGER PRIMARY KEY, panel_id INTEGER, box_id INTEGER, person_id INTEGER);
+INSERT INTO users VALUES (1, 'ada'), (2, 'grace');
+INSERT INTO panels VALUES (1, 1), (2, 2);
+INSERT INTO boxes VALUES (1, 1), (2, 2);
+INSERT INTO slips VALUES (1, 1, 1, NULL), (2, 2, 2, 2);
+`
+
+func TestLinksThatAnotherTypeFollows(t *testing.T) {
+	b := workbench(t, panels, Panel{})
+	s := b.anchored("1", 0)
+	b.attempts(s, []attempt{
+		{"to a person of the tree", write.Save, "Slip", "1", `{"person_id":1}`, "ok"},
+		{"to a stranger", write.Save, "Slip", "1", `{"person_id":2}`, "denied person_id"},
+		{"by the type that follows it", write.Save, "BriefSlip", "1", `{"person":"2"}`, "denied person"},
+		{"into another's box", write.Save, "Slip", "1", `{"box_id":2}`, "denied box_id"},
+		{"a new slip in another's box", write.Create, "Slip", "Panel 1 slips", `{"box_id":2}`, "denied box_id"},
+		{"a new slip in a box of the tree", write.Create, "Slip", "Panel 1 slips", `{"box_id":1}`, "ok"},
+		{"another's slip", write.Save, "BriefSlip", "2", `{}`, "denied"},
+	})
+}
+
+// TestOneColumnByTwoNames sets a link by its own field and by its relation.
+func TestOneColumnByTwoNames(t *testing.T) {
+	b := workbench(t, `CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT NOT NULL); CREATE TABLE memos (id INTEGER PRIMARY KEY, user_id INTEGER);
+		INSERT INTO users VALUES (1, 'ada'); INSERT INTO memos VALUES (1, 1);`, struct {
+		_      struct{} `pando:"table:memos"`
+		ID     int64    `json:"id"`
+		UserID *int64   `json:"user_id"`
+		User   *User    `json:"user"`
+	}{})
+	b.attempts(b.anchored("1", 0), []attempt{
+		{"by both", write.Save, "Memo", "1", `{"user_id":"1","user":null}`, "invalid user"},
+		{"by one", write.Save, "Memo", "1", `{"user":null}`, "ok"},
+	})
+}
+
+// Ticket stands alone in one tree; in another, shows and their guests have it.
+type (
+	Ticket struct {
+		ID     int64  `json:"id"`
+		Seat   int64  `json:"seat"`
+		ShowID *int64 `json:"show_id"`
+	}
+	Show struct {
+		ID      int64    `json:"id"`
+		Tickets []Ticket `json:"tickets"`
+	}
+)
+
+// TestLinksThatAnotherTreeFollows puts a row where only another channel shows it.
+func TestLinksThatAnotherTreeFollows(t *testing.T) {
+	b := workbenches(t, `CREATE TABLE tickets (id INTEGER PRIMARY KEY, seat INTEGER NOT NULL, show_id INTEGER); CREATE TABLE shows (id INTEGER PRIMARY KEY);
+		INSERT INTO tickets VALUES (1, 1, NULL); INSERT INTO shows VALUES (1), (2);`, Show{}, Ticket{})
+	s := b.anchored("1", 0)
+	b.attempts(s, []attempt{
+		{"a plain value", write.Save, "Ticket", "1", `{"seat":2}`, "ok"},
+		{"into another's show", write.Save, "Ticket", "1", `{"show_id":"1"}`, "denied show_id"},
+	})
+	for _, f := range b.offers["Ticket"].Fields {
+		if f.Link != nil {
+			b.offers["Ticket"].CanLink[f.Link] = func(_ context.Context, _ any, row schema.Row) error {
+				if row[0].Int() == 1 {
+					return nil
+				}
+				return rpc.Errorf("full", "no")
+			}
+		}
+	}
+	b.attempts(s, []attempt{
+		{"where CanLink allows", write.Save, "Ticket", "1", `{"show_id":"1"}`, "ok"},
+		{"where it does not", write.Save, "Ticket", "1", `{"show_id":"2"}`, "full"},
+	})
 }

@@ -56,7 +56,7 @@ func (w *walk) byKey(ctx context.Context, t *schema.Table, key schema.Value, loc
 func (w *walk) shows(ctx context.Context, typ *schema.Type, row schema.Row) (bool, error) {
 	w.looked = 0
 	for _, l := range w.tree.Layers {
-		if l.Type != typ || l.Hidden {
+		if l.Type != typ {
 			continue
 		}
 		if shown, err := w.stands(ctx, l, []schema.Row{row}); shown || err != nil {

@@ -390,7 +390,7 @@ func TestServerSetsValues(t *testing.T) {
 		// A user outside of the tree: the server needs no permission to link.
 		return c.Set("AuthorID", "3")
 	}
-	for _, data := range []string{`{"body":"Hi"}`, `{"body":"Hi","author":"2"}`} {
+	for _, data := range []string{`{"body":"Hi","author":"2"}`, `{"body":"Hi"}`} {
 		key, err := b.create(s, "Comment", "Card 1 comments", data)
 		if got := b.one("SELECT json_array(card_id, author_id, body) FROM comments WHERE id = ?", key); err != nil || got != `[1,3,"Hi"]` {
 			t.Errorf("the row of %s is %s: %v", data, got, err)
