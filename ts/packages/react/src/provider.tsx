@@ -34,9 +34,10 @@ export function useProvided(): Provided {
 }
 
 /**
- * Where a first render reads: on a server the client itself. In the browser it
- * shows nothing, as the server's page does.
+ * Where a first render reads: on a server the client itself, in the browser
+ * what it was hydrated with, so that both render the same whatever has come
+ * since. Without either, a first render shows nothing.
  */
 export function firstOf(client: Client): Pick<Client, 'get'> | undefined {
-  return typeof document === 'undefined' ? client : undefined
+  return client.hydrated ?? (typeof document === 'undefined' ? client : undefined)
 }

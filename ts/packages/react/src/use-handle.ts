@@ -16,15 +16,15 @@ interface Source<H> {
 }
 
 /** What hooks read of a channel; nothing of `'skip'`. */
-export function useHandle<State, Types, Actions, Runtime>(
-  channel: Channel<State, Types, Actions, Runtime>,
-): Source<Handle<State, Types, Actions, Runtime>>
-export function useHandle<State, Types, Actions, Runtime>(
-  channel: Channel<State, Types, Actions, Runtime> | 'skip',
-): Source<Handle<State, Types, Actions, Runtime> | undefined>
-export function useHandle<State, Types, Actions, Runtime>(
-  channel: Channel<State, Types, Actions, Runtime> | 'skip',
-): Source<Handle<State, Types, Actions, Runtime> | undefined> {
+export function useHandle<State, Types, Actions, Runtime, Writes>(
+  channel: Channel<State, Types, Actions, Runtime, Writes>,
+): Source<Handle<State, Types, Actions, Runtime, Writes>>
+export function useHandle<State, Types, Actions, Runtime, Writes>(
+  channel: Channel<State, Types, Actions, Runtime, Writes> | 'skip',
+): Source<Handle<State, Types, Actions, Runtime, Writes> | undefined>
+export function useHandle<State, Types, Actions, Runtime, Writes>(
+  channel: Channel<State, Types, Actions, Runtime, Writes> | 'skip',
+): Source<Handle<State, Types, Actions, Runtime, Writes> | undefined> {
   const client = useClient()
   const key = channel === 'skip' ? channel : channel.key
   // Channels of one key are equal, and each render makes another.
