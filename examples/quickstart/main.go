@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"log/slog"
@@ -95,7 +96,7 @@ func run(ctx context.Context) error {
 		return err
 	}
 	http.Handle("/live/", http.StripPrefix("/live", app))
-	server := &http.Server{Addr: "127.0.0.1:8080", ReadHeaderTimeout: 5 * time.Second}
+	server := &http.Server{Addr: cmp.Or(os.Getenv("ADDR"), "127.0.0.1:8080"), ReadHeaderTimeout: 5 * time.Second}
 	failed := make(chan error, 2)
 	go func() { failed <- app.Run(ctx) }()
 	go func() { failed <- server.ListenAndServe() }()
