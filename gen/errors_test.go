@@ -14,6 +14,12 @@ import (
 // Channel has the name of the class that generated ones extend.
 type Channel struct{}
 
+// Generic stands for a channel with type arguments.
+type Generic[T any] struct{}
+
+// endless leads nowhere.
+type endless *endless
+
 func TestGenerateRefuses(t *testing.T) {
 	tests := []struct {
 		name, want string
@@ -42,6 +48,20 @@ func TestGenerateRefuses(t *testing.T) {
 			m.add(board.BoardChannel{}, board.Board{}, schema.Channel{
 				Actions: []schema.Action{action("Rename", struct{ F func() }{})},
 			}, "id")
+		}},
+		{"a map whose keys have no form", "result: map[float64]int has no form", func(m manifest) {
+			m.add(board.BoardChannel{}, board.Board{}, schema.Channel{Actions: []schema.Action{action("Rename", map[float64]int{})}}, "id")
+		}},
+		{"a pointer to itself", "argument 1: gen_test.endless has no form", func(m manifest) {
+			m.add(board.BoardChannel{}, board.Board{}, schema.Channel{Actions: []schema.Action{action("Rename", nil, endless(nil))}}, "id")
+		}},
+		{"a class with type arguments", "channel Generic[int]: a class has no type arguments: embed it", func(m manifest) {
+			m.add(Generic[int]{}, board.Board{}, schema.Channel{}, "id")
+		}},
+		{"writable data without a form", "writable Board.Extra: map[bool]int has no form", func(m manifest) {
+			c := m.add(board.BoardChannel{}, board.Board{}, schema.Channel{}, "id")
+			extra := schema.WriteField{Name: "extra", Kind: schema.JSON, GoName: "Extra", GoType: reflect.TypeFor[map[bool]int]()}
+			c.Writable = []*schema.Writable{{Type: c.Tree.Root.Type, Save: true, Fields: []schema.WriteField{extra}}}
 		}},
 		{"runtime state without a form", "runtime state C: complex128 has no form", func(m manifest) {
 			m.add(board.BoardChannel{}, board.Board{}, schema.Channel{Runtime: reflect.TypeFor[struct{ C complex128 }]()}, "id")

@@ -168,6 +168,16 @@ func TestGenerateWithoutSource(t *testing.T) {
 	}
 }
 
+// TestEnumsWithoutSource are what they are made of.
+func TestEnumsWithoutSource(t *testing.T) {
+	files, err := gen.Generate(enumsManifest(t), gen.Docs{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wants(t, string(files[0].Data), "arg1: string,", "arg2: Int | null,", "arg3: readonly string[],", "arg4: number,", "=> Promise<string>\n")
+	wants(t, string(files[1].Data), "readonly status: string\n", "readonly nice: number | null\n", "readonly colors: readonly string[]\n")
+}
+
 func golden(t *testing.T, path, got string) {
 	t.Helper()
 	if *update {
