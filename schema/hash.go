@@ -133,7 +133,7 @@ func (d describer) write(t reflect.Type) {
 		d.b.WriteString(t.Name()) // it is made of itself
 	case t.Kind() == reflect.Pointer:
 		d.b.WriteByte('*')
-		d.write(t.Elem())
+		d.element(t)
 	case t.Kind() == reflect.Slice, t.Kind() == reflect.Array:
 		d.b.WriteString("[]")
 		d.element(t)
@@ -149,7 +149,7 @@ func (d describer) write(t reflect.Type) {
 	}
 }
 
-// element writes what a list or a map is made of, in which its own name stands
+// element writes what a pointer, a list or a map is made of, in which its own name stands
 // for it.
 func (d describer) element(t reflect.Type) {
 	d.seen[t] = true
