@@ -200,5 +200,6 @@ func TestOnDisconnectRunsOnceWhenATokenIsRevoked(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.until("close 4401") // while the action runs: its context ends, and it is not answered
+	r.Conn.Close()
 	d.leaves()
 }

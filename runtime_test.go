@@ -34,6 +34,13 @@ func (d *bureau) back(user, previous, doc, resume string) (*reader, string) {
 	return r, r.until(`"type":"runtime"`)
 }
 
+// shows fails the test unless a text has come.
+func (r *reader) shows(text string) {
+	r.t.Helper()
+	r.flush()
+	wants(r.t, r.got.String(), text)
+}
+
 const anew = `"set":{"note":"","unread":0}`
 
 func TestRuntimeStateGoesOnAfterADrop(t *testing.T) {
@@ -47,7 +54,7 @@ func TestRuntimeStateGoesOnAfterADrop(t *testing.T) {
 	wants(t, shown, `"set":{"note":"read","unread":3}`)
 	wants(t, again.act("resume", `[]`, ""), `"value":true`)
 	again.act("read", `[1]`, "")
-	again.until(`"unread":4`)
+	again.shows(`"unread":4`)
 	second := again.session()
 	again.Conn.Close()
 	<-d.left
@@ -81,9 +88,9 @@ func TestRuntimeStateGoesOnBeforeTheDropIsNoticed(t *testing.T) {
 	again, shown := d.back("ada", ada.session(), "1", "")
 	wants(t, shown, `"set":{"note":"read","unread":3}`)
 	again.act("read", `[1]`, "")
-	again.until(`"unread":4`)
+	again.shows(`"unread":4`)
 	ada.act("read", `[2]`, "") // each has its own from then on
-	ada.until(`"unread":5`)
+	ada.shows(`"unread":5`)
 	again.never(`"unread":5`)
 }
 
@@ -133,7 +140,7 @@ func TestALongTurnShowsWhatItDoes(t *testing.T) {
 	ada.until(`"note":"half"`) // while the action runs
 	close(d.release)
 	ada.until(`"id":3,"payload":{"type":"result"`)
-	wants(t, ada.until(`"type":"runtime"`), `"set":{"note":"whole"}`)
+	ada.shows(`"set":{"note":"whole"}`)
 }
 
 // Progress tells how far it is.
