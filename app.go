@@ -33,7 +33,9 @@ type Config struct {
 	Auth Authenticator
 	// Broker carries the events of groups, presence and notices between the nodes
 	// of an app: the processes that run it over one database. Without it they stay
-	// in this process. It is the app's to close, after Run.
+	// in this process. A node reads a channel of its own, whose capacity bounds
+	// bursts and may be raised by the pattern "pando.node.*". The Broker is the
+	// program's to close, after Run.
 	Broker broker.Broker
 	// Logger gets warnings and internal errors; slog.Default() unless set.
 	Logger *slog.Logger

@@ -21,7 +21,8 @@ import (
 // consumer must not change what it points to. One that cannot be decoded is
 // dropped, and logged the first time.
 //
-// An error is logged, and so is a panic; the stream goes on. Up to 128 events
+// The context ends with the stream, and at the channel's [ActionTimeout]. An
+// error is logged, and so is a panic; the stream goes on. Up to 128 events
 // wait for a stream; further ones are dropped, and the hook OnGap is called, see
 // [Gapped]. Streams that are in the group while their channel does not consume
 // the type are told nothing.

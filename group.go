@@ -221,7 +221,7 @@ func (m *member) Deliver(_ string, msg *group.Message) {
 		return
 	}
 	m.do(func(ctx context.Context) {
-		m.call(ctx, "consumer of "+c.typ, func() error { return c.call(m.stream.value, ctx, event) })
+		m.call(ctx, "consumer of "+c.typ, func(ctx context.Context) error { return c.call(m.stream.value, ctx, event) })
 	})
 }
 
@@ -250,23 +250,25 @@ func (m *member) mend(ctx context.Context) {
 	}
 	m.stream.app.cfg.Logger.WarnContext(ctx, "events of groups were lost", "channel", m.stream.Channel(), "session", m.stream.request.Session)
 	if hook, ok := m.stream.value.(Gapped); ok {
-		m.call(ctx, "OnGap", func() error { return hook.OnGap(ctx) })
+		m.call(ctx, "OnGap", hook.OnGap)
 	}
 	m.tellAll(ctx)
 }
 
-// call calls a method of the channel. Its error, or panic, is logged, and the
-// stream goes on.
-func (m *member) call(ctx context.Context, what string, fn func() error) {
+// call calls a method of the channel, which may take as long as an action. Its
+// error, or panic, is logged, and the stream goes on.
+func (m *member) call(stream context.Context, what string, fn func(ctx context.Context) error) {
+	ctx, cancel := context.WithTimeout(stream, m.stream.channel.timeout)
+	defer cancel()
 	err := func() (err error) {
 		defer func() {
 			if p := recover(); p != nil {
 				err = rpc.Panicked(what, p)
 			}
 		}()
-		return fn()
+		return fn(ctx)
 	}()
-	if err != nil && ctx.Err() == nil {
+	if err != nil && stream.Err() == nil {
 		m.stream.app.cfg.Logger.ErrorContext(ctx, "a consumer failed", "channel", m.stream.Channel(), "what", what, "error", err)
 	}
 }

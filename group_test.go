@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/pando-sync/pando"
 	"github.com/pando-sync/pando/broker"
@@ -116,13 +117,16 @@ func (c *HallChannel) Block(ctx context.Context) error {
 	return nil
 }
 
-func (c *HallChannel) OnSaid(_ context.Context, e Said) error {
+func (c *HallChannel) OnSaid(ctx context.Context, e Said) error {
 	c.hall.mu.Lock()
 	c.hall.called[c.User().ID]++
 	c.hall.mu.Unlock()
 	switch e.Text {
 	case "panic":
 		panic("at the disco")
+	case "hang":
+		<-ctx.Done()
+		return ctx.Err()
 	case "fail":
 		return errors.New("no ears")
 	}
@@ -192,7 +196,7 @@ func openHalls(t *testing.T, nodes int) ([]*hall, *sql.DB) {
 	return halls, db
 }
 
-func openHall(t *testing.T, db *sql.DB, layer broker.Broker) *hall {
+func openHall(t *testing.T, db *sql.DB, layer broker.Broker, options ...pando.Option) *hall {
 	t.Helper()
 	source := sqlitefeed.New(db)
 	t.Cleanup(func() { source.Close() })
@@ -202,12 +206,13 @@ func openHall(t *testing.T, db *sql.DB, layer broker.Broker) *hall {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.app.Handle("rooms/{doc_id}", pando.For(func() *HallChannel { return &HallChannel{hall: h} },
+	options = append(options,
 		pando.Actions((*HallChannel).Say, (*HallChannel).Tell, (*HallChannel).Depart, (*HallChannel).Block),
 		pando.Consume("said", (*HallChannel).OnSaid),
 		pando.OnPresence((*HallChannel).OnPeople),
 		pando.Public(),
-	))
+	)
+	h.app.Handle("rooms/{doc_id}", pando.For(func() *HallChannel { return &HallChannel{hall: h} }, options...))
 	h.server = pandotest.Serve(t, h.app)
 	return h
 }
@@ -354,6 +359,23 @@ func TestConsumersThatFail(t *testing.T) {
 		if got := h.log.count(part); got != want && (part != "group_test.go" || got == 0) {
 			t.Errorf("the log has %q %d times, want %d", part, got, want)
 		}
+	}
+}
+
+// TestConsumerThatHangs has a consumer take longer than the channel allows.
+func TestConsumerThatHangs(t *testing.T) {
+	db := pandotest.Database(t)
+	exec(t, db, docs)
+	h := openHall(t, db, nil, pando.ActionTimeout(20*time.Millisecond))
+	ada := h.enter(t, "ada")
+	for _, text := range []string{"hang", "hello"} {
+		if err := h.app.GroupSend(t.Context(), "news", "said", Said{"app", text}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ada.hears("app: hello")
+	if h.log.count("deadline exceeded") != 1 {
+		t.Error("that a consumer hung is not logged")
 	}
 }
 

@@ -229,7 +229,7 @@ func (m *member) tell(ctx context.Context, name string) {
 		return
 	}
 	hook := m.stream.channel.presence
-	m.call(ctx, "OnPresence", func() error { return hook.call(m.stream.value, ctx, name, now, was) })
+	m.call(ctx, "OnPresence", func(ctx context.Context) error { return hook.call(m.stream.value, ctx, name, now, was) })
 }
 
 // tellAll tells the channel of all groups of which it was not told.
