@@ -32,6 +32,10 @@ import (
 // would be; links may lead only to rows of the stream's tree, or where CanLink
 // allows; and the row has to be in the tree afterwards, see [MayLeave].
 //
+// HasPermission was asked when the stream was opened, and again as RecheckOn says:
+// a permission function asks in the write's own transaction, so that what it
+// answers holds at that moment.
+//
 // A function permits by nil. An [*Error] refuses with its code; any other error
 // reaches the client as "internal". Functions may be called more than once for
 // one write, when the database rolls its transaction back for the sake of

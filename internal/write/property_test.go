@@ -40,11 +40,18 @@ type world struct {
 	// mend is SQL after the rows are in.
 	mend string
 	// row draws the values of a table's row after its key.
-	row  func(d *dice, table string) string
-	keyf func(table string, n int) string
+	row func(d *dice, table string) string
 }
 
 func number(n int) string { return strconv.Itoa(n) }
+
+// keyText is the key of a table's row.
+func keyText(table string, n int) string {
+	if table == "tasks" {
+		return task(number(n))
+	}
+	return number(n)
+}
 
 // link is a key that may exist, or NULL.
 func link(d *dice) string { return pick(d, "NULL", "1", "1", "1", "2", "2", "3", "4") }
@@ -60,7 +67,7 @@ func (w *world) fill(d *dice, b *bench) {
 	for _, table := range w.tables {
 		for n := 1; n <= keys; n++ {
 			if d.IntN(8) > 0 {
-				fmt.Fprintf(&sql, "INSERT OR IGNORE INTO %s VALUES (%s%s);", table, w.keyf(table, n), w.row(d, table))
+				fmt.Fprintf(&sql, "INSERT OR IGNORE INTO %s VALUES (%s%s);", table, "'"+keyText(table, n)+"'", w.row(d, table))
 			}
 		}
 	}
@@ -84,12 +91,12 @@ func (b *bench) shown(d *dice, s *write.Stream) *state.Store {
 
 // checkAll compares, for every key of every type, whether a write is allowed with
 // whether the row is in the tree.
-func (w *world) checkAll(d *dice, b *bench, s *write.Stream, keyText func(typ string, n int) string) (allowed, denied int) {
+func (w *world) checkAll(d *dice, b *bench, s *write.Stream) (allowed, denied int) {
 	tree := b.shown(d, s)
 	for _, name := range w.types {
 		typ := b.offers[name].Type
 		for n := 1; n <= keys; n++ {
-			text := keyText(name, n)
+			text := keyText(typ.Table.Name, n)
 			key, err := typ.Table.ParseKey(text)
 			if err != nil {
 				d.Fatal(err)
@@ -114,18 +121,28 @@ func (w *world) checkAll(d *dice, b *bench, s *write.Stream, keyText func(typ st
 // the tree that its user is sent.
 func TestWhatMayBeWrittenIsWhatIsShown(t *testing.T) {
 	allowed, denied := 0, 0
+	check := func(d *dice, w *world, b *bench, s *write.Stream) {
+		in, out := w.checkAll(d, b, s)
+		allowed, denied = allowed+in, denied+out
+	}
+	lists := &world{
+		types: []string{"Job", "Step"}, tables: []string{"steps", "jobs"},
+		row: func(d *dice, table string) string {
+			if table == "steps" {
+				return ", " + link(d) + ", 's'"
+			}
+			return fmt.Sprintf(", 'j', %s, %s, %s", pick(d, "0", "0", "1"), pick(d, "1", "2"), pick(d, "0", "9.5", "10"))
+		},
+	}
+	list := openJobs(t, 0)
+	worlds(t, func(d *dice) {
+		lists.fill(d, list)
+		check(d, lists, list, list.anchored("", 0, schema.IntValue(int64(1+d.IntN(3)))))
+	})
 	b := project(t)
 	w := &world{
 		types:  []string{"Project", "Task", "Budget", "Note", "User", "Topic"},
 		tables: []string{"users", "projects", "tasks", "budgets", "notes", "members", "topics"},
-		keyf: func(table string, n int) string {
-			switch table {
-			case "tasks":
-				return "'" + task(number(n)) + "'"
-			default:
-				return number(n)
-			}
-		},
 		row: func(d *dice, table string) string {
 			tenant := pick(d, "1", "1", "2")
 			switch table {
@@ -150,13 +167,7 @@ func TestWhatMayBeWrittenIsWhatIsShown(t *testing.T) {
 		w.fill(d, b)
 		s := b.anchored(number(1+d.IntN(2)), int64(d.IntN(3)),
 			schema.IntValue(int64(1+d.IntN(2))))
-		in, out := w.checkAll(d, b, s, func(typ string, n int) string {
-			if typ == "Task" {
-				return task(number(n))
-			}
-			return number(n)
-		})
-		allowed, denied = allowed+in, denied+out
+		check(d, w, b, s)
 	})
 	if allowed == 0 || denied == 0 {
 		t.Errorf("%d rows were in the tree and %d were not: the worlds show nothing", allowed, denied)
@@ -173,7 +184,6 @@ var boardWorld = &world{
 		UPDATE cards SET assignee_id = NULL WHERE assignee_id NOT IN (SELECT id FROM users);
 		UPDATE lists SET board_id = NULL WHERE board_id NOT IN (SELECT id FROM boards);
 		UPDATE boards SET owner_id = NULL WHERE owner_id NOT IN (SELECT id FROM users);`,
-	keyf: func(_ string, n int) string { return number(n) },
 	row: func(d *dice, table string) string {
 		switch table {
 		case "boards":

@@ -204,8 +204,8 @@ INSERT INTO jobs VALUES (1, 'one', 0, 1, 0), (2, 'two', 1, 1, 0), (3, 'three', 0
 INSERT INTO steps VALUES (1, 1, 'a'), (2, 2, 'b');
 `
 
-func openJobs(t *testing.T) *bench {
-	return workbench(t, jobs, Job{}, schema.AsList(schema.ListSpec{Name: "Jobs", Limit: 1, Order: []string{"rank"}, Where: []schema.CondSpec{
+func openJobs(t *testing.T, limit int) *bench {
+	return workbench(t, jobs, Job{}, schema.AsList(schema.ListSpec{Name: "Jobs", Limit: limit, Order: []string{"rank"}, Where: []schema.CondSpec{
 		{Column: "done", Op: schema.Eq, Operands: []schema.OperandSpec{{Const: false}}},
 		{Column: "owner", Op: schema.Eq, Operands: []schema.OperandSpec{{Env: "$user"}}},
 		{Column: "rank", Op: schema.Lt, Operands: []schema.OperandSpec{{Const: 10.0}}},
@@ -213,7 +213,7 @@ func openJobs(t *testing.T) *bench {
 }
 
 func TestLists(t *testing.T) {
-	b := openJobs(t)
+	b := openJobs(t, 1)
 	s := b.anchored("", 0, schema.IntValue(1))
 	key, err := b.create(s, "Job", "", `{"title":"new"}`)
 	if got := b.one("SELECT json_array(title, done, owner) FROM jobs WHERE id = ?", key); err != nil || got != `["new",0,1]` {
@@ -246,7 +246,7 @@ func TestLists(t *testing.T) {
 }
 
 func TestAListOfOnesOwn(t *testing.T) {
-	b := openJobs(t)
+	b := openJobs(t, 1)
 	s := b.anchored("", 0, schema.IntValue(1))
 	s.Listed = func(_ context.Context, row schema.Row, meets bool) (bool, error) {
 		switch row[0].Int() {

@@ -376,6 +376,9 @@ func TestHooks(t *testing.T) {
 		}
 	})
 	expect("delete", "ok", "channel permits ", b.delete(s, "Card", "2"))
+	card.Permit[write.Create] = permitAs(nil, nil)
+	_, err := b.create(s, "Card", "List 3 cards", `{"title":"x"}`)
+	expect("below a list of others", "denied", "", err)
 }
 
 func TestServerSetsValues(t *testing.T) {
