@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/pando-sync/pando/gen"
@@ -54,7 +55,13 @@ func (*check) Run(env *environment, c *commands) error {
 
 // list shows the channels and how many tables they need.
 func list(out io.Writer, m *schema.Manifest) {
-	fmt.Fprintf(out, "%s over %s\n", counted(len(m.Channels), "channel"), counted(len(m.Registry.Tables), "table"))
+	tables := 0
+	for _, t := range m.Registry.Tables {
+		if !strings.HasPrefix(t.Name, "pando_") { // those are Pando's own
+			tables++
+		}
+	}
+	fmt.Fprintf(out, "%s over %s\n", counted(len(m.Channels), "channel"), counted(tables, "table"))
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for _, c := range m.Channels {
 		fmt.Fprintf(table, "  %s\t%s\n", c.Name, c.Route)
@@ -76,13 +83,25 @@ func (f *findings) addFrontend(env *environment, p *Project) error {
 		return fmt.Errorf("check %s: %w", p.Frontend, err)
 	}
 	changed, err := gen.Sync(p.Frontend, files, gen.Mode{Check: true, Quiet: true}, io.Discard)
-	if err != nil {
-		return fmt.Errorf("check %s: %w", p.Frontend, err)
-	}
-	if changed {
+	switch {
+	case err != nil: // a file that makefrontend would not write
+		f.faults = append(f.faults, texts(err)...)
+	case changed:
 		f.faults = append(f.faults, fmt.Sprintf("the files in %s are out of date: run makefrontend", p.Frontend))
 	}
 	return nil
+}
+
+// texts takes errors that were joined apart.
+func texts(err error) (all []string) {
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return []string{err.Error()}
+	}
+	for _, e := range joined.Unwrap() {
+		all = append(all, texts(e)...)
+	}
+	return all
 }
 
 func (f *findings) report(out io.Writer) error {

@@ -23,8 +23,11 @@ import (
 
 // Both are made for the commands.
 var (
-	_ App   = (*pando.App)(nil)
-	_ Users = (*token.Store)(nil)
+	_ App       = (*pando.App)(nil)
+	_ Checker   = (*pando.App)(nil)
+	_ Messenger = (*pando.App)(nil)
+	_ Users     = (*token.Store)(nil)
+	_ Tokens    = (*token.Store)(nil)
 )
 
 // fakeApp is the smallest App: it notes what is asked of it.

@@ -15,7 +15,8 @@ type Messenger interface {
 	// Maintenance shows a text to every client, closes the connections, and has
 	// clients come back after a while.
 	Maintenance(ctx context.Context, text string, retryAfter time.Duration) error
-	// ExpireCache has every server read anew what it holds.
+	// ExpireCache has every server forget what it holds and read it anew; clients
+	// reconnect.
 	ExpireCache(ctx context.Context) error
 }
 
@@ -53,7 +54,7 @@ func (m *maintenance) Run(env *environment, c *commands) error {
 // expireCache is the command that has the servers read anew.
 type expireCache struct{}
 
-// Run tells the servers; connections stay open.
+// Run tells the servers; their clients reconnect by themselves.
 func (*expireCache) Run(env *environment, c *commands) error {
 	return env.withMessenger(c, func(m Messenger) error { return m.ExpireCache(env.ctx) })
 }
