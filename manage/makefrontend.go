@@ -13,7 +13,7 @@ type makefrontend struct {
 	DryRun bool   `help:"Show what would change and write nothing."`
 	Check  bool   `help:"Like --dry-run, and fail when something would change."`
 	Quiet  bool   `help:"Show no differences." short:"q"`
-	Force  bool   `help:"Overwrite files that were not generated."`
+	Force  bool   `help:"Write all files anew, also those that were edited by hand."`
 }
 
 // Run compares the generated files with those in the folder and writes those
