@@ -17,44 +17,51 @@ type (
 	tagged struct {
 		Other int `json:"Same"`
 	}
+	// both: Same is of neither.
 	both struct {
 		left
 		right
-	} // Same is of neither
+	}
+	// one: Same is the less deep one's.
 	one struct {
 		left
 		lower
-	} // Same is the less deep one's
+	}
+	// byTag: Same is the one with a tag.
 	byTag struct {
 		left
 		tagged
-	} // Same is the one with a tag
+	}
+	// twoTags: Same is promoted, other is named.
 	twoTags struct {
 		tagged
 		Other tagTwin
-	} // Same is promoted, other is named
+	}
+	// twins: Same is of neither.
 	twins struct {
 		tagged
 		tagTwin
-	} // Same is of neither
+	}
+	// twice: both lead to the same struct.
 	twice struct {
 		*first
 		*second
-	} // both lead to the same struct
-	first  struct{ *left } //
-	second struct{ *left } //
+	}
+	first  struct{ *left }
+	second struct{ *left }
 	itself struct {
 		Value int
 		*Itself
-	} //
+	}
 	Itself struct {
 		Other int
 		*itself
-	} //
+	}
+	// shadowed: its own.
 	shadowed struct {
 		left
 		Same string
-	} // its own
+	}
 	hiddenName struct {
 		left `json:"-"`
 		Up   int
