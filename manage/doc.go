@@ -1,5 +1,5 @@
-// Package manage is the command line of an app's own binary: runserver,
-// migrate, createuser and makefrontend, over parts that the app fills in.
+// Package manage is the command line of an app's own binary, over parts that the
+// app fills in.
 //
 //	func main() {
 //		manage.Main(manage.Config{Name: "board", Open: open})
@@ -11,11 +11,24 @@
 //		return &manage.Project{App: app, Users: users, Migrate: users.Migrate, Close: db.Close}, nil
 //	}
 //
+//	runserver                 migrates and serves; --makefrontend follows the Go files
+//	migrate                   brings the database up to date
+//	makefrontend              writes the TypeScript classes of the channels
+//	check                     tells what is wrong, and changes nothing
+//	createuser                creates a user
+//	createtoken, revoketoken  log a user in for a program, and out
+//	broadcast_system_message  shows a message to every connected client
+//	maintenance               sends all clients away for a while
+//	expire_cache              has every server read anew what it holds
+//
+// The last three reach every server that runs on the same database.
+//
 // It is a convenience: an App is an http.Handler with a Run, and a program
 // that has a main of its own needs nothing from here.
 //
 // Every flag that names a resource has an environment variable too: PANDO_DB,
 // PANDO_ADDR, PANDO_STATIC. What a command is asked for goes to standard
 // output, logs and errors go to standard error. The exit code is 0, or 1 after
-// an error and when "makefrontend --check" finds something to change.
+// an error, when "makefrontend --check" finds something to change, and when check
+// finds something that has to be mended; hints leave it 0.
 package manage
