@@ -3,6 +3,7 @@ package pando
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/pando-sync/pando/feed"
 )
@@ -12,12 +13,16 @@ import (
 // Setup before it. The error is that of the check itself.
 //
 // Faults are wrong declarations, all of them; and where there is none, tables
-// and columns that the database lacks or that cannot be followed. Hints are what
-// the database's Source knows: an index that is missing, values that cannot be
-// compared. A Source that cannot tell is not asked.
+// and columns that the database lacks or that cannot be followed. Hints are
+// consumers without a broker, and what the database's Source knows: an index that
+// is missing, values that cannot be compared. A Source that cannot tell is not
+// asked.
 func (a *App) Check(ctx context.Context) (faults, hints []string, err error) {
 	if err := a.seal(); err != nil {
 		return texts(err), nil, nil
+	}
+	if a.cfg.Broker == nil && slices.ContainsFunc(a.channels, func(c *channel) bool { return len(c.consumers) > 0 }) {
+		hints = append(hints, "events of groups stay in the process that sends them: set Config.Broker where several serve the app")
 	}
 	if checker, ok := a.cfg.Source.(feed.Checker); ok {
 		ready, err := checker.Check(ctx, a.registry.Tables)
@@ -27,21 +32,22 @@ func (a *App) Check(ctx context.Context) (faults, hints []string, err error) {
 		case err != nil:
 			return texts(err), nil, nil
 		case !ready:
-			return nil, []string{"the database is not set up for what is declared: migrate does it, or the next start; indexes are looked at afterwards"}, nil
+			return nil, append(hints, "the database is not set up for what is declared: migrate does it, or the next start; indexes are looked at afterwards"), nil
 		}
 	}
 	hinter, ok := a.cfg.Source.(feed.Hinter)
 	if !ok {
-		return nil, nil, nil
+		return nil, hints, nil
 	}
 	// All is in place, so that Setup finds nothing to change.
 	if err := a.Setup(ctx); err != nil {
 		return nil, nil, err
 	}
-	if hints, err = hinter.Hints(ctx); err != nil {
+	more, err := hinter.Hints(ctx)
+	if err != nil {
 		return nil, nil, fmt.Errorf("pando: check: %w", err)
 	}
-	return nil, hints, nil
+	return nil, append(hints, more...), nil
 }
 
 // texts takes errors that were joined apart.

@@ -1,6 +1,7 @@
 package pando_test
 
 import (
+	"context"
 	"database/sql"
 	"strings"
 	"testing"
@@ -71,4 +72,22 @@ func TestCheckTellsOfAllDeclarations(t *testing.T) {
 		app.Handle("docs", pando.For(func() *OpenDoc { return &OpenDoc{} }))
 	})
 	wantCheck(t, app, []string{"docs/{doc_id", "docs"}, nil)
+}
+
+// hearingDoc hears of what happens elsewhere.
+type hearingDoc struct{ OpenDoc }
+
+func (*hearingDoc) OnNews(context.Context, string) error { return nil }
+
+func TestCheckTellsOfEventsThatStayAtHome(t *testing.T) {
+	db := pandotest.Database(t)
+	exec(t, db, docs)
+	app := newDocs(t, db, func(app *pando.App) {
+		app.Handle("docs/{doc_id}", pando.For(func() *hearingDoc { return &hearingDoc{} },
+			pando.Consume("news", (*hearingDoc).OnNews), pando.Public()))
+	})
+	if err := app.Setup(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	wantCheck(t, app, nil, []string{"set Config.Broker where several serve the app"})
 }
