@@ -9,12 +9,14 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/gobwas/ws"
 
 	"github.com/pando-sync/pando"
+	"github.com/pando-sync/pando/feed"
 	"github.com/pando-sync/pando/feed/sqlitefeed"
 	"github.com/pando-sync/pando/pandotest"
 )
@@ -128,12 +130,18 @@ type studyApp struct {
 
 func openStudy(t *testing.T, options ...func(*pando.App)) *studyApp {
 	t.Helper()
+	return openStudyOver(t, func(s *sqlitefeed.Source) feed.Source { return s }, options...)
+}
+
+// openStudyOver serves the app over what becomes of its database.
+func openStudyOver(t *testing.T, over func(*sqlitefeed.Source) feed.Source, options ...func(*pando.App)) *studyApp {
+	t.Helper()
 	d := &studyApp{t: t, db: pandotest.Database(t), log: &lockedBuffer{}}
 	exec(t, d.db, studies)
 	source := sqlitefeed.New(d.db)
 	t.Cleanup(func() { source.Close() })
 	var err error
-	d.app, err = pando.New(pando.Config{Source: source, Auth: names{}, Logger: slog.New(slog.NewTextHandler(d.log, nil))})
+	d.app, err = pando.New(pando.Config{Source: over(source), Auth: names{}, Logger: slog.New(slog.NewTextHandler(d.log, nil))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -576,5 +584,69 @@ func TestManifestTellsWhatIsWritable(t *testing.T) {
 	}
 	if !w.Save || !w.Create || !w.Delete || len(w.In) != 1 || w.In[0].Path != "sheets" || w.Optimistic != 30*time.Second {
 		t.Errorf("what is writable is %+v", w)
+	}
+}
+
+// flaky is a database that rolls transactions back as they commit.
+type flaky struct {
+	*sqlitefeed.Source
+
+	failures atomic.Int32 // that are still to come
+}
+
+func (f *flaky) Begin(ctx context.Context) (feed.Tx, error) {
+	tx, err := f.Source.Begin(ctx)
+	return &flakyTx{tx, f}, err
+}
+
+type flakyTx struct {
+	feed.Tx
+
+	source *flaky
+}
+
+func (tx *flakyTx) Commit() error {
+	if tx.source.failures.Add(-1) < 0 {
+		return tx.Tx.Commit()
+	}
+	return errors.Join(feed.ErrRolledBack, tx.Rollback())
+}
+
+func TestWritesAreMadeAgainWhenTheDatabaseRollsThemBack(t *testing.T) {
+	var source *flaky
+	d := openStudyOver(t, func(s *sqlitefeed.Source) feed.Source {
+		source = &flaky{Source: s}
+		return source
+	})
+	ada := d.writer("1")
+	source.failures.Store(3)
+	if got := ada.write(`{"type":"create","of":"Sheet","in":["Study","1","sheets"],"data":{"text":"new"}}`); got.String() != `result "4"` {
+		t.Errorf("after three failures: %+v", got)
+	}
+	source.failures.Store(1000)
+	if got := ada.write(`{"type":"save","of":"Sheet","id":"1","data":{"text":"x"}}`); got.Type != "error" {
+		t.Errorf("after a thousand failures: %+v", got)
+	}
+	if left := source.failures.Load(); left < 900 {
+		t.Errorf("it was tried %d times", 1000-left)
+	}
+	source.failures.Store(0)
+	if got, want := d.sheets(), untouched+"; 4 new 1 1"; got != want {
+		t.Errorf("the sheets are %s, want %s", got, want)
+	}
+}
+
+// TestConstraintsThatCommitMeets has a foreign key that is looked at last.
+func TestConstraintsThatCommitMeets(t *testing.T) {
+	d := openStudy(t)
+	exec(t, d.db, "CREATE TABLE deferred (id INTEGER PRIMARY KEY, sheet_id INTEGER REFERENCES sheets(id) DEFERRABLE INITIALLY DEFERRED); INSERT INTO deferred VALUES (1, 1)")
+	ada := d.writer("1")
+	got := ada.write(`{"type":"delete","of":"Sheet","id":"1","key":"k"}`)
+	if got.Code != "conflict" {
+		t.Errorf("a row that is referred to: %+v", got)
+	}
+	exec(t, d.db, "DELETE FROM deferred")
+	if got := ada.write(`{"type":"delete","of":"Sheet","id":"1","key":"k"}`); got.String() != "result null" {
+		t.Errorf("after nothing refers to it: %+v", got)
 	}
 }
