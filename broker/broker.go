@@ -50,8 +50,9 @@ type Broker interface {
 	// Send puts a message into a channel, as a copy. A full channel is
 	// ErrChannelFull.
 	Send(ctx context.Context, channel string, message []byte) error
-	// Receive waits for the next message of any of the channels, the oldest first.
-	// Any number of callers may wait for a channel: one of them gets the message.
+	// Receive waits for the next message of any of the channels: those of one
+	// channel come in order. Any number of callers may wait for a channel: one of
+	// them gets the message.
 	Receive(ctx context.Context, channels ...string) (Message, error)
 	// GroupAdd makes a channel a member of a group, GroupDiscard ends that. What is
 	// sent to the group after GroupAdd has returned reaches the channel. Adding a

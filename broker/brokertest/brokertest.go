@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -170,6 +171,7 @@ type reader struct {
 	k       *kit
 	channel string
 	got     chan broker.Message
+	ended   chan error // has why Receive ended
 }
 
 // probe is sent until a reader hears it, where messages do not wait for it.
@@ -178,7 +180,7 @@ const probe = "is anybody there?"
 // listen reads a channel until the test ends, and returns when it does.
 func (k *kit) listen(b broker.Broker, channel string) *reader {
 	k.Helper()
-	r := &reader{k, channel, make(chan broker.Message, 1000)}
+	r := &reader{k, channel, make(chan broker.Message, 1000), make(chan error, 1)}
 	ctx, cancel := context.WithCancel(context.Background())
 	heard := make(chan struct{}, 1)
 	var wg sync.WaitGroup
@@ -187,6 +189,7 @@ func (k *kit) listen(b broker.Broker, channel string) *reader {
 			m, err := b.Receive(ctx, channel)
 			switch {
 			case err != nil:
+				r.ended <- err
 				return
 			case string(m.Body) != probe:
 				r.got <- m
@@ -409,6 +412,14 @@ func (k *kit) copies() {
 	}
 	copy(m.Body, "YYYY")
 	two.want("sent")
+	copy(body, "sent")
+	if k.h.Features.Kept {
+		if err := b.Send(k.Context(), "mail", body); err != nil {
+			k.Fatal(err)
+		}
+		copy(body, "XXXX")
+		k.want(b, "mail", "sent")
+	}
 }
 
 func (k *kit) receiveEnds() {
@@ -427,18 +438,24 @@ func (k *kit) cancelled() {
 	b := k.open(broker.Config{})
 	const n = 50
 	got := make(chan string, n)
-	var wg sync.WaitGroup
 	for i := range n {
 		ctx, cancel := context.WithCancel(k.Context())
+		var wg sync.WaitGroup
 		wg.Go(func() {
 			if m, err := b.Receive(ctx, "mail"); err == nil {
 				got <- string(m.Body)
 			}
 		})
-		wg.Go(cancel)
+		for range i % 10 {
+			runtime.Gosched() // it may wait, or be about to
+		}
+		if i%2 == 0 {
+			cancel() // the message may still be handed to who is about to leave
+		}
 		k.send(b, "mail", strconv.Itoa(i))
+		cancel()
+		wg.Wait()
 	}
-	wg.Wait()
 	for len(got) < n {
 		got <- string(k.receive(b, "mail").Body)
 	}
@@ -477,18 +494,22 @@ func (k *kit) flush() {
 
 func (k *kit) closed() {
 	b := k.open(broker.Config{})
-	ended := make(chan error, 1)
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		_, err := b.Receive(k.Context(), "mail")
-		ended <- err
-	})
+	var readers []*reader
+	for i := range 8 {
+		readers = append(readers, k.listen(b, "mail"+strconv.Itoa(i)))
+	}
 	if err := b.Close(); err != nil {
 		k.Fatal(err)
 	}
-	wg.Wait()
-	if err := <-ended; !errors.Is(err, broker.ErrClosed) {
-		k.Errorf("who waits got %v", err)
+	for _, r := range readers {
+		select {
+		case err := <-r.ended:
+			if !errors.Is(err, broker.ErrClosed) {
+				k.Errorf("who waits got %v", err)
+			}
+		case <-time.After(patience):
+			k.Fatal("who waits is not told")
+		}
 	}
 	ctx := k.Context()
 	_, received := b.Receive(ctx, "mail")
