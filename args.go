@@ -11,7 +11,9 @@ import (
 )
 
 // Args are the parameters of a stream's route.
-type Args struct {
+type Args struct{ *arguments }
+
+type arguments struct {
 	params []schema.Param
 	values []schema.Value
 }

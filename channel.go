@@ -6,7 +6,6 @@ import (
 	"reflect"
 	"sync"
 
-	"github.com/pando-sync/pando/internal/pipe"
 	"github.com/pando-sync/pando/schema"
 	"github.com/pando-sync/pando/token"
 )
@@ -30,14 +29,14 @@ type NoRuntime struct{}
 type Channel[S, R any] struct{ base }
 
 // User is who the stream acts for.
-func (c *Channel[S, R]) User() Identity { return c.user }
+func (c *Channel[S, R]) User() Identity { return *c.user }
 
 // Args are the parameters of the stream's route.
 func (c *Channel[S, R]) Args() Args { return c.args }
 
 // Resumed tells that the stream goes on from an earlier one: the client holds
 // its tree, and has come back after its connection was lost.
-func (c *Channel[S, R]) Resumed() bool { return c.stream != nil && c.stream.request.Resumed }
+func (c *Channel[S, R]) Resumed() bool { return c.stream != nil && c.stream.resumed }
 
 //nolint:unused // AnyChannel asks for it
 func (c *Channel[S, R]) core() *base { return &c.base }
@@ -59,11 +58,8 @@ func (c *Channel[S, R]) judge(AnyChannel) func(context.Context, *schema.Type, sc
 type base struct {
 	app    *App
 	stream *stream // nil for what is read by GET /state
-	user   Identity
+	user   *Identity
 	args   Args
-	// own is the stream's own list over the table, nil when it is shared.
-	own   *pipe.List
-	table *schema.Table
 
 	mu      sync.Mutex // guards what follows
 	runtime any        // *R

@@ -128,7 +128,7 @@ func (a *App) state(ctx context.Context, user Identity, asked string) (tree *sna
 	_, err = a.handler(ctx, &Request{
 		Kind: "state", User: user, Channel: c.schema.Name, Route: asked,
 		run: func(ctx context.Context, r *Request) (json.RawMessage, error) {
-			v, err := a.permit(ctx, c, nil, r.User, args)
+			v, err := a.permit(ctx, c, nil, r.User, args, "")
 			if err != nil {
 				return nil, a.denied(ctx, c, anchor, envKey(env), err)
 			}

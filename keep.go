@@ -108,9 +108,9 @@ func (k *runtimes) trim(now time.Time) {
 
 // begin makes the runtime state of the stream's value: the one of the stream
 // that it goes on from, when that is known, else a new one.
-func (s *stream) begin(ctx context.Context, v AnyChannel) error {
-	if s.request.Previous != "" && !s.channel.freshRuntime {
-		if kept := s.app.runtimes.of(s.place(s.request.Previous)); kept != nil {
+func (s *stream) begin(ctx context.Context, v AnyChannel, previous string) error {
+	if previous != "" && !s.channel.freshRuntime {
+		if kept := s.app.runtimes.of(s.place(previous)); kept != nil {
 			err := v.start(kept)
 			if err == nil {
 				return nil

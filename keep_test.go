@@ -6,8 +6,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/pando-sync/pando/internal/session"
 )
 
 // lose has a stream lost whose client was shown something.
@@ -17,7 +15,7 @@ func lose(k *runtimes, id string) {
 
 		base
 	}{base: base{members: map[string]json.RawMessage{"n": json.RawMessage(`"` + id + `"`)}}}
-	s := &stream{channel: &channel{Declaration: &Declaration{}}, request: session.OpenRequest{Session: id, Stream: "s1", Route: "docs/1"}, value: v}
+	s := &stream{channel: &channel{Declaration: &Declaration{}}, request: requested{Session: id, Stream: "s1", Route: "docs/1"}, value: v}
 	v.stream = s
 	k.add(s, &v.base)
 	k.end(s, true)

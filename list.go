@@ -23,7 +23,7 @@ func (l *List[T, R]) AddInstance(_ context.Context, key any) error {
 	if err != nil {
 		return fmt.Errorf("add an instance to the list: %w", err)
 	}
-	l.own.Add(k)
+	l.stream.list.Add(k)
 	return nil
 }
 
@@ -34,17 +34,17 @@ func (l *List[T, R]) RemoveInstance(_ context.Context, key any) error {
 	if err != nil {
 		return fmt.Errorf("remove an instance from the list: %w", err)
 	}
-	l.own.Remove(k)
+	l.stream.list.Remove(k)
 	return nil
 }
 
 // Clear empties this stream's list: from then on it shows what is added. The
 // channel needs [OwnList].
 func (l *List[T, R]) Clear(context.Context) error {
-	if l.own == nil {
+	if !l.hasOwn() {
 		return fmt.Errorf("clear the list: %w", errShared)
 	}
-	l.own.Clear()
+	l.stream.list.Clear()
 	return nil
 }
 
@@ -72,13 +72,17 @@ func (l *List[T, R]) judge(channel AnyChannel) func(context.Context, *schema.Typ
 
 var errShared = fmt.Errorf("the list is shared by all streams with the same conditions: declare the channel with pando.OwnList()")
 
+// hasOwn tells whether the stream has a list of its own.
+func (b *base) hasOwn() bool { return b.stream != nil && b.stream.list != nil }
+
 func (b *base) ownKey(key any) (schema.Value, error) {
-	if b.own == nil {
+	if !b.hasOwn() {
 		return schema.Value{}, errShared
 	}
-	k, err := b.table.ParseKey(fmt.Sprint(key))
+	table := b.stream.channel.schema.Tree.Root.Type.Table
+	k, err := table.ParseKey(fmt.Sprint(key))
 	if err != nil {
-		return schema.Value{}, fmt.Errorf("key %v of table %s: %w", key, b.table.Name, err)
+		return schema.Value{}, fmt.Errorf("key %v of table %s: %w", key, table.Name, err)
 	}
 	return k, nil
 }

@@ -49,7 +49,10 @@ func (a *App) Open(ctx context.Context, req session.OpenRequest) (session.Stream
 	if err != nil {
 		return nil, err
 	}
-	st := &stream{app: a, channel: c, request: req, args: args, limiter: c.newLimiter()}
+	st := &stream{
+		app: a, channel: c, request: requested{req.Line, req.Session, req.Stream, req.Route, req.User},
+		resumed: req.Resumed, args: args, limiter: c.newLimiter(),
+	}
 	if st.env, err = c.env(req.User, args); err != nil {
 		return nil, err
 	}
@@ -59,7 +62,9 @@ func (a *App) Open(ctx context.Context, req session.OpenRequest) (session.Stream
 	_, err = a.handler(ctx, &Request{
 		Kind: "open", User: req.User, Session: req.Session, Stream: req.Stream,
 		Channel: c.schema.Name, Route: req.Route,
-		run: func(ctx context.Context, r *Request) (json.RawMessage, error) { return nil, st.open(ctx, r.User) },
+		run: func(ctx context.Context, r *Request) (json.RawMessage, error) {
+			return nil, st.open(ctx, r.User, req.Previous)
+		},
 	})
 	if err != nil {
 		st.Close(ctx, false) // a wrapper may refuse what was opened
@@ -75,7 +80,7 @@ func (a *App) find(path string) (*channel, Args, error) {
 		if !ok {
 			continue
 		}
-		args := Args{params: c.schema.Params}
+		args := Args{&arguments{params: c.schema.Params}}
 		for i, text := range texts {
 			v, err := c.parseParam(i, text)
 			if err != nil {
@@ -100,16 +105,25 @@ func badParam(name string, k schema.Kind) error {
 }
 
 // permit makes the channel's value for a user and asks it for permission. st is
-// the stream that it is for, nil for one that is only read.
-func (a *App) permit(ctx context.Context, c *channel, st *stream, user Identity, args Args) (AnyChannel, error) {
+// the stream that it is for, nil for one that is only read, previous the session
+// that it goes on from.
+func (a *App) permit(ctx context.Context, c *channel, st *stream, user Identity, args Args, previous string) (AnyChannel, error) {
 	if user.ID == "" && !c.public {
 		return nil, rpc.Errorf("unauthenticated", "channel %s needs a user", c.schema.Name)
 	}
 	v := c.value()
 	b := v.core()
-	b.app, b.stream, b.user, b.args = a, st, user, args
+	b.app, b.stream, b.args = a, st, args
+	if st == nil || st.request.User.ID != user.ID {
+		other := user
+		b.user = &other
+	}
 	if st != nil {
-		if err := st.begin(ctx, v); err != nil {
+		if own := &st.request.User; own.ID == user.ID {
+			own.Value, own.Expires, own.Ambient = user.Value, user.Expires, user.Ambient
+			b.user = own // streams are many: one is enough for each
+		}
+		if err := st.begin(ctx, v, previous); err != nil {
 			return nil, fmt.Errorf("channel %s: %w", c.schema.Name, err)
 		}
 	}
@@ -138,7 +152,7 @@ func (c *channel) partOf(user Identity) schema.Value {
 type stream struct {
 	app     *App
 	channel *channel
-	request session.OpenRequest
+	request requested
 	args    Args
 	env     []schema.Value
 	watch   *pipe.Watch
@@ -150,13 +164,22 @@ type stream struct {
 	limiter *rate.Limiter // nil for none
 	once    sync.Once
 	ended   bool // guarded by App.runtimes
+	resumed bool // the client holds a tree of an earlier stream
 	social  social
+}
+
+// requested is what is kept of a session.OpenRequest.
+type requested struct {
+	session.Line
+
+	Session, Stream, Route string
+	User                   Identity
 }
 
 // open asks for permission and runs OnConnect. From then on the stream has to
 // be closed.
-func (s *stream) open(ctx context.Context, user Identity) (err error) {
-	v, err := s.app.permit(ctx, s.channel, s, user, s.args)
+func (s *stream) open(ctx context.Context, user Identity, previous string) (err error) {
+	v, err := s.app.permit(ctx, s.channel, s, user, s.args, previous)
 	if err != nil {
 		return err
 	}
@@ -190,8 +213,6 @@ func (s *stream) choose(user Identity) {
 		visible = s.isVisible
 	}
 	s.list = s.app.pipe.NewList(s.watch, visible)
-	b := s.value.core()
-	b.own, b.table = s.list, s.channel.schema.Tree.Root.Type.Table
 }
 
 // envKey is the values of a tree's conditions as one, for the scope's key.

@@ -65,21 +65,22 @@ type Session struct {
 
 	mu      sync.Mutex // guards what follows
 	user    token.Identity
-	known   bool // the user's identity is known, which may be nobody
-	joined  bool // the client has sent connect
 	streams map[string]*stream
 	views   []*view
 	replies []reply
-	unread  int // bytes of replies
+	unread  int32 // bytes of replies
+	begun   int32 // what the app carries out for the client, and has not answered
+	known   bool  // the user's identity is known, which may be nobody
+	joined  bool  // the client has sent connect
 	closing bool
 	ended   bool
-	leaving bool  // nothing begins any more, see leave.go
-	begun   int32 // what the app carries out for the client, and has not answered
-	work    sync.WaitGroup
+	leaving bool // nothing begins any more, see leave.go
+	// doubting tells that somebody is about to look the identity up again.
+	doubting bool
+	work     sync.WaitGroup
 	// auth is in doubt while the identity may have been revoked; nil when it
 	// cannot be. It does not change once there are streams.
-	auth     *pipe.Watch
-	doubting bool // somebody is about to look the identity up again
+	auth *pipe.Watch
 	// token is what the identity was made of, with the request.
 	token  string
 	expiry *time.Timer
@@ -97,7 +98,7 @@ type reply struct {
 // queue puts a frame that is the session's own in line. The mutex is held.
 func (c *Session) queue(f *wire.Frame) {
 	c.replies = append(c.replies, reply{frame: f})
-	c.unread += len(f.Bytes)
+	c.unread += int32(len(f.Bytes)) // far below 2 GB, as a client that does not read is closed
 }
 
 // reply sends a message to the client.
