@@ -1,7 +1,7 @@
 import { defineConfig } from 'tsdown'
 
 export default defineConfig({
-  entry: ['src/index.ts', 'src/suspense.ts'],
+  entry: ['src/index.ts', 'src/suspense.ts', 'src/devtools.tsx'],
   format: 'esm',
   platform: 'neutral',
   target: 'es2022',
