@@ -3,7 +3,6 @@ package write
 import (
 	"crypto/rand"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -109,43 +108,54 @@ func (c *Change) parse(data map[string]json.RawMessage) error {
 	if c.op == Delete && len(data) > 0 {
 		return rpc.Errorf("bad_request", "delete has no data")
 	}
-	values, names, faults, err := c.read(data, c.offer.Fields)
-	c.values, c.names, c.faults = values, names, faults
-	for i, v := range values {
-		if known, twice := c.sent[v.Column]; twice {
-			c.faults[names[i]] = "is " + known + " by another name"
-		}
-		c.sent[v.Column] = names[i]
+	read, err := c.read(data, c.offer.Fields)
+	if err != nil {
+		return err
 	}
-	return err
+	for _, v := range read {
+		known, twice := c.sent[v.Column]
+		switch {
+		case v.fault != "":
+			c.faults[v.name] = v.fault
+		case twice:
+			c.faults[v.name] = "is " + known + " by another name"
+		}
+		c.sent[v.Column] = v.name
+		c.values, c.names = append(c.values, v.Assignment), append(c.names, v.name)
+	}
+	return nil
+}
+
+// value is one value of a request; fault is what is wrong with it.
+type value struct {
+	feed.Assignment
+
+	name, fault string
 }
 
 // read reads values by the fields that they are of, in the order of the fields.
-func (c *Change) read(data map[string]json.RawMessage, fields []schema.WriteField) (values []feed.Assignment, names []string, faults map[string]string, err error) {
-	faults = map[string]string{}
-	known := 0
+func (c *Change) read(data map[string]json.RawMessage, fields []schema.WriteField) ([]value, error) {
+	for _, name := range slices.Sorted(maps.Keys(data)) {
+		if !slices.ContainsFunc(fields, func(f schema.WriteField) bool { return f.Name == name }) {
+			return nil, rpc.Errorf("unknown_write", "%s of %s does not offer the field %q", c.op, c.Type().Name, name)
+		}
+	}
+	var values []value
 	for i := range fields {
 		f := &fields[i]
 		raw, ok := data[f.Name]
 		if !ok {
 			continue
 		}
-		known++
-		v, err := f.Parse(c.Type(), raw)
-		if err != nil {
-			faults[f.Name] = err.Error()
+		v := value{name: f.Name}
+		v.Column = f.Column
+		var err error
+		if v.Value, err = f.Parse(c.Type(), raw); err != nil {
+			v.fault = err.Error()
 		}
-		values, names = append(values, feed.Assignment{Column: f.Column, Value: v}), append(names, f.Name)
+		values = append(values, v)
 	}
-	if known == len(data) {
-		return values, names, faults, nil
-	}
-	for _, name := range slices.Sorted(maps.Keys(data)) {
-		if !slices.Contains(names, name) {
-			return nil, nil, nil, rpc.Errorf("unknown_write", "%s of %s does not offer the field %q", c.op, c.Type().Name, name)
-		}
-	}
-	return nil, nil, nil, errors.New("write: two fields have one name") // names are distinct: never
+	return values, nil
 }
 
 // begin puts the client's values on the row as it is, nil for a new one.

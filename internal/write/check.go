@@ -43,14 +43,14 @@ func (t *turn) unseen(context.Context) error {
 		return nil
 	}
 	sent := slices.DeleteFunc(slices.Clone(t.Fields), func(f schema.WriteField) bool { return f.Shown == "" })
-	values, names, faults, err := t.change.read(t.request.Seen, sent)
+	values, err := t.change.read(t.request.Seen, sent)
 	if err != nil {
 		return err
 	}
 	other := map[string]string{}
-	for i, v := range values {
-		if _, unread := faults[names[i]]; unread || t.change.old[v.Column] != v.Value {
-			other[names[i]] = "has another value by now"
+	for _, v := range values {
+		if v.fault != "" || t.change.old[v.Column] != v.Value {
+			other[v.name] = "has another value by now"
 		}
 	}
 	if len(other) == 0 {

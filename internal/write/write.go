@@ -101,7 +101,7 @@ func (w *Writer) Apply(ctx context.Context, tx feed.Tx, s *Stream, r *Request) (
 		return Result{}, err
 	}
 	t := &turn{Offer: o, stream: s, request: r, walk: &walk{tx: tx, tree: w.tree, stream: s}}
-	t.change = &Change{offer: o, op: r.Op, sent: map[int]string{}, given: map[int]bool{}}
+	t.change = &Change{offer: o, op: r.Op, sent: map[int]string{}, given: map[int]bool{}, faults: map[string]string{}}
 	if err := t.change.parse(r.Data); err != nil {
 		return Result{}, err
 	}

@@ -318,7 +318,11 @@ func TestSeen(t *testing.T) {
 		_, err := b.apply(s, write.Request{Op: write.Save, Type: "Card", ID: "1", Data: object(t, `{"size":1}`), Seen: object(t, c.seen)})
 		b.want("seen "+c.seen, c.want, before, err)
 	}
-	_, err := b.apply(s, write.Request{Op: write.Delete, Type: "Card", ID: "1", Seen: object(t, `{"title":"Mlik"}`)})
+	_, err := b.apply(s, write.Request{Op: write.Save, Type: "Card", ID: "2", Seen: object(t, `{"assignee":{}}`)})
+	if got := code(err); got != "conflict assignee" {
+		t.Errorf("what cannot be read was seen where there is nothing: %s", got)
+	}
+	_, err = b.apply(s, write.Request{Op: write.Delete, Type: "Card", ID: "1", Seen: object(t, `{"title":"Mlik"}`)})
 	if got := code(err); got != "conflict title" {
 		t.Errorf("a delete of what has changed: %s", got)
 	}
