@@ -34,6 +34,15 @@
 // session writes from the log what it has not written yet. docs/ARCHITECTURE.md
 // draws the way; spec/protocol.md is what goes over the socket.
 //
+// # Actions and writes
+//
+// Clients call the methods that [Actions] offers, and write the rows that
+// [Writable] offers, in the line of their stream: one request at a time, with
+// events and hooks. A method that takes a *sql.Tx runs in a transaction which
+// stores its result, too, so that a client whose connection was lost may ask
+// again and it is applied once; writes always are. [ActionTimeout], [MaxRequest]
+// and [RateLimit] bound them, [App.Use] stands around them.
+//
 // # Groups, presence and notices
 //
 // Streams talk to each other by groups: a hook or an action joins one with
@@ -46,12 +55,14 @@
 // # Concurrency
 //
 // An [App] is safe for concurrent use once Run has been called. Requests of
-// one stream run one at a time and in order, those of different streams at the
-// same time.
+// one stream run one at a time and in order, but for actions that are declared by
+// [Concurrent]; those of different streams run at the same time. The context of
+// what runs ends when its stream is closed or its connection lost, and
+// OnDisconnect runs once after that has returned.
 //
 // # Errors
 //
 // Wrong declarations are reported by Setup and Run, all together. Clients are
-// told of errors made by [Errorf]; all others are logged and reach a client as
-// "internal".
+// told of errors made by [Errorf] and [Invalid]; all others are logged and reach
+// a client as "internal".
 package pando
