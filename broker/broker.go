@@ -65,8 +65,8 @@ type Broker interface {
 	// Dropped is the number of messages that this Broker has dropped for full
 	// members.
 	Dropped() uint64
-	// Flush forgets all channels and groups. Whoever waits in Receive is told of a
-	// gap, and has to join its groups again.
+	// Flush forgets all channels and groups. Whoever reads a channel is told of a
+	// gap, now or when they receive next, and has to join its groups again.
 	Flush(ctx context.Context) error
 	// Close ends all calls with ErrClosed.
 	Close() error

@@ -435,8 +435,8 @@ func (k *kit) receiveEnds() {
 // cancelled ends many calls of Receive while messages come: each of those is
 // received by somebody.
 func (k *kit) cancelled() {
-	b := k.open(broker.Config{})
 	const n = 50
+	b := k.open(broker.Config{})
 	got := make(chan string, n)
 	for i := range n {
 		ctx, cancel := context.WithCancel(k.Context())

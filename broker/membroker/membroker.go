@@ -41,8 +41,10 @@ type queue struct {
 	// gap tells that messages were lost behind the last one.
 	gap     bool
 	waiting []*receiver
-	// read is when somebody last read, or ceased to wait.
-	read time.Time
+	// read is when somebody last read, or ceased to wait, and at first when the
+	// queue was made; readers tells that there was somebody.
+	read    time.Time
+	readers bool
 }
 
 type message struct {
@@ -242,7 +244,7 @@ func (b *Broker) take(channels []string) (broker.Message, bool) {
 	var oldest *queue
 	for _, name := range channels {
 		q := b.queue(name)
-		q.read = now
+		q.read, q.readers = now, true
 		q.expire(now)
 		switch {
 		case len(q.messages) == 0 && q.gap:
@@ -364,11 +366,13 @@ func (b *Broker) Flush(context.Context) error {
 	}
 	b.groups = map[string]map[string]time.Time{}
 	for name, q := range b.queues {
-		q.messages, q.gap = nil, false
+		q.messages, q.gap = nil, q.readers && len(q.waiting) == 0
 		for len(q.waiting) > 0 {
 			b.hand(q.waiting[0], broker.Message{Channel: name, Gap: true})
 		}
-		delete(b.queues, name)
+		if !q.readers {
+			delete(b.queues, name)
+		}
 	}
 	return nil
 }

@@ -60,6 +60,52 @@ func TestForgets(t *testing.T) {
 	})
 }
 
+// late is a context that ends in the moment in which its end is first waited
+// for; at is called just before.
+type late struct {
+	context.Context
+
+	at    func()
+	ended bool
+}
+
+func (c *late) Done() <-chan struct{} {
+	if !c.ended {
+		c.at()
+		c.ended = true
+	}
+	done := make(chan struct{})
+	close(done)
+	return done
+}
+
+func (c *late) Err() error {
+	if c.ended {
+		return context.Canceled
+	}
+	return nil
+}
+
+// TestMessageForWhoLeaves sends a message to a reader that is about to give up:
+// either it gets the message, or the next one does.
+func TestMessageForWhoLeaves(t *testing.T) {
+	b := open(t, broker.Config{})
+	for range 50 { // which of two ready cases is taken is chance
+		ctx := &late{Context: t.Context(), at: func() {
+			if err := b.Send(t.Context(), "mail", []byte("hello")); err != nil {
+				t.Error(err)
+			}
+		}}
+		m, err := b.Receive(ctx, "mail")
+		if err != nil {
+			t.Fatalf("the message that was handed to the reader is lost: %v", err)
+		}
+		if string(m.Body) != "hello" {
+			t.Errorf("received %q", m.Body)
+		}
+	}
+}
+
 func TestBadConfig(t *testing.T) {
 	for name, cfg := range map[string]broker.Config{
 		"a negative capacity": {Capacity: -1},
