@@ -19,8 +19,10 @@ const (
 	// maxBesides those of a session.
 	maxBeside  = 16
 	maxBesides = 64
-	// maxNotices bounds the frames of Notify that are not written yet.
-	maxNotices = 64
+	// maxNotices bounds the frames of Notify that are not written yet, and
+	// maxNoticeBytes their bytes, where there is more than one.
+	maxNotices     = 64
+	maxNoticeBytes = 1 << 20
 )
 
 // turnTime is how long what a request changes of the runtime state waits for the
@@ -342,7 +344,12 @@ func (st *stream) Do(fn func(ctx context.Context)) bool {
 func (st *stream) Notify(f *wire.Frame) bool {
 	st.mu.Lock()
 	x := st.more()
-	taken := !st.closing && !st.gone && len(x.notices) < maxNotices
+	bytes := len(f.Bytes)
+	for _, waiting := range x.notices {
+		bytes += len(waiting.Bytes)
+	}
+	room := len(x.notices) == 0 || len(x.notices) < maxNotices && bytes <= maxNoticeBytes
+	taken := !st.closing && !st.gone && room
 	if taken {
 		x.notices = append(x.notices, f)
 	}

@@ -384,7 +384,10 @@ func TestNoticesAreHeldInDoubtAndBounded(t *testing.T) {
 		s.Want(fmt.Sprintf(`"value":%d}}`, i))
 	}
 	st.watch.Recheck()
-	line.Notify(notice(1000))
+	large := wire.Message("s1", 0, wire.Notice{Type: "notice", Name: "n", Value: json.RawMessage(`"` + strings.Repeat("x", 600<<10) + `"`)})
+	if !line.Notify(large) || line.Notify(large) {
+		t.Error("the bytes of notices that wait are not bounded")
+	}
 	answer <- errors.New("the answer is lost")
 	s.Want(`"stream":"s1","payload":{"type":"closed"`)
 	s.Sendf(`{"stream":"@","id":5,"payload":{"type":"ping"}}`)

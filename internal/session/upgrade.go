@@ -41,6 +41,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	c := s.newSession(conn, rw.Reader, r)
 	if !s.admit(c) {
+		c.cancel()
 		conn.Close()
 		return
 	}
