@@ -191,9 +191,14 @@ export class Core implements Client {
 
   /** Makes the channel's stream. */
   add(channel: AnyChannel): Stream {
-    const stream = new Stream(`s${this.#nextName++}`, channel, this)
+    const stream = this.make(channel)
     this.streams.set(channel.key, stream)
     return stream
+  }
+
+  /** Makes a stream that is none of the client's yet. */
+  make(channel: AnyChannel): Stream {
+    return new Stream(`s${this.#nextName++}`, channel, this)
   }
 
   #connect(): Connection {

@@ -31,9 +31,16 @@ function compareNumbers(a: Value, b: Value): number {
   return Number(a) - Number(b)
 }
 
-/** Integers are numbers, or strings of digits, which differ in ways that doubles do not. */
+/**
+ * Integers are numbers, or strings of digits, which differ in ways that
+ * doubles do not. Temporary keys, `tmp:N`, come after all others.
+ */
 function compareInts(a: Value, b: Value): number {
-  return Number(a) - Number(b) || Number(BigInt(a as string) - BigInt(b as string))
+  return Number(a) - Number(b) || Number(digits(a) - digits(b))
+}
+
+function digits(value: Value): bigint {
+  return BigInt(String(value).replace('tmp:', '99999999999999999999'))
 }
 
 /**

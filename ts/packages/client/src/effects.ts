@@ -33,8 +33,10 @@ export class Effects {
     for (const { type, members, through } of layers) {
       const below = members.map((member) => (typeof member === 'string' ? undefined : member.layer))
       for (const index of [...below, through]) {
-        const layer = index === undefined ? undefined : layers[index]
-        if (layer?.relation === 'belongsTo') this.#links.set(`${type} ${layer.link ?? ''}`, layer.type)
+        if (index === undefined) continue
+        const { link = '', relation, type: child } = layers[index]
+        const [from, to] = relation === 'belongsTo' ? [type, child] : [child, type]
+        this.#links.set(`${from} ${link}`, to)
       }
     }
   }
@@ -56,55 +58,74 @@ export class Effects {
 
   /** Sets fields of a row. */
   save(target: Target, data: WriteData): Effect {
-    return (store, undo) => {
-      const table = store.tables.get(target.type)
-      const row = this.#find(table, target)
-      if (!table || !row) return
-      const before = row.values
-      table.change(row, this.#assign(store, table, before.slice(), data))
-      undo.push(() => {
-        table.change(row, before.slice())
-      })
+    return {
+      lay: (store, undo) => {
+        const table = store.tables.get(target.type)
+        const row = this.#find(table, target)
+        if (!table || !row) return
+        const before = row.values
+        table.change(row, this.#assign(store, table, before.slice(), data))
+        undo.push(() => {
+          table.change(row, before.slice())
+        })
+      },
     }
   }
 
   /** Takes a row away. */
   delete(target: Target): Effect {
-    return (store, undo) => {
-      const table = store.tables.get(target.type)
-      const row = this.#find(table, target)
-      if (!table || !row) return
-      table.remove(row)
-      undo.push(() => {
-        insert(table, row)
-      })
+    return {
+      lay: (store, undo) => {
+        const table = store.tables.get(target.type)
+        const row = this.#find(table, target)
+        if (!table || !row) return
+        table.remove(row)
+        undo.push(() => {
+          // What is shown of it may be another now.
+          row.fresh.fill(false)
+          table.insert(row)
+        })
+      },
     }
   }
 
-  /** Adds a row below a parent, or to the list that is the state. */
+  /**
+   * Adds a row below a parent, or to the list that is the state. No frame
+   * knows of it, so that it may stay while others change what is below it.
+   */
   create(target: Target, parent: Target | undefined, relation: string, data: WriteData): Effect {
     const now = new Date().toISOString().replace('Z', '000Z')
     const path = this.#path(target, parent, relation)
-    /** They stay the same, so that what is shown of them does. */
     const rows = new Map<Table, Row>()
-    return (store, undo) => {
-      const own = store.tables.get(target.type)
-      // What the server sent of it stands for itself.
-      if (!own || own.rows.has(this.#keys.known(target.key))) return
-      const values = this.#assign(store, own, this.#blank(own, now), data)
-      for (const { type, key, links } of path) {
-        const table = store.tables.get(type)
-        if (!table) continue
-        const row = rows.get(table) ?? rowOf(key)
-        rows.set(table, row)
-        row.values = table === own ? values.slice() : table.fields.map((field) => alike(own, values, field))
-        set(table, row, table.type.key, key)
-        for (const [field, to] of links) set(table, row, field, this.#shown(store, to))
-        insert(table, row)
-        undo.push(() => {
-          table.remove(row)
-        })
-      }
+    const end = () => {
+      for (const [table, row] of rows) table.remove(row)
+      rows.clear()
+    }
+    return {
+      end,
+      lay: (store) => {
+        const own = store.tables.get(target.type)
+        if (!own) return
+        // What the server sent of it stands for itself.
+        if (own.rows.has(this.#keys.known(target.key))) end()
+        else this.#place(store, own, path, rows, this.#assign(store, own, this.#blank(own, now), data))
+      },
+    }
+  }
+
+  /** Puts the rows of a creation where they belong now. */
+  #place(store: Store, own: Table, path: readonly Placed[], rows: Map<Table, Row>, values: readonly unknown[]): void {
+    for (const { type, key, links } of path) {
+      const table = store.tables.get(type)
+      if (!table) continue
+      const given = new Map<string, unknown>([[table.type.key, key]])
+      for (const [field, to] of links) given.set(field, this.#shown(store, to))
+      const whole = table.fields.map((field, i) =>
+        given.has(field) ? given.get(field) : table === own ? values[i] : alike(own, values, field),
+      )
+      const known = rows.get(table)
+      if (known) table.change(known, whole)
+      else rows.set(table, table.put(whole, ownScope))
     }
   }
 
@@ -116,7 +137,8 @@ export class Effects {
       if (through === undefined) return [{ ...target, links: [] }]
       const below = place(through)
       const { link = '' } = layers[through]
-      const key = link === types[type].key ? below[0].key : `${target.key}@${index}`
+      const { key: field, fields } = types[type]
+      const key = link === field ? below[0].key : this.#keys.make(fields[field])
       return [{ type, key, links: [[link, below[0]]] }, ...below]
     }
     const top = parent ? layerOf(this.#spec, parent.type, relation) : root
@@ -177,20 +199,6 @@ function layerOf({ name, model: { layers } }: ChannelSpec, type: string, relatio
     }
   }
   throw new TypeError(`${name}: ${type} has no ${relation}`)
-}
-
-function rowOf(key: string): Row {
-  return { key, values: [], held: ownScope, instances: [], fresh: [], found: [], parts: undefined }
-}
-
-/** Takes a row in that was made or taken out before: what is shown of it may be another. */
-function insert(table: Table, row: Row): void {
-  row.fresh.fill(false)
-  table.insert(row)
-}
-
-function set({ fields }: Table, row: Row, field: string, value: unknown): void {
-  row.values = row.values.map((before, i) => (fields[i] === field ? value : before))
 }
 
 /** A column of a row as one that stands for it has it: shown there, or hidden. */

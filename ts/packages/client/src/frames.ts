@@ -78,7 +78,8 @@ export interface SystemFrame {
 export type Request =
   | ({ readonly type: 'connect'; readonly protocol: number } & Credentials)
   | { readonly type: 'open'; readonly route: string; readonly resume?: Resume }
-  | { readonly type: 'close' | 'ping' }
+  | { readonly type: 'close' }
+  | { readonly type: 'ping' }
   | ((Act | WriteRequest) & { readonly key?: string })
 
 /** Who connects, and the session that the connection goes on from. */

@@ -1,3 +1,4 @@
+import type { Kind } from './model.js'
 import { PandoError } from '@pando-sync/client'
 
 /** How many temporary keys are remembered; the oldest are forgotten. */
@@ -8,15 +9,20 @@ const memory = 10_000
  * the server has said its key, and by what the row is known ever after.
  */
 export class Keys {
-  #next = 1
+  #next: number
   /** The key that a temporary one became, undefined until it is known, or why there is none. */
   readonly #real = new Map<string, string | undefined | PandoError>()
   /** The temporary key by instance type and key. */
   readonly #first = new Map<string, string>()
 
-  /** A key that no row has. */
-  make(): string {
-    const key = `tmp:${this.#next++}`
+  constructor(first = 1) {
+    this.#next = first
+  }
+
+  /** A key that no row has, and that compares with others of its kind. */
+  make(kind?: Kind): string {
+    const n = this.#next++
+    const key = kind === 'bytes' ? `tmp/${String(n).padStart(12, '0')}` : `tmp:${n}`
     this.#real.set(key, undefined)
     forget(this.#real)
     return key

@@ -1,8 +1,13 @@
 import type { Overlay, Store } from './store.js'
 import type { Stream } from './stream.js'
 
-/** How a write changes rows: what it does is pushed on `undo`. */
-export type Effect = (store: Store, undo: (() => void)[]) => void
+/** How a write changes rows. */
+export interface Effect {
+  /** Changes them, and pushes on `undo` what takes it back. */
+  lay(store: Store, undo: (() => void)[]): void
+  /** Takes away what stays between one laying and the next. */
+  end?(store: Store): void
+}
 
 /** A write that is shown before it is confirmed. */
 export interface Layer {
@@ -25,14 +30,16 @@ export class Layers {
 
   /** Shows a write no longer. */
   remove(layer: Layer): void {
-    if (this.#layers.delete(layer)) this.refresh(layer.stream)
+    if (this.#layers.delete(layer)) this.refresh(layer.stream, (store) => layer.effect.end?.(store))
   }
 
   /** Shows anew what there is above a stream's rows. */
-  refresh(stream: Stream): void {
+  refresh(stream: Stream, change: (store: Store) => void = () => undefined): void {
     const { store } = stream
     store.overlay ??= new StoreLayers(store, this.#layers)
-    store.alter(() => undefined)
+    store.alter(() => {
+      change(store)
+    })
     if (![...this.#layers].some((layer) => layer.stream.store === store)) store.overlay = undefined
     // While there is no connection, the store does not know who shows it.
     for (const viewer of new Set([stream, ...store.streams])) {
@@ -59,6 +66,6 @@ class StoreLayers implements Overlay {
 
   lay(): void {
     if (!this.#store.complete) return
-    for (const { stream, effect } of this.#layers) if (stream.store === this.#store) effect(this.#store, this.#undo)
+    for (const { stream, effect } of this.#layers) if (stream.store === this.#store) effect.lay(this.#store, this.#undo)
   }
 }

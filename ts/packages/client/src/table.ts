@@ -87,15 +87,17 @@ export class Table {
   }
 
   /** Adds a row that a scope holds, or gives the row of the same key these values. */
-  put(values: Value[], scope: number): void {
+  put(values: Value[], scope: number): Row {
     const key = String(values[this.#key])
     const known = this.rows.get(key)
     if (known) {
       known.held |= scope
       this.change(known, values)
-      return
+      return known
     }
-    this.insert({ key, values, held: scope, instances: [], fresh: [], found: [], parts: undefined })
+    const row = { key, values, held: scope, instances: [], fresh: [], found: [], parts: undefined }
+    this.insert(row)
+    return row
   }
 
   /** Takes a row in whose key it does not have. */

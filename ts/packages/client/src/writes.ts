@@ -13,6 +13,7 @@ import { Keys } from './keys.js'
 import { Layers, type Effect, type Layer } from './layers.js'
 import { outboxOf, type Job, type Outbox } from './outbox.js'
 import type { Stream } from './stream.js'
+import type { Table } from './table.js'
 import type { Creating, Id, PandoError, Ref, Requests, SaveOptions } from '@pando-sync/client'
 
 /** A reference is told from a row by its class. */
@@ -80,8 +81,14 @@ class Writer {
 
   /** Creates a row by relation, parent and data, or by data alone. */
   create(...args: readonly [WriteData] | readonly [string, object, WriteData]): Creating<string> {
-    const key = this.#keys.make()
-    return Object.assign(this.#create(key, args), { key })
+    const [relation, row, data] = args.length === 1 ? ['', undefined, args[0]] : args
+    const { name, model, writable = {} } = this.#channel.spec
+    const parent = row && this.#locate('create', row)
+    const where = parent ? `${parent.type}.${relation}` : ''
+    const type = Object.keys(writable).find((type) => writable[type].create?.includes(where))
+    if (type === undefined) throw new TypeError(`create: ${name} offers none in '${where}'`)
+    const key = this.#keys.make(model.types[type].fields[model.types[type].key])
+    return Object.assign(this.#create({ type, key }, parent, relation, data), { key })
   }
 
   keyOf(row: object): string {
@@ -89,14 +96,8 @@ class Writer {
     return found ? this.#keys.stable(found.type, found.key) : String((row as { readonly id?: unknown }).id)
   }
 
-  async #create(key: string, args: readonly [WriteData] | readonly [string, object, WriteData]): Promise<string> {
-    const [relation, parentRow, data] = args.length === 1 ? ['', undefined, args[0]] : args
-    const parent = parentRow && this.#locate('create', parentRow)
-    const where = parent ? `${parent.type}.${relation}` : ''
-    const entries = Object.entries(this.#channel.spec.writable ?? {})
-    const type = entries.find(([, { create = [] }]) => create.includes(where))?.[0]
-    if (type === undefined) throw new TypeError(`create: ${this.#channel.spec.name} offers none in '${where}'`)
-    const target = { type, key }
+  async #create(target: Target, parent: Target | undefined, relation: string, data: WriteData): Promise<string> {
+    const { type } = target
     const effect = this.#effects.create(target, parent, relation, data)
     const value = await this.#submit('create', target, effect, () => {
       const above = parent && this.#keys.resolve(parent.key)
@@ -180,7 +181,8 @@ class Writer {
   /** The row that an object of the state was made of, or that a reference names. */
   #find(row: object): Target | undefined {
     if (row instanceof RowRef) return { type: row.type, key: row.id }
-    for (const [type, { origins }] of this.#core.find(this.#channel)?.store.tables ?? []) {
+    const tables = this.#core.find(this.#channel)?.store.tables ?? new Map<string, Table>()
+    for (const [type, { origins }] of tables) {
       const key = origins?.get(row)
       if (key !== undefined) return { type, key }
     }

@@ -143,7 +143,7 @@ export function compareValues(kind: Kind, a: unknown, b: unknown): number {
     case 'float':
       return Number(a) - Number(b)
     case 'int':
-      return Number(BigInt(a as string) > BigInt(b as string)) - Number(BigInt(a as string) < BigInt(b as string))
+      return Number(integer(a) > integer(b)) - Number(integer(a) < integer(b))
     case 'bytes':
       return Buffer.compare(Buffer.from(a as string, 'base64'), Buffer.from(b as string, 'base64'))
     case 'text':
@@ -154,6 +154,12 @@ export function compareValues(kind: Kind, a: unknown, b: unknown): number {
     default:
       return compareTuples(kind, a as string, b as string)
   }
+}
+
+/** Temporary keys come after all others, in the order of their making. */
+function integer(value: unknown): bigint {
+  const text = String(value)
+  return text.startsWith('tmp:') ? 10n ** 30n + BigInt(text.slice(4)) : BigInt(text)
 }
 
 function compareTuples(kind: string, a: string, b: string): number {

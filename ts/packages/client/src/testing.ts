@@ -1,0 +1,100 @@
+/**
+ * A client without a network, for the tests of pages: a test says what the
+ * server would say, in plain objects, and sees what the page asks for. All
+ * else is the real client.
+ *
+ * @packageDocumentation
+ */
+import type { Core } from './client.js'
+import { TestServer } from './test-server.js'
+import { createClient } from '@pando-sync/client'
+import type { Channel, Client, ClientOptions, SystemMessage } from '@pando-sync/client'
+
+/** A state as a test writes it: what is missing is null or empty, and keys need no brands. */
+export type Given<T> = T extends string
+  ? string
+  : T extends readonly (infer Item)[]
+    ? readonly Given<Item>[]
+    : T extends object
+      ? { readonly [Name in keyof T]?: Given<T[Name]> | undefined }
+      : T
+
+/** What a page asked for. */
+export type TestRequest =
+  | { readonly kind: 'action'; readonly route: string; readonly name: string; readonly args: readonly unknown[] }
+  | { readonly kind: 'save'; readonly route: string; readonly type: string; readonly id: string; readonly data: TestData; readonly seen?: TestData }
+  | { readonly kind: 'create'; readonly route: string; readonly type: string; readonly in?: readonly string[]; readonly data: TestData }
+  | { readonly kind: 'delete'; readonly route: string; readonly type: string; readonly id: string }
+
+type TestData = Readonly<Record<string, unknown>>
+
+type AnyFunction = (...args: never[]) => unknown
+
+/** How an action is answered: its result, or a promise of it; what it throws is the error of the call. */
+type Answer<Action> = Action extends (...args: infer Args) => infer Result ? (...args: Args) => Awaited<Result> | PromiseLike<Awaited<Result>> : never
+
+/** A client whose server is the test. */
+export interface TestClient extends Client {
+  /** Everything that was asked for besides opening and closing, in order. */
+  readonly requests: readonly TestRequest[]
+  /** Answers a write: with the key of what was created, or by throwing a PandoError. Without it, all succeed. */
+  onWrite: ((request: TestRequest) => unknown) | undefined
+  /** Makes a state that of a channel, now and whenever it is opened. Rows that are equal keep their objects. */
+  push<State, Types, Actions, Runtime, Writes>(
+    channel: Channel<State, Types, Actions, Runtime, Writes>,
+    state: Given<State>,
+    options?: { readonly runtime?: Partial<Runtime> },
+  ): void
+  /** Answers an action from now on. Without that, actions fail with `unknown_action`. */
+  respond<State, Types, Actions, Runtime, Writes, Name extends keyof Actions & string>(
+    channel: Channel<State, Types, Actions, Runtime, Writes>,
+    name: Name,
+    answer: Answer<Actions[Name]>,
+  ): void
+  /** Closes the channel's stream with an error, and refuses to open it until a state is pushed. */
+  deny(channel: Channel<unknown, unknown, unknown, unknown, unknown>, code?: string, message?: string): void
+  /** Tells a stream of something. */
+  notice(channel: Channel<unknown, unknown, unknown, unknown, unknown>, name: string, value: unknown): void
+  /** Tells everyone of something. */
+  announce(message: Omit<SystemMessage, 'retryAfter'> & Partial<SystemMessage>): void
+  /** Loses the connection, which does not come back by itself. */
+  drop(): void
+  /** Brings the connection back. */
+  reconnect(): void
+}
+
+/** Makes a client that is online as soon as anything is subscribed to. */
+export function createTestClient(options: Partial<Pick<ClientOptions, 'queue' | 'actionTimeout'>> & { readonly user?: string } = {}): TestClient {
+  const server = new TestServer(options.user ?? '1')
+  const client = createClient({ ...options, url: 'ws://test/ws', WebSocket: server.WebSocket })
+  const kit: Omit<TestClient, keyof Client> = {
+    requests: server.requests,
+    onWrite: undefined,
+    push: (channel, state, { runtime } = {}) => {
+      server.push(channel, state, runtime as TestData | undefined)
+    },
+    respond: (channel, name, answer: AnyFunction) => {
+      server.respond(channel, name, answer as (...args: unknown[]) => unknown)
+    },
+    deny: (channel, code = 'denied', message = 'denied by the test') => {
+      server.deny(channel, code, message)
+    },
+    notice: (channel, name, value) => {
+      server.tell(channel, { type: 'notice', name, value })
+    },
+    announce: ({ retryAfter, ...message }) => {
+      server.announce({ type: 'system', ...message, ...(retryAfter !== undefined && { retry_after: retryAfter }) })
+    },
+    drop: () => {
+      server.drop()
+    },
+    reconnect: () => {
+      server.up = true
+      client.authenticate()
+    },
+  }
+  const whole = Object.assign(client, kit) as TestClient
+  server.write = (request) => whole.onWrite?.(request)
+  server.newStore = (channel) => (client as Core).make(channel).store
+  return whole
+}
