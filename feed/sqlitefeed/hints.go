@@ -60,9 +60,19 @@ func (s *snapshot) hintsOf(ctx context.Context, table *schema.Table, link int) (
 	}
 	indexed, err := s.indexed(ctx, table, parts)
 	if err == nil && !indexed {
-		hints = append(hints, fmt.Sprintf("reads of table %q by %s look at every row: CREATE INDEX … ON %s (%[2]s)", table.Name, strings.Join(names, ", "), quote(table.Name)))
+		hints = append(hints, fmt.Sprintf("reads of table %q by %s look at every row: CREATE INDEX %s ON %s (%[2]s)",
+			table.Name, strings.Join(names, ", "), quote(indexName(table, parts)), quote(table.Name)))
 	}
 	return hints, err
+}
+
+// indexName names an index as the database's own tools do: cards_list_id.
+func indexName(table *schema.Table, columns []int) string {
+	name := table.Name
+	for _, i := range columns {
+		name += "_" + table.Columns[i].Name
+	}
+	return name
 }
 
 // indexed tells whether SQLite finds rows by the columns without looking at
