@@ -10,7 +10,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -19,7 +18,7 @@ import (
 	"github.com/pando-sync/pando"
 	"github.com/pando-sync/pando/examples/state"
 	"github.com/pando-sync/pando/feed/sqlitefeed"
-	"github.com/pando-sync/pando/gen"
+	"github.com/pando-sync/pando/internal/guidetest"
 	"github.com/pando-sync/pando/pandotest"
 	"github.com/pando-sync/pando/schema"
 	"github.com/pando-sync/pando/token"
@@ -32,88 +31,35 @@ const guide = "../../docs/guides/state.md"
 // that follow have to be those that a client holds.
 func TestGuide(t *testing.T) {
 	r := newRunner(t)
-	for _, b := range blocks(t) {
-		ok := t.Run(fmt.Sprintf("line %d %s", b.line, b.lang), func(t *testing.T) {
-			switch b.lang {
+	for _, b := range guidetest.Blocks(t, guide) {
+		ok := t.Run(b.Name(), func(t *testing.T) {
+			switch b.Lang {
 			case "go":
-				compiled(t, b.text, "*.go")
+				b.Compiled(t, "*.go")
 			case "tsx":
-				compiled(t, b.text, "frontend/*.tsx")
+				b.Compiled(t, "frontend/*.tsx")
 			case "sql":
-				if _, err := r.db.ExecContext(t.Context(), b.text); err != nil {
+				if _, err := r.db.ExecContext(t.Context(), b.Text); err != nil {
 					t.Fatal(err)
 				}
 			case "jsonc":
-				r.shows(t, b.text)
+				r.shows(t, b.Text)
 			default:
-				t.Errorf("a block of %q: its text is held against nothing", b.lang)
+				t.Errorf("a block of %q: its text is held against nothing", b.Lang)
 			}
 		})
-		if !ok && b.lang != "go" && b.lang != "tsx" {
+		if !ok && b.Lang != "go" && b.Lang != "tsx" {
 			return // what follows builds on it
 		}
 	}
+	guidetest.Links(t, guide)
 	t.Run("indexes", r.indexed)
 }
 
 // TestGenerated says so when the TypeScript is older than the structs.
 func TestGenerated(t *testing.T) {
 	app, _ := newApp(t, pandotest.Database(t))
-	m, err := app.Manifest()
-	if err != nil {
-		t.Fatal(err)
-	}
-	docs, err := gen.LoadDocs(t.Context(), ".", m)
-	if err != nil {
-		t.Fatal(err)
-	}
-	files, err := gen.Generate(m, docs)
-	if err != nil {
-		t.Fatal(err)
-	}
-	changed, err := gen.Sync("frontend/live", files, gen.Mode{DryRun: os.Getenv("UPDATE") == ""}, os.Stdout)
-	if err != nil || changed {
-		t.Errorf("frontend/live is out of date: UPDATE=1 go test ./examples/state (error: %v)", err)
-	}
-}
-
-// block is a block of code in the guide.
-type block struct {
-	line       int
-	lang, text string
-}
-
-func blocks(t *testing.T) []block {
-	t.Helper()
-	var all []block
-	parts := strings.Split(read(t, guide), "```")
-	line := 1
-	for i, part := range parts {
-		if i%2 == 1 {
-			lang, text, _ := strings.Cut(part, "\n")
-			all = append(all, block{line, lang, strings.TrimSuffix(text, "\n")})
-		}
-		line += strings.Count(part, "\n")
-	}
-	if len(all) == 0 {
-		t.Fatal("the guide has no code")
-	}
-	return all
-}
-
-// compiled finds the text, as whole lines, in a file that the compilers see.
-func compiled(t *testing.T, text, files string) {
-	t.Helper()
-	names, err := filepath.Glob(files)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range names {
-		if strings.Contains("\n"+read(t, name), "\n"+text+"\n") {
-			return
-		}
-	}
-	t.Errorf("the guide has this, which is in no file of %s:\n%s", files, text)
+	guidetest.Generated(t, app, "frontend/live")
 }
 
 // user is the only authenticator that a guide can have: the token is the id.

@@ -63,12 +63,13 @@ var ranks = map[string]place{
 	"feed/sqlitefeed":  {kind: adapter},
 	"broker/membroker": {kind: adapter},
 
-	"broker/brokertest": {kind: kit},
-	"feed/feedtest":     {kind: kit},
-	"pandotest":         {kind: kit},
-	"internal/archtest": {kind: kit},
-	"internal/memdb":    {kind: kit},
-	"internal/wiretest": {kind: kit},
+	"broker/brokertest":  {kind: kit},
+	"feed/feedtest":      {kind: kit},
+	"pandotest":          {kind: kit},
+	"internal/archtest":  {kind: kit},
+	"internal/guidetest": {kind: kit},
+	"internal/memdb":     {kind: kit},
+	"internal/wiretest":  {kind: kit},
 }
 
 // placeOf finds a package's row; programs need none, their folder tells.
