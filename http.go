@@ -86,7 +86,7 @@ func (a *App) serveState(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	tok := token.FromHeader(r)
-	user, err := a.cfg.Auth.Authenticate(r.Context(), r, tok)
+	user, err := a.Authenticate(r.Context(), r, tok)
 	switch {
 	case errors.Is(err, token.ErrNone):
 		user, err = Identity{}, nil

@@ -3,6 +3,7 @@ package pando
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"sync"
@@ -37,9 +38,15 @@ func (nobody) Authenticate(context.Context, *http.Request, string) (Identity, er
 	return Identity{}, token.ErrNone
 }
 
-// Authenticate implements the sessions' App by Config.Auth.
+// Authenticate implements the sessions' App by Config.Auth. Why a credential is
+// refused is told to the log alone, at debug: whoever presents it must not
+// learn which part is wrong, and whoever sets an Authenticator up has to.
 func (a *App) Authenticate(ctx context.Context, r *http.Request, tok string) (Identity, error) {
-	return a.cfg.Auth.Authenticate(ctx, r, tok)
+	user, err := a.cfg.Auth.Authenticate(ctx, r, tok)
+	if errors.Is(err, token.ErrInvalid) {
+		a.cfg.Logger.DebugContext(ctx, "a credential is refused", "error", err)
+	}
+	return user, err
 }
 
 // Open implements the sessions' App: it finds the channel of a route, asks for
