@@ -58,13 +58,14 @@ type message struct {
 
 // head is what all payloads of messages may have.
 type head struct {
-	Type    string      `json:"type"`
-	Code    string      `json:"code"`
-	Message string      `json:"message"`
-	Retry   bool        `json:"retry"`
-	Epoch   string      `json:"epoch"`
-	Types   []wire.Type `json:"types"`
-	V       uint64      `json:"v"`
+	Type    string            `json:"type"`
+	Code    string            `json:"code"`
+	Message string            `json:"message"`
+	Retry   bool              `json:"retry"`
+	Fields  map[string]string `json:"fields"`
+	Epoch   string            `json:"epoch"`
+	Types   []wire.Type       `json:"types"`
+	V       uint64            `json:"v"`
 }
 
 type reply struct {
@@ -515,5 +516,5 @@ func (c *Client) passed(ctx context.Context, version uint64) error {
 
 // coded makes the client's error of a coded one.
 func (h *head) coded() error {
-	return &pando.Error{Code: h.Code, Message: h.Message, Retry: h.Retry}
+	return &pando.Error{Code: h.Code, Message: h.Message, Retry: h.Retry, Fields: h.Fields}
 }

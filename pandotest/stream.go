@@ -271,31 +271,10 @@ func (s *Stream[S]) Call(t testing.TB, result any, action string, args ...any) {
 
 // Try is Call for actions that may fail; a coded error is a *pando.Error.
 func (s *Stream[S]) Try(ctx context.Context, result any, action string, args ...any) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
 	if args == nil {
 		args = []any{}
 	}
-	answer, err := s.client.request(ctx, s.name, map[string]any{"type": "action", "name": action, "args": args})
-	if err != nil {
-		return err
-	}
-	var r struct {
-		Value   json.RawMessage
-		Version uint64
-	}
-	if err := json.Unmarshal(answer, &r); err != nil {
-		return fmt.Errorf("bad answer %s: %w", answer, err)
-	}
-	if result != nil {
-		if err := json.Unmarshal(r.Value, result); err != nil {
-			return fmt.Errorf("decode result %s: %w", r.Value, err)
-		}
-	}
-	if r.Version == 0 {
-		return nil
-	}
-	return s.client.passed(ctx, r.Version)
+	return s.ask(ctx, result, map[string]any{"type": "action", "name": action, "args": args})
 }
 
 func (s *Stream[S]) notify() {
