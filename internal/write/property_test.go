@@ -3,6 +3,7 @@ package write_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -22,7 +23,7 @@ type dice struct {
 // worlds runs a check in many worlds. A failure names the world's number.
 func worlds(t *testing.T, check func(d *dice)) {
 	t.Helper()
-	for n := range uint64(60) {
+	for n := range uint64(worldsAtAll) {
 		if check(&dice{t, rand.New(rand.NewPCG(n, 0))}); t.Failed() {
 			t.Fatalf("in world %d", n)
 		}
@@ -231,13 +232,13 @@ func (b *bench) randomWrite(d *dice, s *write.Stream, done map[string]int) {
 		Op:   write.Op(pick(d, "save", "create", "delete")),
 		Type: pick(d, boardWorld.types...),
 	}
-	id := number(1 + d.IntN(keys))
 	switch r.Op {
 	case write.Create:
-		r.In = [][]string{{"List", id, "cards"}, {"Board", id, "lists"}, {"Card", id, "comments"}}[d.IntN(3)]
+		r.In = [][]string{{"List", "", "cards"}, {"Board", "", "lists"}, {"Card", "", "comments"}}[d.IntN(3)]
 		r.Type = map[string]string{"cards": "Card", "lists": "List", "comments": "Comment"}[r.In[2]]
+		r.In[1] = b.someKey(d, before, r.In[0])
 	default:
-		r.ID = id
+		r.ID = b.someKey(d, before, r.Type)
 	}
 	if r.Op != write.Delete {
 		r.Data = object(b.t, randomData(d, r.Type))
@@ -265,6 +266,18 @@ func (b *bench) randomWrite(d *dice, s *write.Stream, done map[string]int) {
 	if k, _ := typ.Table.ParseKey(r.ID + key); (after.Get(state.Ref{Type: typ, Key: k}) == nil) != (r.Op == write.Delete) {
 		d.Errorf("%+v: the row is shown: %t", r, r.Op == write.Delete)
 	}
+}
+
+// someKey is a key of a type, mostly of a row that the tree shows.
+func (b *bench) someKey(d *dice, tree *state.Store, name string) string {
+	typ := b.offers[name].Type
+	var shown []string
+	tree.Each(typ, func(row schema.Row) { shown = append(shown, row[typ.Table.Key].String()) })
+	if len(shown) == 0 || d.IntN(3) == 0 {
+		return number(1 + d.IntN(keys))
+	}
+	slices.Sort(shown) // the store has no order
+	return pick(d, shown...)
 }
 
 // randomData is data of a type, with links to rows that may exist.

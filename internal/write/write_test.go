@@ -3,6 +3,7 @@ package write_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -431,16 +432,21 @@ func TestServerSetsValues(t *testing.T) {
 	}
 }
 
-// TestMoreRowsThanOneLooksAt has a user whom very many rows of others lead to.
+// TestMoreRowsThanOneLooksAt has users whom very many rows of others lead to.
 func TestMoreRowsThanOneLooksAt(t *testing.T) {
-	b, s := board(t)
-	b.exec("WITH RECURSIVE n(i) AS (SELECT 100 UNION ALL SELECT i + 1 FROM n WHERE i < 4999) INSERT INTO cards (id, list_id, title, assignee_id) SELECT i, 3, 't' || i, 2 FROM n")
-	b.exec("UPDATE boards SET owner_id = 1")
-	b.attempts(s, []attempt{{"a user of very many cards of others", write.Save, "User", "2", `{"name":"x"}`, "denied"}})
-	b.exec("UPDATE cards SET list_id = 1 WHERE id = 4999")
-	b.attempts(s, []attempt{{"whom the last of them leads to", write.Save, "User", "2", `{"name":"x"}`, "ok"}})
-	b.exec("WITH RECURSIVE n(i) AS (SELECT 5000 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) INSERT INTO cards (id, list_id, title, assignee_id) SELECT i, 3, 't' || i, 3 FROM n")
-	b.attempts(s, []attempt{{"a user of more than can be looked at", write.Save, "User", "3", `{"name":"x"}`, "too_large"}})
+	const cards = "WITH RECURSIVE n(i) AS (SELECT %d UNION ALL SELECT i + 1 FROM n WHERE i < %d) INSERT INTO cards (id, list_id, title, assignee_id) SELECT i, 3, 't' || i, %d FROM n;"
+	b := workbench(t, boards+fmt.Sprintf(cards, 1000, 2999, 2)+fmt.Sprintf(cards, 3000, 13_500, 3), Board{}, wholeBoard)
+	s := b.anchored("1", 0)
+	for _, c := range []struct{ what, user, want, then string }{
+		{"a user of very many cards of others", "2", "denied", "UPDATE cards SET list_id = 1 WHERE id = 2999"},
+		{"whom the last of them leads to", "2", "ok", ""},
+		{"a user of more than are looked at", "3", "too_large", ""},
+	} {
+		if got := code(b.save(s, "User", c.user, `{"name":"x"}`)); got != c.want {
+			t.Errorf("%s: got %s, want %s", c.what, got, c.want)
+		}
+		b.exec(c.then)
+	}
 }
 
 // TestFaultOfJSON has values that are no JSON, which requests cannot have, but
