@@ -106,6 +106,12 @@ func TestMembers(t *testing.T) {
 					other = node(t, b)
 				}
 				testMembers(t, g, other)
+				if b == nil {
+					return
+				}
+				if _, groups := b.(*membroker.Broker).Sizes(); groups != 0 {
+					t.Errorf("the nodes are still in %d groups of the broker", groups)
+				}
 			})
 		})
 	}
@@ -180,6 +186,9 @@ func TestNodeJoinsAndLeaves(t *testing.T) {
 				if err := other.Send(t.Context(), "news", &Message{Type: "x"}); err != nil {
 					t.Error(err)
 				}
+				if !g.isIn(t, "news") {
+					t.Error("the node is not in the group of its member")
+				}
 				m.closed.Store(true)
 				if err := g.Leave(t.Context(), m); err != nil {
 					t.Error(err)
@@ -193,9 +202,20 @@ func TestNodeJoinsAndLeaves(t *testing.T) {
 	}
 	last := &listener{}
 	add(t, g, "news", last)
-	if s := g.sets["news"]; !s.joined {
+	if !g.isIn(t, "news") {
 		t.Error("the node is not in the group of its member")
 	}
+}
+
+// isIn tells whether the node is in the broker's group.
+func (g *Groups) isIn(t *testing.T, name string) bool {
+	s := g.pin(name)
+	defer g.unpin(s)
+	if err := s.lock(t.Context()); err != nil {
+		t.Error(err)
+	}
+	defer s.unlock()
+	return s.joined
 }
 
 // TestGaps loses messages of the broker in three ways, each of which members and

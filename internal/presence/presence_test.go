@@ -3,6 +3,7 @@ package presence
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -129,6 +130,10 @@ func TestWindowsOfOneUser(t *testing.T) {
 		n.follow()
 		one := n.enter("ada", "Ada")
 		n.want("the first window", `ada "Ada" 1`)
+		if err := n.rosters.Enter("room", one, "ada", json.RawMessage(`"Ada!"`)); err != nil {
+			t.Fatal(err)
+		}
+		n.want("another info of the same window", `ada "Ada!" 1`)
 		two := n.enter("ada", "Ada L.")
 		n.enter("grace", "Grace")
 		n.want("the second window", `ada "Ada L." 2, grace "Grace" 1`)
@@ -136,6 +141,9 @@ func TestWindowsOfOneUser(t *testing.T) {
 		n.want("one window less", `ada "Ada L." 1, grace "Grace" 1`)
 		n.leave(two)
 		n.leave(two)
+		if err := n.rosters.Enter("room", two, "ada", nil); !errors.Is(err, group.ErrClosed) {
+			t.Errorf("a closed window enters: %v", err)
+		}
 		n.want("in the grace", `ada "Ada L." 0, grace "Grace" 1`)
 		<-time.After(Grace - time.Second)
 		three := n.enter("ada", "Ada")
@@ -217,9 +225,11 @@ func TestTwoNodes(t *testing.T) {
 		two.leave(grace)
 		<-time.After(Grace + time.Second)
 		one.want("after leaving", `ada "Ada" 1`)
+		two.enter("linus", "Linus")
+		one.want("after coming", `ada "Ada" 1, linus "Linus" 1`)
 		before := one.changes.Load()
 		<-time.After(10 * lease)
-		one.want("much later", `ada "Ada" 1`)
+		one.want("much later", `ada "Ada" 1, linus "Linus" 1`)
 		if n := one.changes.Load() - before; n != 0 {
 			t.Errorf("renewals brought %d changes", n)
 		}
@@ -235,7 +245,7 @@ func TestNodeDies(t *testing.T) {
 				one, two := start(t, b), start(t, b)
 				one.follow()
 				two.enter("grace", "Grace")
-				<-time.After(lease + renewal/2)
+				<-time.After(lease + renewal/4)
 				one.want("while the node lives", `grace "Grace" 1`)
 				two.stop()
 				gone := lease + renewal
