@@ -8,6 +8,7 @@
 import type { AnyChannel } from './channel.js'
 import type { Core } from './client.js'
 import type { StateFrame } from './frames.js'
+import { pending } from './snapshot.js'
 import type { Stream } from './stream.js'
 import { PandoError } from '@pando-sync/client'
 import type { Channel, Client, Snapshot } from '@pando-sync/client'
@@ -53,7 +54,7 @@ export function preload<State, Types, Actions, Runtime, Writes>(
 
 /** All streams of a client that hold a whole state, without writes that are not confirmed. */
 export function dehydrate(client: Client): Dehydrated {
-  const { user = '', streams } = client as Core
+  const { user = '', streams } = client as unknown as Core
   return { user, streams: [...streams.values()].flatMap(drain) }
 }
 
@@ -63,7 +64,7 @@ export function dehydrate(client: Client): Dehydrated {
  * that were declared in another way.
  */
 export function hydrate(client: Client, data: Dehydrated): void {
-  const core = client as Core
+  const core = client as unknown as Core
   if (core.user !== undefined && core.user !== data.user) return
   core.user = data.user
   core.seeded = once(data, (channel) => core.add(channel))
@@ -97,17 +98,18 @@ function still(core: Core, data: Dehydrated): Pick<Client, 'get'> {
     get: (channel) => {
       const stream = streams.get(channel.key) ?? find(channel)
       const handle = core.get(channel)
-      if (!stream) return handle
       streams.set(channel.key, stream)
-      const snapshot = fresh.get(channel.key) ?? ({ ...stream.get(), stale: false } as Snapshot<never, never>)
+      // What the page was rendered without was pending there, whatever has come since.
+      const rendered = () => (stream ? ({ ...stream.get(), stale: false } as Snapshot<never, never>) : pending)
+      const snapshot = fresh.get(channel.key) ?? rendered()
       fresh.set(channel.key, snapshot)
       const subscribe = () => () => undefined
       return {
         ...handle,
         subscribe,
         get: () => snapshot,
-        instance: (type: string, id: string) => ({ subscribe, get: () => stream.instance(type, id) }),
-      } as typeof handle
+        instance: (type: string, id: string) => ({ subscribe, get: () => stream?.instance(type, id) }),
+      }
     },
   }
 }
