@@ -1,6 +1,6 @@
 import { useAction, useChannelInstance, useChannelState, useConnection, useIds } from '@pando-sync/react'
 import { Profiler, memo, useEffect, useState } from 'react'
-import { BoardChannel } from '../../../examples/board/frontend/src/live/board.channels.js'
+import { BoardChannel, UserChannel } from '../../../examples/board/frontend/src/live/board.channels.js'
 import type { Board } from '../../../examples/board/frontend/src/live/board.interfaces.js'
 import { commits, listed } from './counts.js'
 
@@ -28,12 +28,12 @@ export function Page() {
 /** The whole state, for a part that is picked of it. */
 function Name() {
   const { state: name, status } = useChannelState(board, { select: (state) => state?.name })
-  const invite = useAction(board, (actions) => actions.addMember)
+  const add = useAction(UserChannel.with({ userId: 1 }), (actions) => actions.addBoard)
   return (
     <Counted id="name">
       <h1>{name ?? status}</h1>
-      <button disabled={invite.pending} onClick={() => void invite.run('nobody')}>Invite</button>
-      {invite.error && <p role="alert">{invite.error.message}</p>}
+      <button disabled={add.pending} onClick={() => void add.run('')}>Add</button>
+      {add.error && <p role="alert">{add.error.message}</p>}
     </Counted>
   )
 }
