@@ -1,0 +1,43 @@
+CREATE TABLE IF NOT EXISTS projects (
+	id INTEGER PRIMARY KEY,
+	name TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS members (
+	project_id INTEGER NOT NULL REFERENCES projects,
+	user_id INTEGER NOT NULL REFERENCES users,
+	role TEXT NOT NULL CHECK (role IN ('editor', 'viewer')),
+	PRIMARY KEY (project_id, user_id)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS tasks (
+	id INTEGER PRIMARY KEY,
+	project_id INTEGER NOT NULL REFERENCES projects,
+	title TEXT NOT NULL,
+	hours INTEGER NOT NULL DEFAULT 0,
+	archived BOOLEAN NOT NULL DEFAULT FALSE,
+	assignee_id INTEGER REFERENCES users,
+	created_by TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS tasks_by_project ON tasks (project_id);
+
+CREATE TABLE IF NOT EXISTS orders (
+	id INTEGER PRIMARY KEY,
+	status TEXT NOT NULL DEFAULT 'open'
+);
+CREATE TABLE IF NOT EXISTS lines (
+	id INTEGER PRIMARY KEY,
+	order_id INTEGER NOT NULL REFERENCES orders,
+	item TEXT NOT NULL,
+	quantity INTEGER NOT NULL
+);
+CREATE INDEX IF NOT EXISTS lines_by_order ON lines (order_id);
+
+CREATE TABLE IF NOT EXISTS rooms (
+	id INTEGER PRIMARY KEY,
+	name TEXT NOT NULL
+);
+
+CREATE TABLE IF NOT EXISTS reports (
+	id INTEGER PRIMARY KEY,
+	title TEXT NOT NULL,
+	total INTEGER
+);
