@@ -168,7 +168,10 @@ func (b *Broker) hand(r *receiver, m broker.Message) {
 
 func (b *Broker) leave(r *receiver) {
 	for _, name := range r.queues {
-		q := b.queue(name)
+		q := b.queues[name]
+		if q == nil { // the broker was closed meanwhile
+			continue
+		}
 		q.waiting = slices.DeleteFunc(q.waiting, func(o *receiver) bool { return o == r })
 		q.read = time.Now()
 	}

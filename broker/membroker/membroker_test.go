@@ -106,6 +106,22 @@ func TestMessageForWhoLeaves(t *testing.T) {
 	}
 }
 
+// TestCloseUnderWhoLeaves closes the broker under a reader that is about to give
+// up: it learns one or the other.
+func TestCloseUnderWhoLeaves(t *testing.T) {
+	for range 50 { // which of two ready cases is taken is chance
+		b := open(t, broker.Config{})
+		ctx := &late{Context: t.Context(), at: func() {
+			if err := b.Close(); err != nil {
+				t.Error(err)
+			}
+		}}
+		if _, err := b.Receive(ctx, "mail"); !errors.Is(err, broker.ErrClosed) && !errors.Is(err, context.Canceled) {
+			t.Fatalf("error is %v", err)
+		}
+	}
+}
+
 func TestBadConfig(t *testing.T) {
 	for name, cfg := range map[string]broker.Config{
 		"a negative capacity": {Capacity: -1},
