@@ -38,24 +38,18 @@ func (s *Stream[S]) Delete(ctx context.Context, of string, id any) error {
 func (s *Stream[S]) ask(ctx context.Context, result, payload any) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	answer, err := s.client.request(ctx, s.name, payload)
+	conn := s.client.present()
+	if conn == nil {
+		return ErrDropped
+	}
+	answer, err := conn.Ask(ctx, s.core.Name(), payload)
 	if err != nil {
 		return err
 	}
-	var r struct {
-		Value   json.RawMessage
-		Version uint64
-	}
-	if err := json.Unmarshal(answer, &r); err != nil {
-		return fmt.Errorf("bad answer %s: %w", answer, err)
-	}
 	if result != nil {
-		if err := json.Unmarshal(r.Value, result); err != nil {
-			return fmt.Errorf("decode result %s: %w", r.Value, err)
+		if err := json.Unmarshal(answer.Value, result); err != nil {
+			return fmt.Errorf("decode result %s: %w", answer.Value, err)
 		}
 	}
-	if r.Version == 0 {
-		return nil
-	}
-	return s.client.passed(ctx, r.Version)
+	return conn.Passed(ctx, answer.Version)
 }

@@ -39,6 +39,9 @@ var ranks = map[string]place{
 
 	"internal/pipe": {stage, 7},
 
+	"client":        {stage, 7}, // the other end: nothing of the server's side imports it
+	"internal/peer": {stage, 6},
+
 	"internal/snapshot": {stage, 6}, // reads what the router wants
 	"internal/presence": {stage, 6}, // is told by groups
 	"internal/write":    {stage, 6}, // checks and makes what clients write

@@ -66,14 +66,44 @@ func NewDecoder(announced []Type, tree *schema.Tree, channel string) (*Decoder, 
 	return d, nil
 }
 
+// fieldsOf finds the announced fields. One that is shown there may only place
+// rows here.
 func fieldsOf(t *schema.Type, names []string) []*schema.Field {
 	fields := make([]*schema.Field, len(names))
 	for i, name := range names {
-		if at := slices.IndexFunc(t.Fields, func(f schema.Field) bool { return f.Name == name }); at >= 0 {
+		at := slices.IndexFunc(t.Fields, func(f schema.Field) bool { return f.Name == name })
+		if at < 0 {
+			at = slices.IndexFunc(t.Fields, func(f schema.Field) bool { return f.Name == "@"+name })
+		}
+		if at >= 0 {
 			fields[i] = &t.Fields[at]
 		}
 	}
 	return fields
+}
+
+// Missing names what the tree knows and the hello has not announced: types, and
+// fields as "Type.field". The places of a list are left out, as NewDecoder sees
+// to them.
+func (d *Decoder) Missing(tree *schema.Tree) []string {
+	var missing []string
+	for _, l := range tree.Layers {
+		if l.Hidden || l.Relation == schema.List {
+			continue
+		}
+		at := slices.IndexFunc(d.types, func(r remote) bool { return r.typ == l.Type })
+		if at < 0 {
+			missing = append(missing, l.Type.Name)
+			continue
+		}
+		for i := range l.Type.Fields {
+			if f := &l.Type.Fields[i]; !slices.Contains(d.types[at].fields, f) {
+				missing = append(missing, l.Type.Name+"."+f.Name)
+			}
+		}
+	}
+	slices.Sort(missing)
+	return slices.Compact(missing)
 }
 
 // Apply applies a frame's rows to a store: deletions, then whole rows, then

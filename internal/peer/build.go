@@ -1,11 +1,11 @@
-package pandotest
+package peer
 
 import (
+	"cmp"
 	"database/sql"
 	"encoding"
 	"encoding/json"
 	"fmt"
-	"net/url"
 	"reflect"
 	"time"
 
@@ -14,10 +14,13 @@ import (
 )
 
 // builder makes an app's own structs of a view's rows.
-type builder struct{ *state.View }
+type builder struct {
+	*state.View
+	err error // the first
+}
 
 // fill sets a struct to a row of a layer, with all below it.
-func (b builder) fill(v reflect.Value, l *schema.Layer, row schema.Row) {
+func (b *builder) fill(v reflect.Value, l *schema.Layer, row schema.Row) {
 	for _, m := range l.Members {
 		if m.Layer != nil {
 			b.put(v.FieldByName(m.Layer.GoName), m.Layer, b.Related(m.Layer, row))
@@ -29,13 +32,14 @@ func (b builder) fill(v reflect.Value, l *schema.Layer, row schema.Row) {
 			continue // what a method made of the field: the struct cannot hold it
 		}
 		if err := assign(field, row[f.Column]); err != nil {
-			panic(fmt.Sprintf("pandotest: field %s.%s: %v", l.Type.Name, f.GoName, err))
+			field.SetZero()
+			b.err = cmp.Or(b.err, fmt.Errorf("field %s.%s: %w", l.Type.Name, f.GoName, err))
 		}
 	}
 }
 
 // put sets a slice, a struct or a pointer to the rows that a layer shows.
-func (b builder) put(v reflect.Value, l *schema.Layer, rows []schema.Row) {
+func (b *builder) put(v reflect.Value, l *schema.Layer, rows []schema.Row) {
 	shown := l.Shown()
 	if v.Kind() == reflect.Slice {
 		v.Set(reflect.MakeSlice(v.Type(), len(rows), len(rows)))
@@ -81,15 +85,23 @@ func assign(v reflect.Value, val schema.Value) error {
 	case schema.Int:
 		if v.CanUint() {
 			v.SetUint(uint64(val.Int()))
-		} else {
-			v.SetInt(val.Int())
+			return inRange(v.OverflowUint(uint64(val.Int())), val)
 		}
+		v.SetInt(val.Int())
+		return inRange(v.OverflowInt(val.Int()), val)
 	case schema.Bytes:
 		v.SetBytes([]byte(val.Str()))
 	case schema.JSON:
 		return json.Unmarshal([]byte(val.Str()), v.Addr().Interface())
 	default:
 		return assignText(v, val.Str())
+	}
+	return nil
+}
+
+func inRange(overflows bool, val schema.Value) error {
+	if overflows {
+		return fmt.Errorf("cannot hold %d", val.Int())
 	}
 	return nil
 }
@@ -103,11 +115,4 @@ func assignText(v reflect.Value, text string) error {
 		return u.UnmarshalText([]byte(text))
 	}
 	return fmt.Errorf("cannot hold %q", text)
-}
-
-func unescape(segment string) string {
-	if text, err := url.PathUnescape(segment); err == nil {
-		return text
-	}
-	return segment
 }

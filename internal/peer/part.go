@@ -1,4 +1,4 @@
-package pandotest
+package peer
 
 import (
 	"fmt"
@@ -12,7 +12,7 @@ import (
 // because each reads them by the types of its own tree. Parts are changed by
 // the client's reader only, under the stream's mutex.
 type part struct {
-	stream  feeder
+	stream  *Stream
 	decoder *wire.Decoder
 	store   *state.Store
 	loading *state.Store // the snapshot that is coming in, nil if none is
@@ -47,7 +47,8 @@ func (p *part) attach(d *wire.Decoder, epoch string, resumed bool, shared *part)
 func (p *part) adopt(of *part) error {
 	store, err := p.decoder.Adopt(of.decoder, of.store)
 	if err != nil {
-		return fmt.Errorf("a stream of the connection that shares the scope has another struct: %w", err)
+		return &Error{Code: "schema", Message: "a stream of the connection that shares the scope has another struct: " +
+			err.Error() + ": open the one that knows more first"}
 	}
 	if of.loading != nil {
 		if p.loading, err = p.decoder.Adopt(of.decoder, of.loading); err != nil {
