@@ -43,8 +43,12 @@ func (c *DeskChannel) OnConnect(ctx context.Context) error {
 	return nil
 }
 
-func (c *DeskChannel) OnDisconnect(context.Context) {
-	c.desk.left <- fmt.Sprintf("%d running", c.desk.running.Load())
+func (c *DeskChannel) OnDisconnect(ctx context.Context) {
+	how := fmt.Sprintf("%d running", c.desk.running.Load())
+	if err := ctx.Err(); err != nil {
+		how += ", and its context: " + err.Error()
+	}
+	c.desk.left <- how
 }
 
 // Append adds to the doc's text and returns the whole.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -139,6 +140,33 @@ func TestOnDisconnectRunsOnce(t *testing.T) {
 			r := d.visit("ada")
 			wants(d.t, r.open("s1", "1"), `"code":"internal"`)
 		},
+		"close during OnConnect": func(d *bureau) {
+			began := make(chan struct{})
+			d.onConnect = func(ctx context.Context, _ *DeskChannel) error {
+				close(began)
+				<-ctx.Done()
+				return ctx.Err()
+			}
+			r := d.visit("ada")
+			ask(r, 2, `{"type":"open","route":"docs/1"}`)
+			<-began
+			ask(r, 3, closing)
+			r.until(`"id":3,`)
+		},
+		"panic in a wrapper after permission": func(d *bureau) {
+			d.app.Use(func(next pando.Handler) pando.Handler {
+				return func(ctx context.Context, r *pando.Request) (json.RawMessage, error) {
+					if _, err := next(ctx, r); err != nil {
+						return nil, err
+					}
+					panic("at the wrapper")
+				}
+			})
+			d.server = pandotest.Serve(d.t, d.app)
+			r := d.visit("ada")
+			wants(d.t, r.open("s1", "1"), `"code":"internal"`)
+			wants(d.t, d.log.String(), "at the wrapper")
+		},
 		"refused after permission": func(d *bureau) {
 			d.app.Use(func(next pando.Handler) pando.Handler {
 				return func(ctx context.Context, r *pando.Request) (json.RawMessage, error) {
@@ -164,7 +192,7 @@ func TestOnDisconnectRunsOnce(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := newBureau(t)
-			if name != "refused after permission" {
+			if !strings.Contains(name, "after permission") { // which changes the app before it runs
 				d.server = pandotest.Serve(t, d.app)
 			}
 			scenario(d)

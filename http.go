@@ -124,26 +124,34 @@ func (a *App) state(ctx context.Context, user Identity, asked string) (tree *sna
 	if err != nil {
 		return nil, nil, err
 	}
-	anchor := c.anchorOf(args)
+	read := errNotAsked
 	_, err = a.handler(ctx, &Request{
 		Kind: "state", User: user, Channel: c.schema.Name, Route: asked,
 		run: func(ctx context.Context, r *Request) (json.RawMessage, error) {
-			v, err := a.permit(ctx, c, nil, r.User, args, "")
-			if err != nil {
-				return nil, a.denied(ctx, c, anchor, envKey(env), err)
-			}
-			if tree, err = snapshot.ReadTree(ctx, a.cfg.Source, c.schema.Tree, anchor, envKey(env), c.partOf(r.User)); err != nil {
-				return nil, err
-			}
-			a.judgeTree(ctx, c, v, tree)
-			body = tree.Store.AppendJSON(nil, c.schema.Tree, anchor)
-			if string(body) == "null" {
-				return nil, c.missing(anchor)
-			}
-			return nil, nil
+			tree, body, read = a.readState(ctx, c, r.User, args, envKey(env))
+			return nil, read
 		},
 	})
-	return tree, body, err
+	return tree, body, cmp.Or(err, read)
+}
+
+// readState asks for permission and reads the nested state.
+func (a *App) readState(ctx context.Context, c *channel, user Identity, args Args, env schema.Value) (*snapshot.Tree, []byte, error) {
+	anchor := c.anchorOf(args)
+	v, err := a.permit(ctx, c, nil, user, args, "")
+	if err != nil {
+		return nil, nil, a.denied(ctx, c, anchor, env, err)
+	}
+	tree, err := snapshot.ReadTree(ctx, a.cfg.Source, c.schema.Tree, anchor, env, c.partOf(user))
+	if err != nil {
+		return nil, nil, err
+	}
+	a.judgeTree(ctx, c, v, tree)
+	body := tree.Store.AppendJSON(nil, c.schema.Tree, anchor)
+	if string(body) == "null" {
+		return nil, nil, c.missing(anchor)
+	}
+	return tree, body, nil
 }
 
 // judgeTree takes the rows out of a list that IsVisible does not let pass.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"sync"
+	"time"
 
 	"golang.org/x/time/rate"
 
@@ -66,18 +67,44 @@ func (a *App) Open(ctx context.Context, req session.OpenRequest) (session.Stream
 	// Before permission is asked: what may withdraw it must not be missed.
 	st.watch = a.pipe.Watch(c.watched(args), req.Ask)
 	a.open.add(st)
-	_, err = a.handler(ctx, &Request{
-		Kind: "open", User: req.User, Session: req.Session, Stream: req.Stream,
-		Channel: c.schema.Name, Route: req.Route,
-		run: func(ctx context.Context, r *Request) (json.RawMessage, error) {
-			return nil, st.open(ctx, r.User, req.Previous)
-		},
-	})
-	if err != nil {
-		st.Close(ctx, false) // a wrapper may refuse what was opened
+	if err := a.enter(ctx, st, req); err != nil {
+		// A wrapper may refuse what was opened; the context may have ended.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTime)
+		defer cancel()
+		st.Close(ctx, false)
 		return nil, err
 	}
 	return st, nil
+}
+
+// undoTime is how long it may take to close what was not opened in the end.
+const undoTime = 10 * time.Second
+
+// errNotAsked is of a wrapper that keeps a stream from being opened and tells of
+// no error.
+var errNotAsked = errors.New("a function given to Use has not called the next: return an error to refuse")
+
+// enter opens a stream by the functions that Use has put around. They may refuse
+// it, and cannot open what was refused.
+func (a *App) enter(ctx context.Context, st *stream, req session.OpenRequest) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = rpc.Panicked("open "+st.Channel(), p)
+		}
+	}()
+	opened := errNotAsked
+	_, err = a.handler(ctx, &Request{
+		Kind: "open", User: req.User, Session: req.Session, Stream: req.Stream,
+		Channel: st.Channel(), Route: req.Route,
+		run: func(ctx context.Context, r *Request) (json.RawMessage, error) {
+			opened = st.open(ctx, r.User, req.Previous)
+			return nil, opened
+		},
+	})
+	if err == nil && opened != nil {
+		err = fmt.Errorf("channel %s: %w", st.Channel(), opened)
+	}
+	return err
 }
 
 // find returns the channel of a route and its arguments.
