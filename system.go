@@ -19,7 +19,8 @@ import (
 
 // BroadcastSystemMessage shows a text to the clients of all connections, on all
 // nodes over the same database. It needs no running app: a command in a process
-// of its own may call it. Config.Source must be a feed.Writer.
+// of its own may call it. Config.Source must be a feed.Writer. It begins a
+// transaction, and returns an error within another one.
 func (a *App) BroadcastSystemMessage(ctx context.Context, text string) error {
 	if err := a.sendSystem(ctx, systemMessage, system{Text: text}); err != nil {
 		return fmt.Errorf("pando: broadcast system message: %w", err)

@@ -29,23 +29,21 @@ func (s *stream) claim(r *wire.Request) *feed.Claim {
 	return &feed.Claim{Owner: s.request.User.ID, Key: r.Key, Print: hex.EncodeToString(sum[:])}
 }
 
-// errInTx is returned by Tx inside of a transaction: on a database with one
-// writer the second one would wait for the first for ever.
+// errInTx is returned for a transaction inside of another: on a database with
+// one writer the second one would wait for the first for ever.
 var errInTx = errors.New("a transaction is open already: use it, pando.TxOf(ctx) returns it")
 
 // Tx runs fn in a transaction of Config.Source's database, which must be a
 // feed.Writer. It commits when fn returns nil, and rolls back when fn returns an
 // error, which it returns, or panics. When the database rolls the transaction
 // back for the sake of others it is made again, a few times at most, so that fn
-// may be called more than once. It ends with ctx.
+// may be called more than once. It ends with ctx. fn begins no other one: that
+// might wait for this one for ever.
 //
 // Actions whose second parameter is a *sql.Tx have a transaction already, and
 // are applied once when a client repeats them; Tx is for hooks, consumers and
 // actions of several transactions.
 func (c *Channel[S, R]) Tx(ctx context.Context, fn func(tx *sql.Tx) error) error {
-	if TxOf(ctx) != nil {
-		return fmt.Errorf("begin transaction: %w", errInTx)
-	}
 	_, err := c.app.transact(ctx, nil, func(_ context.Context, tx feed.Tx) (json.RawMessage, error) {
 		return nil, fn(tx.SQL())
 	})
@@ -87,6 +85,9 @@ func (a *App) transact(
 	w, ok := a.cfg.Source.(feed.Writer)
 	if !ok {
 		return nil, fmt.Errorf("begin transaction: Config.Source is a %T, which does not write: give one that is a feed.Writer", a.cfg.Source)
+	}
+	if TxOf(ctx) != nil {
+		return nil, fmt.Errorf("begin transaction: %w", errInTx)
 	}
 	for pause := txPause; ; pause *= 2 {
 		var again bool

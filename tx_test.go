@@ -164,3 +164,14 @@ func TestTransactRollsBack(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestTransactionsDoNotNest(t *testing.T) {
+	db := &unlucky{stored: map[feed.Claim]string{}}
+	app := &App{cfg: Config{Source: db}}
+	_, err := app.transact(t.Context(), nil, func(ctx context.Context, _ feed.Tx) (json.RawMessage, error) {
+		return app.transact(ctx, nil, func(context.Context, feed.Tx) (json.RawMessage, error) { return nil, nil })
+	})
+	if !errors.Is(err, errInTx) || db.begun != 1 || db.rolledBack != 1 {
+		t.Errorf("got %v of %d transactions, %d of them rolled back", err, db.begun, db.rolledBack)
+	}
+}
