@@ -146,6 +146,43 @@ func TestRevocationBetweenUpgradeAndConnect(t *testing.T) {
 	r.ends(4401)
 }
 
+// TestConnectingAgainWithoutAToken says once more that it connects, without the
+// token by which the connection is its user's, and with a cookie of another.
+func TestConnectingAgainWithoutAToken(t *testing.T) {
+	for name, header := range map[string]http.Header{"alone": nil, "beside another's cookie": {"Cookie": {"session=grace"}}} {
+		t.Run(name, func(t *testing.T) {
+			db := pandotest.Database(t)
+			exec(t, db, docs)
+			users := token.New(db)
+			if err := users.Migrate(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := users.CreateUser(t.Context(), "ada", "lovelace", "Ada"); err != nil {
+				t.Fatal(err)
+			}
+			tok, err := users.Issue(t.Context(), 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			cookies := token.Session(func(_ context.Context, r *http.Request) (token.Identity, error) {
+				if _, err := r.Cookie("session"); err != nil {
+					return token.Identity{}, token.ErrNone
+				}
+				return token.Identity{ID: "2"}, nil
+			})
+			r := readDoc(t, serveDocs(t, db, token.First(users, cookies)), header, tok)
+			r.Sendf(`{"stream":"@","id":9,"payload":{"type":"connect","protocol":1}}`)
+			if got := r.until(`"id":9`); !strings.Contains(got, `"user":"1"`) {
+				t.Errorf("it is answered %s", got)
+			}
+			if err := users.Revoke(t.Context(), tok); err != nil {
+				t.Fatal(err)
+			}
+			r.ends(4401)
+		})
+	}
+}
+
 // limited is an Authenticator whose identities end soon.
 type limited struct{ until *atomic.Int64 }
 

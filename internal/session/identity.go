@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -32,7 +33,7 @@ func (c *Session) connect(id uint64, req *wire.Request) {
 	revocable := c.watchIdentity(user)
 	if revocable && (!fresh || c.server.cfg.Pipe.Position() != seen) {
 		// It may have been revoked after it was read and before it was watched.
-		if user, err = c.authenticate(c.ctx, req.Token); err != nil {
+		if user, err = c.lookAgain(c.ctx, req.Token, user.ID); err != nil {
 			c.refuse(id, err)
 			return
 		}
@@ -167,16 +168,26 @@ func (c *Session) settleIdentity() {
 	}
 }
 
-func (c *Session) identifyAgain(ctx context.Context) error {
+// lookAgain looks the identity of a user up once more, by the token that it came
+// with where tok is "". Another user's is none.
+func (c *Session) lookAgain(ctx context.Context, tok, id string) (token.Identity, error) {
 	c.mu.Lock()
-	tok, id := c.token, c.user.ID
+	tok = cmp.Or(tok, c.token)
 	c.mu.Unlock()
 	user, err := c.authenticate(ctx, tok)
+	if err == nil && user.ID != id {
+		return token.Identity{}, token.ErrInvalid
+	}
+	return user, err
+}
+
+func (c *Session) identifyAgain(ctx context.Context) error {
+	c.mu.Lock()
+	id := c.user.ID
+	c.mu.Unlock()
+	user, err := c.lookAgain(ctx, "", id)
 	if err != nil {
 		return err
-	}
-	if user.ID != id {
-		return token.ErrInvalid
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
