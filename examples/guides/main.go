@@ -55,6 +55,7 @@ func declare(app *pando.App, db *sql.DB, bank Bank) {
 	actions(app, db, bank)
 	groups(app)
 	runtimes(app)
+	news(app)
 }
 
 // everyone is embedded by channels that any user may open.

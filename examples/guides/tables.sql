@@ -41,3 +41,9 @@ CREATE TABLE IF NOT EXISTS reports (
 	title TEXT NOT NULL,
 	total INTEGER
 );
+
+CREATE TABLE IF NOT EXISTS api_keys (
+	id TEXT PRIMARY KEY, -- the key's hash
+	user_id TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS api_keys_by_user ON api_keys (user_id);

@@ -1,0 +1,3 @@
+import { createClient } from '@pando-sync/client'
+
+export const client = createClient({ url: '/live/ws' })
