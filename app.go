@@ -261,6 +261,9 @@ func (a *App) Run(ctx context.Context) error {
 	leave, err := a.runBeside(ctx)
 	if err != nil {
 		server.Close(ctx)
+		if ctx.Err() != nil {
+			return nil //nolint:nilerr // it was stopped before it had begun
+		}
 		return err
 	}
 	// Streams are closed while the database is still followed: their hooks may
