@@ -138,6 +138,15 @@ func (c *Session) authWatch() *pipe.Watch {
 	return c.auth
 }
 
+// trusted waits until the identity is not in doubt, and tells whether ctx has
+// lasted as long.
+func (c *Session) trusted(ctx context.Context) bool {
+	if auth := c.authWatch(); auth != nil && auth.Wait(ctx) != nil {
+		return false
+	}
+	return ctx.Err() == nil
+}
+
 // doubtIdentity has the identity looked up again.
 func (c *Session) doubtIdentity() {
 	c.mu.Lock()

@@ -303,6 +303,9 @@ func (st *stream) mayShow() bool {
 	}
 	due := x.due
 	x.due = false
+	if !due && x.flush == nil { // it has changed before the turn began
+		x.flush = time.AfterFunc(turnTime, st.turnLasts)
+	}
 	return due
 }
 
@@ -430,12 +433,15 @@ func (st *stream) serve(r request) {
 // fulfil does what the app has put in line.
 func (st *stream) fulfil(duty func(context.Context)) {
 	c := st.session
-	if st.gone || st.open == nil || st.stopped() || !c.undertake() {
+	if st.gone || st.open == nil {
+		return
+	}
+	ctx := st.beginTurn()
+	defer st.endTurn()
+	if !c.trusted(ctx) || !c.undertake() {
 		return
 	}
 	defer c.complete()
-	ctx := st.beginTurn()
-	defer st.endTurn()
 	defer func() {
 		if p := recover(); p != nil {
 			c.server.cfg.Logger.ErrorContext(ctx, "hook failed", "session", c.id, "stream", st.name,
@@ -504,7 +510,7 @@ func (st *stream) alone() {
 // that has not begun when its stream is closed does not begin.
 func (st *stream) carryOut(ctx context.Context, r request, done func()) {
 	c := st.session
-	if auth := c.authWatch(); auth != nil && auth.Wait(ctx) != nil || ctx.Err() != nil {
+	if !c.trusted(ctx) {
 		done()
 		c.fail(st.name, r.id, notOpen(st.name))
 		return

@@ -8,15 +8,20 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/gobwas/ws"
 
+	"github.com/pando-sync/pando/feed"
 	"github.com/pando-sync/pando/internal/session"
 	"github.com/pando-sync/pando/internal/wire"
+	"github.com/pando-sync/pando/schema"
+	"github.com/pando-sync/pando/token"
 )
 
 // act sends a request for an action.
@@ -321,6 +326,65 @@ func TestPanicOfADutyIsItsOwn(t *testing.T) {
 	s.Want(`"value":"alive"`)
 	if text := log.String(); strings.Count(text, "at the disco") != 1 || !strings.Contains(text, "line_test.go") {
 		t.Errorf("the log says %q", text)
+	}
+}
+
+// doubted has the connection of a stream doubt whose it is; what is sent to
+// answer is the outcome.
+func doubted(t *testing.T) (line session.Line, s *socket, answer chan<- error) {
+	t.Helper()
+	asked, answers := make(chan struct{}), make(chan error)
+	var connected atomic.Bool
+	a := &app{identify: func() error {
+		if !connected.Load() {
+			return nil
+		}
+		asked <- struct{}{}
+		return <-answers
+	}}
+	line, s = lineOf(t, a, session.Config{})
+	connected.Store(true)
+	table := a.tree.Root.Type.Table
+	a.db.Commit(feed.Change{Table: table, Key: schema.IntValue(1), New: schema.Row{schema.IntValue(1), schema.TextValue("changed")}})
+	a.db.Deliver()
+	<-asked
+	return line, s, answers
+}
+
+func TestDutiesWaitForTheIdentity(t *testing.T) {
+	line, s, answer := doubted(t)
+	settled := make(chan struct{})
+	early := make(chan bool, 1)
+	line.Do(func(context.Context) {
+		select {
+		case <-settled:
+			early <- false
+		default:
+			early <- true
+		}
+	})
+	s.Sendf(`{"stream":"@","id":5,"payload":{"type":"ping"}}`)
+	s.Want("pong")
+	close(settled)
+	answer <- nil
+	if <-early {
+		t.Error("it ran while the identity was in doubt")
+	}
+}
+
+func TestDutiesEndWithTheIdentity(t *testing.T) {
+	line, s, answer := doubted(t)
+	ran := make(chan struct{}, 1)
+	line.Do(func(context.Context) { ran <- struct{}{} })
+	s.Sendf(`{"stream":"@","id":5,"payload":{"type":"ping"}}`)
+	s.Want("pong")
+	answer <- token.ErrInvalid
+	s.Want("close 4401")
+	for line.Do(func(context.Context) {}) { // until the stream is closed
+		runtime.Gosched()
+	}
+	if len(ran) > 0 {
+		t.Error("it ran for somebody whose token is not valid")
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"reflect"
@@ -52,10 +53,18 @@ type app struct {
 	opened   func(st *stream)
 	permit   func(ctx context.Context) error
 	closing  func(lost bool)
+	// identify, when it is there, is asked who somebody is; they depend on the note.
+	identify func() error
 	server   *session.Server
+	db       *memdb.DB
 }
 
 func (a *app) Authenticate(context.Context, *http.Request, string) (token.Identity, error) {
+	if a.identify != nil {
+		if err := a.identify(); err != nil {
+			return token.Identity{}, err
+		}
+	}
 	return token.Identity{ID: "ada", Expires: a.expires}, nil
 }
 
@@ -72,7 +81,13 @@ func (a *app) Open(ctx context.Context, req session.OpenRequest) (session.Stream
 	return st, nil
 }
 
-func (*app) Credentials(token.Identity) []pipe.On { return nil }
+func (a *app) Credentials(token.Identity) []pipe.On {
+	if a.identify == nil {
+		return nil
+	}
+	table := a.tree.Root.Type.Table
+	return []pipe.On{{Table: table, Column: table.Key, Value: schema.IntValue(1)}}
+}
 
 type stream struct {
 	app   *app
@@ -132,7 +147,7 @@ func start(t *testing.T, a *app, cfg session.Config) (url string) {
 	ended := make(chan error, 1)
 	go func() { ended <- p.Run(ctx) }()
 	db.Started()
-	a.pipe = p
+	a.pipe, a.db = p, db
 	cfg.App, cfg.Pipe, cfg.Types = a, p, wire.Types(reg)
 	server := session.New(cfg)
 	a.server = server
@@ -186,6 +201,21 @@ func TestExpiryOfTheIdentityClosesTheConnection(t *testing.T) {
 			t.Fatalf("got %s", got)
 		}
 	}
+}
+
+// TestPanicOfAnAuthenticator is brought about by a token of a stranger's.
+func TestPanicOfAnAuthenticator(t *testing.T) {
+	first := true // the upgrade, which has no token
+	s := dial(t, start(t, &app{identify: func() error {
+		if first {
+			first = false
+			return token.ErrNone
+		}
+		panic("no dot in it")
+	}}, session.Config{Logger: slog.New(slog.DiscardHandler)}))
+	s.Sendf(`{"stream":"@","id":1,"payload":{"type":"connect","protocol":1,"token":"x"}}`)
+	s.Want(`"code":"internal"`)
+	s.Want("close 1011")
 }
 
 func TestStreamsAreBounded(t *testing.T) {

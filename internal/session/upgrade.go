@@ -50,8 +50,13 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // authenticate asks the app who a request, or the token that it came with, acts
 // for.
-func (s *Server) authenticate(ctx context.Context, r *http.Request, tok string) (token.Identity, error) {
-	user, err := s.cfg.App.Authenticate(ctx, r, tok)
+func (s *Server) authenticate(ctx context.Context, r *http.Request, tok string) (user token.Identity, err error) {
+	defer func() {
+		if p := recover(); p != nil { // tokens are strangers' text, and it may be the app's code that reads them
+			err = rpc.Panicked("authenticate", p)
+		}
+	}()
+	user, err = s.cfg.App.Authenticate(ctx, r, tok)
 	if err != nil {
 		return token.Identity{}, err
 	}
