@@ -127,7 +127,7 @@ func placesType(w *schema.Writable) string {
 		relations[p.parent] = append(relations[p.parent], quote(p.relation))
 	}
 	if parents == nil {
-		return "Record<never, never>"
+		return "object"
 	}
 	for i, parent := range parents {
 		parents[i] = property(parent) + ": " + strings.Join(relations[parent], " | ")
