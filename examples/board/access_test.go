@@ -78,23 +78,116 @@ func TestInvitation(t *testing.T) {
 	grace := d.connect(t, "grace")
 	me := pandotest.Open[Me](t, grace, "users/2")
 	notebook := d.board(t, "ada", 2)
-	notebook.Call(t, nil, "addMember", " grace ")
-	notebook.Call(t, nil, "addMember", "grace") // who is one already stays one
+	notebook.Call(t, nil, "addMember", " grace ", RoleViewer)
+	notebook.Call(t, nil, "addMember", "grace", RoleEditor) // who is one already stays one
 	me.Wait(t, "the shared board", func(m *Me) bool {
 		return len(m.Memberships) == 2 && m.Memberships[1].Board.Name == "Ada’s notebook"
 	})
-	pandotest.Open[Board](t, grace, "boards/2").Call(t, nil, "renameBoard", "Our notebook")
-	me.Wait(t, "the new name", func(m *Me) bool { return m.Memberships[1].Board.Name == "Our notebook" })
-	if got := len(notebook.State().Members); got != 2 {
-		t.Errorf("the board has %d members", got)
+	wantCode(t, notebook.Try(t.Context(), nil, "addMember", "nobody", RoleEditor), "invalid")
+	wantCode(t, notebook.Try(t.Context(), nil, "addMember", "alan", "king"), "invalid")
+	if got := notebook.State().Members; len(got) != 2 || got[1].Role != RoleViewer {
+		t.Errorf("the board has the members %+v", got)
 	}
 }
 
-func TestFormerMembersChangeNothing(t *testing.T) {
+// TestRoles has members of each role do what roles are for.
+func TestRoles(t *testing.T) {
 	d := newDemo(t)
-	board := d.board(t, "grace", 1)
-	d.exec(t, `DELETE FROM board_members WHERE user_id = 2`)
-	wantCode(t, board.Try(t.Context(), nil, "renameBoard", "Mine"), "denied")
+	boards := map[Role]*pandotest.Stream[Board]{
+		RoleOwner: d.board(t, "ada", 1), RoleEditor: d.board(t, "grace", 1), RoleViewer: d.board(t, "mary", 1),
+	}
+	const everyone, editors, owners = "owner editor viewer", "owner editor", "owner"
+	by := func(action string, args ...any) func(*pandotest.Stream[Board]) error {
+		return func(s *pandotest.Stream[Board]) error { return s.Try(t.Context(), nil, action, args...) }
+	}
+	_, card := find(boards[RoleOwner].State(), guide)
+	for _, c := range []struct {
+		name  string
+		write func(*pandotest.Stream[Board]) error
+		can   string
+	}{
+		{"title", save("Card", card.ID, fields{"title": guide}), editors},
+		{"new card", create("Card", fields{"title": "New", "position": 9}, "List", 1, "cards"), editors},
+		{"new list", create("List", fields{"name": "New", "position": 9}, "Board", 1, "lists"), editors},
+		{"name of a list", save("List", 1, fields{"name": "Ideas"}), editors},
+		{"comment", create("Comment", fields{"body": "Yes."}, "Card", card.ID, "comments"), editors},
+		{"another's comment", remove("Comment", 5), owners}, // Ada's
+		{"another's words", save("Comment", 4, fields{"body": "Space."}), "none"},
+		{"board", save("Board", 1, fields{"name": "Winter release"}), owners},
+		{"role", save("Member", 3, fields{"role": RoleViewer}), owners},
+		{"member", remove("Member", 4), owners},
+		{"invitation", by("addMember", "alan", RoleEditor), owners},
+		{"archive", by("archiveDone"), editors},
+		{"spread", by("spreadCards", 1), editors},
+		{"typing", by("typing", card.ID), editors},
+		{"reading", by("readComments"), everyone},
+	} {
+		for _, role := range []Role{RoleViewer, RoleEditor, RoleOwner} {
+			if c.name == "another's words" && role == RoleEditor {
+				continue // they are Grace's
+			}
+			err := c.write(boards[role])
+			switch allowed := strings.Contains(c.can, string(role)); {
+			case allowed && err != nil:
+				t.Errorf("%s: %s is refused: %v", c.name, role, err)
+			case !allowed:
+				t.Run(c.name+"/"+string(role), func(t *testing.T) { wantCode(t, err, "denied") })
+			}
+		}
+	}
+}
+
+func TestOwnersStay(t *testing.T) {
+	d := newDemo(t)
+	board := d.board(t, "ada", 1)
+	wantCode(t, board.Save(t.Context(), "Member", 1, fields{"role": RoleViewer}), "denied")
+	wantCode(t, board.Delete(t.Context(), "Member", 1), "denied")
+	wantCode(t, board.Save(t.Context(), "Member", 2, fields{"role": "king"}), "invalid")
+	must(t, board.Save(t.Context(), "Member", 2, fields{"role": RoleOwner}))
+	must(t, d.board(t, "grace", 1).Save(t.Context(), "Member", 1, fields{"role": RoleEditor}))
+	wantCode(t, board.Save(t.Context(), "Board", 1, fields{"name": "Mine"}), "denied")
+	must(t, board.Delete(t.Context(), "Member", 1)) // editors may leave
+}
+
+func TestRolesChangeLive(t *testing.T) {
+	d := newDemo(t)
+	board := d.board(t, "mary", 1)
+	rename := save("List", 1, fields{"name": "Thoughts"})
+	wantCode(t, rename(board), "denied")
+	d.exec(t, `UPDATE board_members SET role = 'editor' WHERE user_id = ?`, d.user(t, "mary"))
+	must(t, rename(board))
+}
+
+func TestFormerMembersSeeNothing(t *testing.T) {
+	d := newDemo(t)
+	grace := d.connect(t, "grace")
+	board := pandotest.Open[Board](t, grace, "boards/1")
+	found := pandotest.Open[[]Hit](t, grace, "boards/1/words/wri/wrj", searched)
+	d.exec(t, `DELETE FROM board_members WHERE board_id = 1 AND user_id = 2`)
+	for _, err := range []error{
+		board.Save(t.Context(), "Card", 1, fields{"done": true}),
+		found.Try(t.Context(), nil, "anything"),
+	} {
+		if err == nil {
+			t.Error("a former member is answered")
+		}
+	}
+	wantCode(t, pandotest.Refused[Board](t, grace, "boards/1"), "denied")
+}
+
+func TestDeleteBoard(t *testing.T) {
+	d := newDemo(t)
+	ada := d.connect(t, "ada")
+	me, board := pandotest.Open[Me](t, ada, "users/1"), pandotest.Open[Board](t, ada, "boards/2")
+	if err := board.Delete(t.Context(), "Board", 2); err != nil {
+		wantCode(t, err, "denied") // the stream may be closed before it is answered: nobody is a member now
+	}
+	me.Wait(t, "one board less", func(m *Me) bool { return len(m.Memberships) == 1 })
+	var left int
+	if err := d.db.QueryRowContext(t.Context(), `SELECT (SELECT count(*) FROM lists WHERE board_id = 2)
+		+ (SELECT count(*) FROM card_words WHERE board_id = 2)`).Scan(&left); err != nil || left != 0 {
+		t.Errorf("%d rows are left, %v", left, err)
+	}
 }
 
 func TestAddBoard(t *testing.T) {

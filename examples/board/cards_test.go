@@ -1,138 +1,180 @@
 package main
 
 import (
+	"context"
+	"errors"
+	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/pando-sync/pando"
+	"github.com/pando-sync/pando/pandotest"
 )
 
 const guide = "Write the upgrade guide" // the first card of list 2, board 1
 
-func TestMoveCardShowsEverywhere(t *testing.T) {
+type fields map[string]any
+
+func TestMoveShowsEverywhere(t *testing.T) {
 	d := newDemo(t)
 	ada, grace := d.board(t, "ada", 1), d.board(t, "grace", 1)
 	_, card := find(ada.State(), guide)
-	ada.Call(t, nil, "moveCard", card.ID, 3, 1.5)
+	must(t, ada.Save(t.Context(), "Card", card.ID, fields{"list_id": "3", "position": 1.5}))
 
 	moved := func(b *Board) bool {
 		list, _ := find(b, guide)
 		return list.Name == "In progress" && list.Cards[1].Title == guide
 	}
 	if !moved(ada.State()) {
-		t.Errorf("the mover does not see it when the action returns: %s", ada.JSON())
+		t.Errorf("the mover does not see it when the write is confirmed: %s", ada.JSON())
 	}
 	grace.Wait(t, "the card between two others", moved)
 }
 
-func TestCardActions(t *testing.T) {
+func TestCards(t *testing.T) {
 	d := newDemo(t)
 	board := d.board(t, "ada", 1)
 	_, card := find(board.State(), guide)
+	alan := d.user(t, "alan")
 	for _, step := range []struct {
-		action string
-		args   []any
-		want   func(*Card) bool
+		data fields
+		want func(*Card) bool
 	}{
-		{"renameCard", []any{card.ID, "  Guide "}, func(c *Card) bool { return c.Title == "Guide" }},
-		{"setDone", []any{card.ID, true}, func(c *Card) bool { return c.Done }},
-		{"assign", []any{card.ID, "4"}, func(c *Card) bool { return c.Assignee.Username == "alan" }},
-		{"assign", []any{card.ID, nil}, func(c *Card) bool { return c.Assignee == nil }},
-		{"addComment", []any{card.ID, "Begin with why."}, func(c *Card) bool {
-			last := c.Comments[len(c.Comments)-1]
-			return last.Body == "Begin with why." && last.Author.Username == "ada" && !last.CreatedAt.IsZero()
-		}},
+		{fields{"title": "Guide"}, func(c *Card) bool { return c.Title == "Guide" }},
+		{fields{"done": true}, func(c *Card) bool { return c.Done }},
+		{fields{"assignee": alan}, func(c *Card) bool { return c.Assignee.Username == "alan" }},
+		{fields{"assignee": nil}, func(c *Card) bool { return c.Assignee == nil }},
 	} {
-		board.Call(t, nil, step.action, step.args...)
+		must(t, board.Save(t.Context(), "Card", card.ID, step.data))
 		if got := &board.State().Lists[1].Cards[0]; !step.want(got) {
-			t.Errorf("%s%v: the card is %+v", step.action, step.args, got)
+			t.Errorf("%v: the card is %+v", step.data, got)
 		}
 	}
-	board.Call(t, nil, "deleteCard", card.ID)
+	must(t, board.Delete(t.Context(), "Card", card.ID))
 	if got := board.State().Lists[1].Cards[0].ID; got == card.ID {
-		t.Error("deleteCard: the card is still there")
+		t.Error("the deleted card is still there")
 	}
-	board.Call(t, nil, "addCard", 2, "Last of all")
-	if cards := board.State().Lists[1].Cards; cards[len(cards)-1].Title != "Last of all" {
-		t.Errorf("addCard: the list is %+v", cards)
+	key, err := board.Create(t.Context(), "Card", fields{"title": "Last of all", "position": 100}, "List", 2, "cards")
+	must(t, err)
+	cards := board.State().Lists[1].Cards
+	if last := cards[len(cards)-1]; last.Title != "Last of all" || strconv.FormatInt(last.ID, 10) != key {
+		t.Errorf("the new card is %+v, its key %s", last, key)
 	}
 }
 
-func TestActionsRefuse(t *testing.T) {
+func TestRefusals(t *testing.T) {
 	d := newDemo(t)
 	board, notebook := d.board(t, "ada", 1), d.board(t, "ada", 2)
 	foreignList := notebook.State().Lists[0].ID
 	foreign := notebook.State().Lists[0].Cards[0].ID
 	_, card := find(board.State(), guide)
+	d.exec(t, `INSERT INTO users (username, name) VALUES ('charles', 'Charles Babbage')`)
+	d.exec(t, `INSERT INTO comments (card_id, author_id, body) VALUES (1, ?, 'Once I was a member.')`, d.user(t, "charles"))
+	board.Wait(t, "the comment", func(b *Board) bool { return len(b.Lists[0].Cards[0].Comments) == 1 })
 	before := string(board.JSON())
 	for _, c := range []struct {
-		action string
-		args   []any
-		code   string
+		name        string
+		write       func(s *pandotest.Stream[Board]) error
+		code, field string
 	}{
-		{"moveCard", []any{foreign, 1, 1}, "conflict"},
-		{"moveCard", []any{card.ID, foreignList, 1}, "conflict"},
-		{"moveCard", []any{999, 1, 1}, "conflict"},
-		{"moveCard", []any{card.ID, 1, 1e10}, "invalid"},
-		{"moveCard", []any{card.ID, 1}, "bad_argument"},
-		{"addCard", []any{foreignList, "Elsewhere"}, "conflict"},
-		{"addCard", []any{1, " \n "}, "invalid"},
-		{"addCard", []any{1, strings.Repeat("ä", maxTitle+1)}, "invalid"},
-		{"renameCard", []any{foreign, "Mine"}, "conflict"},
-		{"setDone", []any{foreign, true}, "conflict"},
-		{"assign", []any{card.ID, 99}, "invalid"},
-		{"deleteCard", []any{foreign}, "conflict"},
-		{"addComment", []any{foreign, "Hello"}, "conflict"},
-		{"addComment", []any{card.ID, ""}, "invalid"},
-		{"renameList", []any{foreignList, "Mine"}, "conflict"},
-		{"addList", []any{""}, "invalid"},
-		{"renameBoard", []any{""}, "invalid"},
-		{"addMember", []any{"nobody"}, "invalid"},
+		{"title of another board", save("Card", foreign, fields{"title": "Mine"}), "denied", ""},
+		{"to another board", save("Card", card.ID, fields{"list_id": strconv.FormatInt(foreignList, 10)}), "denied", ""},
+		{"position", save("Card", card.ID, fields{"position": 1e10}), "invalid", "position"},
+		{"empty title", save("Card", card.ID, fields{"title": " \n "}), "invalid", "title"},
+		{"long title", save("Card", card.ID, fields{"title": strings.Repeat("ä", maxTitle+1)}), "invalid", "title"},
+		{"stranger", save("Card", card.ID, fields{"assignee": "99"}), "invalid", "assignee"},
+		{"former member", save("Card", card.ID, fields{"assignee": d.user(t, "charles")}), "invalid", "assignee"},
+		{"archive", save("Card", card.ID, fields{"archived": true}), "unknown_write", ""},
+		{"delete of another board", remove("Card", foreign), "denied", ""},
+		{"card in another list", create("Card", fields{"title": "Here"}, "List", foreignList, "cards"), "denied", ""},
+		{"empty comment", create("Comment", fields{"body": ""}, "Card", card.ID, "comments"), "invalid", "body"},
+		{"author", create("Comment", fields{"body": "Hm", "author": "2"}, "Card", card.ID, "comments"), "unknown_write", ""},
+		{"comment elsewhere", create("Comment", fields{"body": "Hello"}, "Card", foreign, "comments"), "denied", ""},
+		{"empty list", create("List", fields{"name": ""}, "Board", 1, "lists"), "invalid", "name"},
+		{"empty board", save("Board", 1, fields{"name": ""}), "invalid", "name"},
 	} {
-		t.Run(c.action+"/"+c.code, func(t *testing.T) {
-			wantCode(t, board.Try(t.Context(), nil, c.action, c.args...), c.code)
+		t.Run(c.name, func(t *testing.T) {
+			err := c.write(board)
+			wantCode(t, err, c.code)
+			if coded := (*pando.Error)(nil); c.field != "" && errors.As(err, &coded) && coded.Fields[c.field] == "" {
+				t.Errorf("fields %v say nothing of %s: %s", coded.Fields, c.field, coded.Message)
+			}
 		})
 	}
 	if after := string(board.JSON()); after != before {
-		t.Errorf("a refused action changed the board:\n%s\nbefore:\n%s", after, before)
+		t.Errorf("a refused write changed the board:\n%s\nbefore:\n%s", after, before)
 	}
 }
 
-// TestPositionsStayApart puts one card after another into the same gap, which
-// halves it each time.
-func TestPositionsStayApart(t *testing.T) {
+func save(of string, id int64, data fields) func(*pandotest.Stream[Board]) error {
+	return func(s *pandotest.Stream[Board]) error { return s.Save(context.Background(), of, id, data) }
+}
+
+func create(of string, data fields, in ...any) func(*pandotest.Stream[Board]) error {
+	return func(s *pandotest.Stream[Board]) error {
+		_, err := s.Create(context.Background(), of, data, in...)
+		return err
+	}
+}
+
+func remove(of string, id int64) func(*pandotest.Stream[Board]) error {
+	return func(s *pandotest.Stream[Board]) error { return s.Delete(context.Background(), of, id) }
+}
+
+func TestSpreadCards(t *testing.T) {
 	d := newDemo(t)
 	board := d.board(t, "ada", 1)
-	for range 60 {
-		cards := board.State().Lists[0].Cards
-		last := cards[len(cards)-1]
-		middle := (cards[0].Position + cards[1].Position) / 2
-		board.Call(t, nil, "moveCard", last.ID, 1, middle)
-		now := board.State().Lists[0].Cards
-		if now[1].ID != last.ID {
-			t.Fatalf("the card is not the second: %+v", now)
+	d.exec(t, `UPDATE cards SET position = 1 + id / 1e9 WHERE list_id = 1`)
+	d.exec(t, `UPDATE cards SET position = 5 WHERE list_id = 2`)
+	order := func(l *List) (titles []string, apart bool) {
+		apart = true
+		for i, c := range l.Cards {
+			titles = append(titles, c.Title)
+			apart = apart && c.Position == float64(i+1)
 		}
-		for i := range now[1:] {
-			if gap := now[i+1].Position - now[i].Position; gap < minGap {
-				t.Fatalf("a gap of %g is left", gap)
-			}
-		}
+		return titles, apart
+	}
+	before, _ := order(&board.State().Lists[0])
+	board.Call(t, nil, "spreadCards", 1)
+	after, apart := order(&board.State().Lists[0])
+	if !apart || strings.Join(after, "|") != strings.Join(before, "|") {
+		t.Errorf("got %q at %+v, want %q one apart", after, board.State().Lists[0].Cards, before)
+	}
+	if _, apart := order(&board.State().Lists[1]); apart {
+		t.Error("another list was numbered, too")
+	}
+}
+
+func TestArchiveDone(t *testing.T) {
+	d := newDemo(t)
+	board, notebook := d.board(t, "grace", 1), d.board(t, "ada", 2)
+	var n int64
+	board.Call(t, &n, "archiveDone")
+	if got := len(board.State().Lists[4].Cards); n != 3 || got != 0 {
+		t.Errorf("archived %d, %d are left", n, got)
+	}
+	if got := len(notebook.State().Lists[2].Cards); got != 2 {
+		t.Errorf("another board has %d cards that are done, want 2", got)
 	}
 }
 
 func TestLists(t *testing.T) {
 	d := newDemo(t)
 	board := d.board(t, "grace", 1)
-	board.Call(t, nil, "addList", "Some day")
+	key, err := board.Create(t.Context(), "List", fields{"name": "Some day", "position": 9}, "Board", 1, "lists")
+	must(t, err)
 	lists := board.State().Lists
-	last := lists[len(lists)-1]
-	if last.Name != "Some day" {
+	if last := lists[len(lists)-1]; last.Name != "Some day" {
 		t.Fatalf("the new list is not the last: %+v", lists)
 	}
-	board.Call(t, nil, "renameList", last.ID, "Never")
-	if got := board.State().Lists[len(lists)-1].Name; got != "Never" {
-		t.Errorf("the list is called %q", got)
+	must(t, board.Save(t.Context(), "List", key, fields{"name": "Never", "position": 0}))
+	if got := board.State().Lists[0].Name; got != "Never" {
+		t.Errorf("the first list is called %q", got)
 	}
-	d.exec(t, `DELETE FROM lists WHERE id = 1`)
-	board.Wait(t, "a list deleted with its cards", func(b *Board) bool { return b.Lists[0].Name == "Next" })
+	must(t, board.Delete(t.Context(), "List", 1))
+	if got := board.State().Lists[1].Name; got != "Next" {
+		t.Errorf("the list behind a deleted one is called %q", got)
+	}
 }
 
 func TestUpdateOfManyIsOneFrame(t *testing.T) {

@@ -53,7 +53,6 @@ func open(_ context.Context, s manage.Settings) (*manage.Project, error) {
 
 // newApp declares the channels over a database.
 func newApp(db *sql.DB, users *token.Store, static fs.FS, log *slog.Logger) (*pando.App, error) {
-	watching := newAudience()
 	app, err := pando.New(pando.Config{
 		Source: sqlitefeed.New(db, sqlitefeed.WithLogger(log)),
 		Auth:   accounts{users},
@@ -63,33 +62,65 @@ func newApp(db *sql.DB, users *token.Store, static fs.FS, log *slog.Logger) (*pa
 	if err != nil {
 		return nil, err
 	}
-	app.Handle("boards/{board_id}", pando.For(
-		func() *BoardChannel { return &BoardChannel{db: db, watching: watching} },
-		pando.Actions(
-			(*BoardChannel).RenameBoard,
-			(*BoardChannel).AddMember,
-			(*BoardChannel).AddList,
-			(*BoardChannel).RenameList,
-			(*BoardChannel).AddCard,
-			(*BoardChannel).MoveCard,
-			(*BoardChannel).RenameCard,
-			(*BoardChannel).SetDone,
-			(*BoardChannel).Assign,
-			(*BoardChannel).DeleteCard,
-			(*BoardChannel).AddComment,
-		),
+	app.Use(tellOfComments(app, db, log))
+	app.Handle("boards/{board_id}", boardChannel(db))
+	app.Handle("boards/{board_id}/words/{from}/{to}", pando.For(
+		func() *SearchChannel { return &SearchChannel{db: db} },
+		found(),
+		pando.RecheckOn[Member]("board_id", "board_id"),
 	))
 	app.Handle("users/{user_id}", pando.For(
-		func() *UserChannel { return &UserChannel{db: db} },
+		func() *UserChannel { return &UserChannel{} },
 		pando.Actions((*UserChannel).AddBoard),
 	))
 	return app, nil
 }
 
+// boardChannel says what may be done on a board.
+func boardChannel(db *sql.DB) *pando.Declaration {
+	return pando.For(
+		func() *BoardChannel { return &BoardChannel{db: db} },
+		pando.RecheckOn[Member]("board_id"),
+		pando.Writable[Board](
+			pando.Save((*BoardChannel).CanSaveBoard),
+			pando.Delete((*BoardChannel).CanDeleteBoard),
+		),
+		pando.Writable[Member](
+			pando.Save((*BoardChannel).CanSaveMember),
+			pando.Delete((*BoardChannel).CanDeleteMember),
+		),
+		pando.Writable[List](
+			pando.Save((*BoardChannel).CanSaveList),
+			pando.Create((*BoardChannel).CanCreateList),
+			pando.Delete((*BoardChannel).CanDeleteList),
+		),
+		pando.Writable[Card](
+			pando.Save((*BoardChannel).CanSaveCard),
+			pando.Create((*BoardChannel).CanCreateCard),
+			pando.Delete((*BoardChannel).CanDeleteCard),
+		),
+		pando.Writable[Comment](
+			pando.Save((*BoardChannel).CanSaveComment),
+			pando.Create((*BoardChannel).CanCreateComment),
+			pando.Delete((*BoardChannel).CanDeleteComment),
+		),
+		pando.Actions(
+			(*BoardChannel).AddMember,
+			(*BoardChannel).SpreadCards,
+			(*BoardChannel).ArchiveDone,
+			(*BoardChannel).ReadComments,
+			(*BoardChannel).Typing,
+		),
+		pando.Consume("comments", (*BoardChannel).OnComments),
+		pando.Consume("typing", (*BoardChannel).OnTyping),
+		pando.OnPresence((*BoardChannel).OnViewers),
+	)
+}
+
 func welcome(url, db string) string {
 	return fmt.Sprintf(`
   Open %s in two windows and log in as
-    ada / lovelace   and as   grace / hopper
+    ada / lovelace, an owner,   and as   grace / hopper, an editor
 
   Then change something from a second terminal, and watch both:
     sqlite3 %s "UPDATE cards SET done = NOT done WHERE list_id = 2"

@@ -5,34 +5,33 @@ import (
 	"database/sql"
 	"fmt"
 	"math"
+
+	"github.com/pando-sync/pando"
 )
 
-// A position is a number between those of the neighbours, so that a move
-// changes one row. Halving the same gap takes some twenty moves to reach
-// minGap; then the list is numbered anew. Within maxPosition a float64 is
-// still exact enough for minGap.
-const (
-	minGap      = 1e-6
-	maxPosition = 1e9
-)
+// maxPosition bounds positions, which are numbers between those of the
+// neighbours, so that a move changes one row. Within it a float64 can halve a gap
+// some twenty times; then the page has the list numbered anew.
+const maxPosition = 1e9
 
-func validPosition(p float64) bool { return math.Abs(p) <= maxPosition } // false for NaN
-
-// spread numbers the cards of a list anew when two have come too close.
-func spread(ctx context.Context, tx *sql.Tx, list int64) error {
-	var tight bool
-	err := tx.QueryRowContext(ctx, `SELECT coalesce(min(gap) < ?, FALSE) FROM (
-			SELECT position - lag(position) OVER (ORDER BY position) AS gap FROM cards WHERE list_id = ?
-		)`, minGap, list).Scan(&tight)
-	if err != nil {
-		return fmt.Errorf("look for close positions: %w", err)
-	}
-	if !tight {
+// placed refuses a position out of bounds.
+func placed(position float64) error {
+	if math.Abs(position) <= maxPosition { // false for NaN
 		return nil
 	}
-	_, err = tx.ExecContext(ctx, `UPDATE cards SET position = place FROM (
-			SELECT id AS card, row_number() OVER (ORDER BY position, id) AS place FROM cards WHERE list_id = ?
-		) WHERE id = card`, list)
+	return pando.Invalid("position", "the position is out of bounds")
+}
+
+// SpreadCards numbers the cards of a list anew, when two have come so close that
+// none would fit between them.
+func (c *BoardChannel) SpreadCards(ctx context.Context, tx *sql.Tx, listID int64) error {
+	if err := c.edits(ctx); err != nil {
+		return err
+	}
+	_, err := tx.ExecContext(ctx, `UPDATE cards SET position = place FROM (
+			SELECT cards.id AS card, row_number() OVER (ORDER BY cards.position, cards.id) AS place
+			FROM cards JOIN lists ON lists.id = list_id WHERE list_id = ? AND board_id = ?
+		) WHERE id = card`, listID, c.id())
 	if err != nil {
 		return fmt.Errorf("spread positions: %w", err)
 	}

@@ -14,8 +14,12 @@ type (
 	demoBoard struct {
 		name    string
 		owner   string
-		members []string
+		members []demoMember
 		lists   []demoList
+	}
+	demoMember struct {
+		username string
+		role     Role
 	}
 	demoList struct {
 		name  string
@@ -35,6 +39,7 @@ var (
 	demoLogins = [][3]string{
 		{"ada", "lovelace", "Ada Lovelace"},
 		{"grace", "hopper", "Grace Hopper"},
+		{"mary", "somerville", "Mary Somerville"},
 	}
 	demoPeople = [][2]string{
 		{"katherine", "Katherine Johnson"},
@@ -45,7 +50,9 @@ var (
 var demoBoards = []demoBoard{
 	{
 		name: "Autumn release", owner: "ada",
-		members: []string{"ada", "grace", "katherine", "alan"},
+		members: []demoMember{
+			{"ada", RoleOwner}, {"grace", RoleEditor}, {"katherine", RoleEditor}, {"alan", RoleEditor}, {"mary", RoleViewer},
+		},
 		lists: []demoList{
 			{"Ideas", []demoCard{
 				{title: "Let people name their own colours"},
@@ -92,7 +99,7 @@ var demoBoards = []demoBoard{
 	},
 	{
 		name: "Ada’s notebook", owner: "ada",
-		members: []string{"ada"},
+		members: []demoMember{{"ada", RoleOwner}},
 		lists: []demoList{
 			{"To read", []demoCard{
 				{title: "Sketch of the Analytical Engine, Menabrea"},
@@ -149,9 +156,9 @@ func seedBoard(ctx context.Context, tx *sql.Tx, b demoBoard) error {
 	if err != nil {
 		return err
 	}
-	for _, username := range b.members {
-		if _, err := insert(ctx, tx, `INSERT INTO board_members (board_id, user_id)
-			SELECT ?, id FROM users WHERE username = ?`, board, username); err != nil {
+	for _, m := range b.members {
+		if _, err := insert(ctx, tx, `INSERT INTO board_members (board_id, user_id, role)
+			SELECT ?, id, ? FROM users WHERE username = ?`, board, m.role, m.username); err != nil {
 			return err
 		}
 	}

@@ -89,6 +89,21 @@ func find(b *Board, title string) (*List, *Card) {
 	return nil, nil
 }
 
+// user is the key of a user, as the wire has it.
+func (d *demo) user(t *testing.T, username string) string {
+	t.Helper()
+	id, err := userID(t.Context(), d.db, username)
+	must(t, err)
+	return strconv.FormatInt(id, 10)
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // wantCode checks the code of a refusal.
 func wantCode(t *testing.T, err error, code string) {
 	t.Helper()

@@ -11,8 +11,6 @@ import (
 // UserChannel shows users their own boards.
 type UserChannel struct {
 	pando.Channel[Me, pando.NoRuntime]
-
-	db *sql.DB
 }
 
 // HasPermission is for the user alone.
@@ -21,17 +19,15 @@ func (c *UserChannel) HasPermission(context.Context) (bool, error) { //nolint:un
 }
 
 // AddBoard makes an empty board of the user's own and returns its key.
-func (c *UserChannel) AddBoard(ctx context.Context, name string) (id int64, err error) {
-	if name, err = tidy("name", name, maxName); err != nil {
+func (c *UserChannel) AddBoard(ctx context.Context, tx *sql.Tx, name string) (int64, error) {
+	if err := (&Board{Name: name}).Validate(); err != nil {
 		return 0, err
 	}
 	user := userOf(c.User())
-	err = transact(ctx, c.db, func(tx *sql.Tx) error {
-		if id, err = insert(ctx, tx, `INSERT INTO boards (name, owner_id) VALUES (?, ?)`, name, user); err != nil {
-			return fmt.Errorf("insert board: %w", err)
-		}
-		_, err := insert(ctx, tx, `INSERT INTO board_members (board_id, user_id) VALUES (?, ?)`, id, user)
-		return err
-	})
+	id, err := insert(ctx, tx, `INSERT INTO boards (name, owner_id) VALUES (?, ?)`, name, user)
+	if err != nil {
+		return 0, fmt.Errorf("insert board: %w", err)
+	}
+	_, err = insert(ctx, tx, `INSERT INTO board_members (board_id, user_id, role) VALUES (?, ?, ?)`, id, user, RoleOwner)
 	return id, err
 }

@@ -2,9 +2,9 @@ import { existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { chromium, type Browser, type BrowserContextOptions, type Locator, type Page } from 'playwright-core'
 
-export type Username = 'ada' | 'grace'
+export type Username = 'ada' | 'grace' | 'mary'
 
-const passwords: Readonly<Record<Username, string>> = { ada: 'lovelace', grace: 'hopper' }
+const passwords: Readonly<Record<Username, string>> = { ada: 'lovelace', grace: 'hopper', mary: 'somerville' }
 
 /** Starts the system's Chromium. */
 export function launch(): Promise<Browser> {

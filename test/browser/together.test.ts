@@ -53,7 +53,7 @@ describe('two people on one board', () => {
     await ada.page.keyboard.press('Escape')
     await expect.poll(() => ada.titles('Next')).toEqual(before)
     await expect.poll(() => ada.page.evaluate(() => document.activeElement?.textContent)).toBe('Write the upgrade guide')
-    expect(ada.sent.filter(({ payload }) => payload.type === 'action')).toEqual([])
+    expect(ada.sent.filter(({ payload }) => payload.type === 'save')).toEqual([])
   })
 
   test('a card that is dragged moves in the other page', async () => {
@@ -97,7 +97,11 @@ describe('two people on one board', () => {
     await grace.page.goto(`${server.url}/boards/2`)
     await grace.page.getByRole('heading', { name: 'not shared with you' }).waitFor()
     await ada.page.getByRole('link', { name: 'Ada’s notebook' }).click()
+    await ada.page.getByRole('button', { name: 'Manage people' }).click()
     await ada.page.getByRole('button', { name: 'Invite' }).click()
+    await ada.page.getByLabel('Invite').fill('nobody')
+    await ada.page.keyboard.press('Enter')
+    await ada.page.getByRole('alert').filter({ hasText: 'Nobody here is called "nobody".' }).waitFor()
     await ada.page.getByLabel('Invite').fill('grace')
     await ada.page.keyboard.press('Enter')
     await grace.card('Answer Mr. Babbage').waitFor()

@@ -1,4 +1,5 @@
 import { PandoProvider } from '@pando-sync/react'
+import { PandoDevtools } from '@pando-sync/react/devtools'
 import { useState } from 'react'
 import { Workspace } from './page/workspace.js'
 import { Login } from './session/login.js'
@@ -18,6 +19,7 @@ export function App() {
       <ToastProvider>
         <Workspace userId={session.userId} onLeave={leave} />
       </ToastProvider>
+      {import.meta.env.DEV && <PandoDevtools client={session.client} />}
     </PandoProvider>
   )
 }

@@ -2,7 +2,7 @@ import type { Card, List } from '../live/board.interfaces.js'
 
 /** Where a card is, or shall be: its list, and its place among the list's other cards. */
 export interface Place {
-  readonly listId: string
+  readonly listId: List['id']
   readonly index: number
 }
 
@@ -47,6 +47,16 @@ export function positionAt(cards: readonly Card[], index: number): number {
   if (before !== undefined && after !== undefined) return (before + after) / 2
   if (before !== undefined) return before + 1
   return after === undefined ? 1 : after - 1
+}
+
+/** The least distance of two positions between which another one is put. */
+const minGap = 1e-6
+
+/** Whether the cards at a place are so close that the list has to be numbered anew before. */
+export function tooClose(cards: readonly Card[], index: number): boolean {
+  const before = cards[index - 1]?.position
+  const after = cards[index]?.position
+  return before !== undefined && after !== undefined && after - before < minGap
 }
 
 /** The place that is one step from another, or the same one at the edge of the board. */

@@ -8,12 +8,13 @@ import { Skeleton } from './skeleton.js'
 
 interface Props {
   readonly boardId: string
+  readonly userId: string
   /** The board is among the user's own. */
   readonly member: boolean
 }
 
 /** A board in whatever state its channel is. */
-export function BoardView({ boardId, member }: Props) {
+export function BoardView({ boardId, userId, member }: Props) {
   const channel = BoardChannel.with({ boardId })
   const board = useChannelState(channel)
   const retry = useEffectEvent(() => {
@@ -58,6 +59,6 @@ export function BoardView({ boardId, member }: Props) {
           </Notice>
         )
       }
-      return <Board channel={channel} board={board.state} viewers={board.runtimeState.viewers ?? []} stale={board.stale} />
+      return <Board channel={channel} board={board.state} runtime={board.runtimeState} userId={userId} stale={board.stale} />
   }
 }

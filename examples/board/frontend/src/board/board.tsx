@@ -1,8 +1,8 @@
-import { useChannel } from '@pando-sync/react'
+import { useChannel, useNotices } from '@pando-sync/react'
 import { useEffect, useMemo, useState } from 'react'
-import type { BoardChannel } from '../live/board.channels.js'
-import type { Board as BoardState, List, Viewer } from '../live/board.interfaces.js'
-import { useAttempt } from '../ui/toast.js'
+import type { BoardChannel, BoardChannelRuntime } from '../live/board.channels.js'
+import type { Board as BoardState, List } from '../live/board.interfaces.js'
+import { useToasts } from '../ui/toast.js'
 import { BoardHeader } from './board-header.js'
 import { CardDialog } from './card-dialog.js'
 import { Column } from './column.js'
@@ -14,22 +14,28 @@ import { useMove } from './use-move.js'
 interface Props {
   readonly channel: BoardChannel
   readonly board: BoardState
-  readonly viewers: readonly Viewer[]
+  readonly runtime: BoardChannelRuntime
+  readonly userId: string
   /** The connection is lost; what is shown may be old. */
   readonly stale: boolean
 }
 
 /** A board with its lists, side by side. */
-export function Board({ channel, board, viewers, stale }: Props) {
-  const { actions } = useChannel(channel)
-  const attempt = useAttempt()
-  const { shown, move, announcement, mover } = useMove(board.lists, actions, attempt)
+export function Board({ channel, board, runtime, userId, stale }: Props) {
+  const handle = useChannel(channel)
+  const { attempt, say } = useToasts()
+  const { shown, move, announcement, mover } = useMove(board.lists, handle, attempt)
   const [seen] = useState(() => new Seen())
-  const [openId, open] = useState<string>()
+  const [openKey, open] = useState<string>()
+  const role = board.members.find(({ user }) => user?.id === userId)?.role ?? 'viewer'
   const tools = useMemo<BoardTools>(
-    () => ({ actions, attempt, mover, seen, open }),
-    [actions, attempt, mover, seen],
+    () => ({ channel, handle, attempt, mover, seen, userId, role, edits: role !== 'viewer', open }),
+    // The channel of a handle stays the same.
+    [handle, attempt, mover, seen, userId, role],
   )
+  useNotices(channel, 'mention', (text) => {
+    say(String(text))
+  })
   // Runs after the effects of the cards below.
   useEffect(() => {
     seen.settle()
@@ -38,10 +44,10 @@ export function Board({ channel, board, viewers, stale }: Props) {
   return (
     <BoardContext value={tools}>
       <div className="board" data-stale={stale}>
-        <BoardHeader board={board} viewers={viewers} />
+        <BoardHeader board={board} runtime={runtime} />
         <div className="columns">
           {shown.map((list) => (
-            <Column key={list.id} list={list} move={concerns(move, list) ? move : undefined} />
+            <Column key={handle.keyOf(list)} list={list} move={concerns(move, list) ? move : undefined} />
           ))}
           {shown.length === 0 && <p className="quiet-text">A board begins with a list. Add the first one above.</p>}
         </div>
@@ -51,11 +57,11 @@ export function Board({ channel, board, viewers, stale }: Props) {
         <p className="unseen" role="status" aria-live="assertive">
           {announcement}
         </p>
-        {openId !== undefined && (
+        {openKey !== undefined && (
           <CardDialog
-            key={openId}
+            key={openKey}
             board={board}
-            cardId={openId}
+            cardKey={openKey}
             onClose={() => {
               open(undefined)
             }}

@@ -6,15 +6,18 @@ import { useBoard } from './context.js'
 
 interface Props {
   readonly board: Board
-  readonly cardId: string
+  readonly cardKey: string
   readonly onClose: () => void
 }
 
 /** All of one card. It shows what happens to the card meanwhile, and closes when it is deleted. */
-export function CardDialog({ board, cardId, onClose }: Props) {
+export function CardDialog({ board, cardKey, onClose }: Props) {
+  const { handle } = useBoard()
   const dialog = useRef<HTMLDialogElement>(null)
-  const list = board.lists.find(({ cards }) => cards.some(({ id }) => id === cardId))
-  const card = list?.cards.find(({ id }) => id === cardId)
+  // The key stays the same when a new card gets the id that the server gave it.
+  const isOpen = (card: Card) => handle.keyOf(card) === cardKey
+  const list = board.lists.find(({ cards }) => cards.some(isOpen))
+  const card = list?.cards.find(isOpen)
   const gone = card === undefined
 
   useEffect(() => {
@@ -38,17 +41,14 @@ interface DetailsProps {
 }
 
 function CardDetails({ board, list, card }: DetailsProps) {
-  const { actions, attempt } = useBoard()
+  const { handle, attempt, edits } = useBoard()
+  // Refused when somebody else has changed the title that is edited.
+  const rename = (title: string) => attempt(() => handle.save(card, { title }, { seen: true }), 'title')
   return (
     <>
       <header className="dialog-header">
         <h2>
-          <Editable
-            value={card.title}
-            label="Title of the card"
-            maxLength={200}
-            onChange={(title) => attempt(() => actions.renameCard(card.id, title))}
-          />
+          <Editable value={card.title} label="Title of the card" maxLength={200} onChange={edits ? rename : undefined} />
         </h2>
         <form method="dialog">
           <button className="icon-button" aria-label="Close">
@@ -60,24 +60,30 @@ function CardDetails({ board, list, card }: DetailsProps) {
       </header>
       <CardFields board={board} list={list} card={card} />
       <Comments card={card} />
-      <footer className="dialog-footer">
-        <button type="button" className="button danger small" onClick={() => void attempt(() => actions.deleteCard(card.id))}>
-          Delete card
-        </button>
-      </footer>
+      {edits && (
+        <footer className="dialog-footer">
+          <button type="button" className="button danger small" onClick={() => void attempt(() => handle.delete(card))}>
+            Delete card
+          </button>
+        </footer>
+      )}
     </>
   )
 }
 
 function CardFields({ board, list, card }: DetailsProps) {
-  const { actions, attempt, mover } = useBoard()
+  const { handle, attempt, mover, edits } = useBoard()
   const people = board.members.flatMap(({ user }) => user ?? [])
   const move = (listId: string) => {
     const target = board.lists.find(({ id }) => id === listId)
-    if (target !== undefined) mover.put(card, { listId, index: target.cards.length })
+    if (target !== undefined) mover.put(card, { listId: target.id, index: target.cards.length })
+  }
+  const assign = (userId: string) => {
+    const assignee = people.find(({ id }) => id === userId)?.id ?? null
+    return attempt(() => handle.save(card, { assignee }))
   }
   return (
-    <div className="card-fields">
+    <fieldset className="card-fields" disabled={!edits}>
       <label className="field">
         List
         <select value={list.id} onChange={(event) => { move(event.target.value) }}>
@@ -92,7 +98,7 @@ function CardFields({ board, list, card }: DetailsProps) {
         Assignee
         <select
           value={card.assignee?.id ?? ''}
-          onChange={({ target }) => void attempt(() => actions.assign(card.id, target.value === '' ? null : target.value))}
+          onChange={({ target }) => void assign(target.value)}
         >
           <option value="">Nobody</option>
           {people.map(({ id, name }) => (
@@ -107,10 +113,10 @@ function CardFields({ board, list, card }: DetailsProps) {
           type="checkbox"
           className="done"
           checked={card.done}
-          onChange={({ target }) => void attempt(() => actions.setDone(card.id, target.checked))}
+          onChange={({ target }) => void attempt(() => handle.save(card, { done: target.checked }))}
         />
         Done
       </label>
-    </div>
+    </fieldset>
   )
 }

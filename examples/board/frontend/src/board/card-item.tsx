@@ -1,8 +1,9 @@
 import { memo, useEffect, useRef, type DragEvent, type KeyboardEvent } from 'react'
 import type { Card } from '../live/board.interfaces.js'
 import { Avatar } from '../ui/avatar.js'
+import { useOwnAttempt } from '../ui/toast.js'
 import type { Direction } from './arrange.js'
-import { useBoard } from './context.js'
+import { isPending, useBoard } from './context.js'
 import { useFlash } from './flash.js'
 import type { Move } from './mover.js'
 
@@ -18,10 +19,12 @@ const directions: Readonly<Record<string, Direction>> = { ArrowUp: 'up', ArrowDo
 
 /** A card in its list: moved by dragging it, or by the keyboard. */
 export const CardItem = memo(function CardItem({ card, move, gap }: Props) {
-  const { actions, attempt, mover, seen, open } = useBoard()
+  const { handle: board, mover, seen, edits, open } = useBoard()
+  const [attempt, saving] = useOwnAttempt()
+  const key = board.keyOf(card)
   const item = useRef<HTMLLIElement>(null)
   const handle = useRef<HTMLDivElement>(null)
-  useFlash(item, card, seen)
+  useFlash(item, key, card, seen)
 
   // A card that is moved becomes another element, or is taken out and put in
   // again: either way it has lost the focus.
@@ -33,8 +36,8 @@ export const CardItem = memo(function CardItem({ card, move, gap }: Props) {
   const press = (event: KeyboardEvent) => {
     const direction = directions[event.key]
     if (mover.current?.card.id !== card.id) {
-      if (event.key === 'Enter') open(card.id)
-      else if (event.key === ' ') mover.lift(card, 'keyboard')
+      if (event.key === 'Enter') open(key)
+      else if (event.key === ' ' && edits) mover.lift(card, 'keyboard')
       else return
     } else if (direction !== undefined) mover.step(direction)
     else if (event.key === 'Enter' || event.key === ' ') mover.drop()
@@ -59,7 +62,8 @@ export const CardItem = memo(function CardItem({ card, move, gap }: Props) {
       data-done={card.done}
       data-moving={move === undefined ? undefined : move.phase === 'lifted' ? move.by : move.phase}
       data-gap={gap}
-      draggable
+      data-pending={saving || isPending(card) || move?.phase === 'saving'}
+      draggable={edits}
       onDragStart={drag}
       onDragEnd={() => {
         mover.cancel()
@@ -70,19 +74,20 @@ export const CardItem = memo(function CardItem({ card, move, gap }: Props) {
         className="done"
         aria-label={`Done: ${card.title}`}
         checked={card.done}
-        onChange={(event) => void attempt(() => actions.setDone(card.id, event.target.checked))}
+        disabled={!edits}
+        onChange={(event) => void attempt(() => board.save(card, { done: event.target.checked }))}
       />
       <div
         ref={handle}
         className="card-handle"
         role="button"
         tabIndex={0}
-        aria-roledescription="movable card"
-        aria-describedby="move-help"
-        aria-pressed={lifted}
+        aria-roledescription={edits ? 'movable card' : undefined}
+        aria-describedby={edits ? 'move-help' : undefined}
+        aria-pressed={edits ? lifted : undefined}
         onKeyDown={press}
         onClick={() => {
-          open(card.id)
+          open(key)
         }}
       >
         <span className="card-title">{card.title}</span>

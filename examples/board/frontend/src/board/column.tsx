@@ -3,7 +3,7 @@ import type { List } from '../live/board.interfaces.js'
 import { Composer } from '../ui/composer.js'
 import { Editable } from '../ui/editable.js'
 import { CardItem } from './card-item.js'
-import { useBoard } from './context.js'
+import { isPending, useBoard } from './context.js'
 import type { Move } from './mover.js'
 
 interface Props {
@@ -14,7 +14,7 @@ interface Props {
 
 /** A list of cards, and a place to drop one. */
 export const Column = memo(function Column({ list, move }: Props) {
-  const { actions, attempt, mover } = useBoard()
+  const { handle, attempt, mover, edits } = useBoard()
   const title = useId()
   const items = useRef<HTMLUListElement>(null)
   const dragged = move?.by === 'pointer' && move.phase === 'lifted' ? move : undefined
@@ -32,34 +32,38 @@ export const Column = memo(function Column({ list, move }: Props) {
     mover.drop()
   }
 
+  const add = (title: string) => {
+    const last = list.cards.at(-1)
+    return attempt(() => handle.create('cards', list, { title, position: (last?.position ?? 0) + 1 }), 'title')
+  }
+
   return (
-    <section className="column" aria-labelledby={title} onDragOver={over} onDrop={drop}>
+    <section className="column" data-pending={isPending(list)} aria-labelledby={title} onDragOver={over} onDrop={drop}>
       <header className="column-header">
         <h2 id={title}>
           <Editable
             value={list.name}
             label="Name of the list"
             maxLength={80}
-            onChange={(name) => attempt(() => actions.renameList(list.id, name))}
+            onChange={edits ? (name) => attempt(() => handle.save(list, { name }), 'name') : undefined}
           />
         </h2>
         <span className="count" aria-label={`${list.cards.length} cards`}>
           {list.cards.length}
         </span>
+        {edits && list.cards.length === 0 && (
+          <button type="button" className="button danger small" aria-label={`Delete list ${list.name}`} onClick={() => void attempt(() => handle.delete(list))}>
+            Delete
+          </button>
+        )}
       </header>
       <ul className="cards" ref={items}>
         {list.cards.map((card, i) => (
-          <CardItem key={card.id} card={card} move={move?.card.id === card.id ? move : undefined} gap={sideOf(gap, i, list.cards.length)} />
+          <CardItem key={handle.keyOf(card)} card={card} move={move?.card.id === card.id ? move : undefined} gap={sideOf(gap, i, list.cards.length)} />
         ))}
         {list.cards.length === 0 && <li className={gap === 0 ? 'empty target' : 'empty'}>Nothing here yet</li>}
       </ul>
-      <Composer
-        label="Add a card"
-        placeholder="What is to be done?"
-        submit="Add"
-        maxLength={200}
-        onAdd={(text) => attempt(() => actions.addCard(list.id, text))}
-      />
+      {edits && <Composer label="Add a card" placeholder="What is to be done?" submit="Add" maxLength={200} onAdd={add} />}
     </section>
   )
 })

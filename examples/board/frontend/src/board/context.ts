@@ -1,17 +1,27 @@
+import type { Handle } from '@pando-sync/client'
 import { createContext, useContext } from 'react'
-import type { BoardChannelActions } from '../live/board.channels.js'
+import type { BoardChannel, BoardChannelActions, BoardChannelRuntime, BoardChannelTypes, BoardChannelWrites } from '../live/board.channels.js'
+import type { Board, Role } from '../live/board.interfaces.js'
 import type { Attempt } from '../ui/toast.js'
 import type { Seen } from './flash.js'
 import type { Mover } from './mover.js'
 
-/** What every part of a board needs; it does not change while the board is shown. */
+/** The board's channel on the connection: its actions and writes. */
+export type BoardHandle = Handle<Board | null, BoardChannelTypes, BoardChannelActions, BoardChannelRuntime, BoardChannelWrites>
+
+/** What every part of a board needs; it only changes when the user's role does. */
 export interface BoardTools {
-  readonly actions: BoardChannelActions
+  readonly channel: BoardChannel
+  readonly handle: BoardHandle
   readonly attempt: Attempt
   readonly mover: Mover
   readonly seen: Seen
-  /** Shows a card with its comments. */
-  readonly open: (cardId: string) => void
+  readonly userId: string
+  readonly role: Role
+  /** The role lets the user change what is on the board. */
+  readonly edits: boolean
+  /** Shows a card with its comments, by the key that it keeps. */
+  readonly open: (cardKey: string) => void
 }
 
 export const BoardContext = createContext<BoardTools | undefined>(undefined)
@@ -21,4 +31,12 @@ export function useBoard(): BoardTools {
   const tools = useContext(BoardContext)
   if (tools === undefined) throw new Error('useBoard: there is no board around this')
   return tools
+}
+
+/**
+ * Whether a row was created here and is not confirmed yet: then its key is a
+ * temporary one, and no number.
+ */
+export function isPending({ id }: { readonly id: string }): boolean {
+  return !/^\d+$/.test(id)
 }

@@ -1,7 +1,7 @@
-import type { BoardChannelActions } from '../live/board.channels.js'
 import type { Card, List } from '../live/board.interfaces.js'
 import type { Attempt } from '../ui/toast.js'
-import { others, placeOf, positionAt, samePlace, step, type Direction, type Place } from './arrange.js'
+import { others, placeOf, positionAt, samePlace, step, tooClose, type Direction, type Place } from './arrange.js'
+import type { BoardHandle } from './context.js'
 
 /**
  * A card on its way:
@@ -18,7 +18,7 @@ export interface Move {
 }
 
 interface Host {
-  readonly actions: Pick<BoardChannelActions, 'moveCard'>
+  readonly handle: BoardHandle
   readonly attempt: Attempt
   readonly show: (move: Move | undefined) => void
   /** Says it to those who do not see it. */
@@ -90,10 +90,20 @@ export class Mover {
     const { card, place } = lifted
     const saving: Move = { ...lifted, phase: 'saving' }
     this.set(saving)
-    const list = this.list(place)
+    const { ok } = await this.host.attempt(() => this.write(card, place))
+    if (this.move === saving) this.end(ok ? `dropped. ${this.where(card, place)}` : 'could not be moved')
+  }
+
+  /** The state shows the card at its place at once, and takes it back when the server refuses. */
+  private async write(card: Card, place: Place): Promise<void> {
+    const { handle } = this.host
+    let list = this.list(place)
+    if (list !== undefined && tooClose(others(list, card.id), place.index)) {
+      await handle.actions.spreadCards(list.id)
+      list = handle.get().state?.lists.find(({ id }) => id === place.listId)
+    }
     const position = list === undefined ? 1 : positionAt(others(list, card.id), place.index)
-    const moved = await this.host.attempt(() => this.host.actions.moveCard(card.id, place.listId, position))
-    if (this.move === saving) this.end(moved ? `dropped. ${this.where(card, place)}` : 'could not be moved')
+    await handle.save(card, { list_id: place.listId, position })
   }
 
   private end(how: string): void {

@@ -1,18 +1,19 @@
 import { useEffect, useLayoutEffect, useMemo, useState } from 'react'
-import type { BoardChannelActions } from '../live/board.channels.js'
 import type { List } from '../live/board.interfaces.js'
 import type { Attempt } from '../ui/toast.js'
 import { arrange } from './arrange.js'
+import type { BoardHandle } from './context.js'
 import { Mover, type Move } from './mover.js'
 
 /**
- * Moves the cards of a board. `shown` are the lists as they will be when the
- * move is done; the state itself is changed by nobody but the server.
+ * Moves the cards of a board. `shown` are the lists with the card that the
+ * keyboard has lifted where it would be put; once it is dropped, the state has
+ * it there.
  */
-export function useMove(lists: readonly List[], actions: BoardChannelActions, attempt: Attempt) {
+export function useMove(lists: readonly List[], handle: BoardHandle, attempt: Attempt) {
   const [move, setMove] = useState<Move>()
   const [announcement, announce] = useState('')
-  const mover = useMemo(() => new Mover({ actions, attempt, show: setMove, announce }), [actions, attempt])
+  const mover = useMemo(() => new Mover({ handle, attempt, show: setMove, announce }), [handle, attempt])
   useLayoutEffect(() => {
     mover.see(lists)
   }, [mover, lists])
@@ -21,8 +22,7 @@ export function useMove(lists: readonly List[], actions: BoardChannelActions, at
     if (move?.phase === 'over') mover.forget(move)
   }, [move, mover])
   const shown = useMemo(() => {
-    const arranged = move !== undefined && (move.phase === 'saving' || (move.phase === 'lifted' && move.by === 'keyboard'))
-    return arranged ? arrange(lists, move.card.id, move.place) : lists
+    return move?.phase === 'lifted' && move.by === 'keyboard' ? arrange(lists, move.card.id, move.place) : lists
   }, [lists, move])
   return { shown, move, announcement, mover }
 }

@@ -24,7 +24,7 @@ export function TopBar({ userId, name, boards, boardId, onLeave }: Props) {
   const add = (name: string) =>
     attempt(async () => {
       navigate(boardPath(String(await actions.addBoard(name))))
-    })
+    }, 'name')
   return (
     <header className="top-bar">
       <p className="brand">

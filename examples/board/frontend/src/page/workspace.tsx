@@ -1,4 +1,4 @@
-import { useChannelState, useConnection } from '@pando-sync/react'
+import { useChannelState, useConnection, useSystemMessage } from '@pando-sync/react'
 import { useEffect } from 'react'
 import { BoardView } from '../board/board-view.js'
 import { Skeleton } from '../board/skeleton.js'
@@ -28,14 +28,25 @@ export function Workspace({ userId, onLeave }: Props) {
   return (
     <div className="workspace">
       <TopBar userId={userId} name={me.state?.name} boards={boards} boardId={boardId} onLeave={onLeave} />
+      <SystemMessage />
       <main>
         {boardId === undefined ? (
           <NoBoard waiting={me.status === 'pending'} />
         ) : (
-          <BoardView key={boardId} boardId={boardId} member={boards.some(({ id }) => id === boardId)} />
+          <BoardView key={boardId} boardId={boardId} userId={userId} member={boards.some(({ id }) => id === boardId)} />
         )}
       </main>
     </div>
+  )
+}
+
+/** What the server tells everyone: above the page, which stays where it is. */
+function SystemMessage() {
+  const message = useSystemMessage()
+  return (
+    <p className="system-message" role="status" data-kind={message?.kind}>
+      {message?.text}
+    </p>
   )
 }
 

@@ -5,6 +5,7 @@ import { login, type Session } from './session.js'
 const demo = [
   { username: 'ada', password: 'lovelace', name: 'Ada Lovelace' },
   { username: 'grace', password: 'hopper', name: 'Grace Hopper' },
+  { username: 'mary', password: 'somerville', name: 'Mary Somerville' },
 ]
 
 /** The login, with the demo's users at hand. */
