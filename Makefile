@@ -101,6 +101,7 @@ test-ts: node_modules/.package-lock.json ## TypeScript: build, lint, types, test
 	npm run lint
 	npm run typecheck
 	npm test
+	npm test -w guides-frontend
 	npm run size
 	npm run pack:check
 	go run ./examples/board makefrontend --check

@@ -31,7 +31,7 @@ func TestGuides(t *testing.T) {
 		"tsx": {"frontend/*.tsx"},
 	}
 	for _, name := range []string{
-		"actions", "authentication", "groups", "runtime", "writes",
+		"actions", "authentication", "groups", "runtime", "testing", "writes",
 	} {
 		t.Run(name, func(t *testing.T) { guidetest.Quotes(t, guides+name+".md", files) })
 	}
