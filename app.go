@@ -101,6 +101,7 @@ type App struct {
 	mux      *http.ServeMux
 	pipe     *pipe.Pipe
 	ready    chan struct{} // closed when the database is followed
+	ran      atomic.Bool   // Run was called
 	setup    sync.Mutex    // one Setup at a time
 	prepared bool          // Setup has succeeded; guarded by setup
 	open     openStreams
@@ -249,23 +250,21 @@ func (a *App) Run(ctx context.Context) error {
 	if err := a.Setup(ctx); err != nil {
 		return err
 	}
-	server := a.newServer()
-	a.mu.Lock()
-	if a.server != nil {
-		a.mu.Unlock()
-		server.Close(ctx)
+	if a.ran.Swap(true) {
 		return errors.New("pando: Run was called before: an app runs once")
 	}
-	a.server = server
-	a.mu.Unlock()
+	// Before anybody is served: streams join groups as they are opened.
 	leave, err := a.runBeside(ctx)
 	if err != nil {
-		server.Close(ctx)
 		if ctx.Err() != nil {
-			return nil //nolint:nilerr // it was stopped before it had begun
+			return nil // it was stopped before it had begun
 		}
 		return err
 	}
+	server := a.newServer()
+	a.mu.Lock()
+	a.server = server
+	a.mu.Unlock()
 	// Streams are closed while the database is still followed: their hooks may
 	// need it.
 	follow, stop := context.WithCancel(context.WithoutCancel(ctx))

@@ -6,11 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"testing"
 
 	"go.uber.org/goleak"
 
 	"github.com/pando-sync/pando"
+	"github.com/pando-sync/pando/broker"
+	"github.com/pando-sync/pando/broker/membroker"
 	"github.com/pando-sync/pando/feed/sqlitefeed"
 	"github.com/pando-sync/pando/pandotest"
 	"github.com/pando-sync/pando/token"
@@ -190,5 +193,54 @@ func waitGone(t *testing.T, s *pandotest.Stream[Board]) error {
 		return nil
 	case <-t.Context().Done():
 		return fmt.Errorf("the board is still there: %s", s.JSON())
+	}
+}
+
+// remote is a broker that is far away.
+type remote struct {
+	broker.Broker
+
+	asked, answer chan struct{}
+}
+
+func (r remote) NewChannel(ctx context.Context, prefix string) (string, error) {
+	close(r.asked)
+	<-r.answer
+	return r.Broker.NewChannel(ctx, prefix)
+}
+
+// TestNobodyIsServedBeforeTheBrokerIs keeps the broker from answering: whose
+// stream was opened meanwhile could join no group.
+func TestNobodyIsServedBeforeTheBrokerIs(t *testing.T) {
+	db := pandotest.Database(t)
+	exec(t, db, tables)
+	source := sqlitefeed.New(db)
+	t.Cleanup(func() { source.Close() })
+	near, err := membroker.New(broker.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer near.Close()
+	far := remote{near, make(chan struct{}), make(chan struct{})}
+	app, err := pando.New(pando.Config{Source: source, Broker: far})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- app.Run(ctx) }()
+	<-far.asked
+	for _, path := range []string{"/ws", "/state/boards/1", "/healthz"} {
+		answer := httptest.NewRecorder()
+		app.ServeHTTP(answer, httptest.NewRequestWithContext(ctx, http.MethodGet, path, http.NoBody))
+		if answer.Code != http.StatusServiceUnavailable {
+			t.Errorf("GET %s: %d %s, want 503", path, answer.Code, answer.Body)
+		}
+	}
+	close(far.answer)
+	<-app.Ready()
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
 	}
 }

@@ -182,7 +182,8 @@ func (m *messages) trim(ctx context.Context, tx feed.Tx, before time.Time) error
 
 // listener carries out the messages that come while the app runs.
 type listener struct {
-	app *App
+	app   *App
+	watch *pipe.Watch // of the table; nil where there is none
 	// seen are those that are in the table and were carried out, or were there
 	// before.
 	seen map[schema.Value]struct{}
@@ -191,29 +192,33 @@ type listener struct {
 // listen returns a listener to whom all that is in the table now is old.
 func (a *App) listen(ctx context.Context) (*listener, error) {
 	l := &listener{app: a}
-	if a.messages.table == nil {
+	m := &a.messages
+	if m.table == nil {
 		return l, nil
 	}
-	_, err := l.news(ctx)
-	return l, err
+	on := pipe.On{Table: m.table, Column: m.topic, Value: schema.TextValue(systemTopic)}
+	// First the watch, then the look: what comes in between is news.
+	l.watch = a.pipe.Watch([]pipe.On{on}, m.look)
+	if _, err := l.news(ctx); err != nil {
+		l.watch.Close()
+		return nil, err
+	}
+	return l, nil
 }
 
 // run carries messages out until ctx ends.
 func (l *listener) run(ctx context.Context) {
-	m := &l.app.messages
-	if m.table == nil {
+	if l.watch == nil {
 		return
 	}
-	on := pipe.On{Table: m.table, Column: m.topic, Value: schema.TextValue(systemTopic)}
-	watch := l.app.pipe.Watch([]pipe.On{on}, m.look)
-	defer watch.Close()
+	defer l.watch.Close()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-m.wake:
+		case <-l.app.messages.wake:
 		}
-		for pause := shortPause; !l.hear(ctx, watch); pause = min(2*pause, longPause) {
+		for pause := shortPause; !l.hear(ctx); pause = min(2*pause, longPause) {
 			select {
 			case <-ctx.Done():
 				return
@@ -231,9 +236,9 @@ const (
 
 // hear reads what is new, at a time when reads see it, and carries it out. It
 // returns false when that has to be tried again.
-func (l *listener) hear(ctx context.Context, watch *pipe.Watch) bool {
+func (l *listener) hear(ctx context.Context) bool {
 	var all []schema.Row
-	err := watch.Settle(ctx, func(ctx context.Context) error {
+	err := l.watch.Settle(ctx, func(ctx context.Context) error {
 		rows, err := l.news(ctx)
 		all = append(all, rows...)
 		return err
