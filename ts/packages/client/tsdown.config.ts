@@ -16,7 +16,7 @@ export default defineConfig([
   // What not every page needs takes the core from the package's own entry, so that it stays one file.
   {
     ...common,
-    entry: ['actions', 'writes', 'places', 'hydrate', 'testing', 'devtools'].map((name) => `src/${name}.ts`),
+    entry: ['actions', 'writes', 'places', 'instance', 'hydrate', 'testing', 'devtools'].map((name) => `src/${name}.ts`),
     deps: { neverBundle: ['@pando-sync/client'] },
     hash: false,
     clean: false,

@@ -4,11 +4,11 @@
  *
  * @packageDocumentation
  */
-import { makeActions, makeOnce } from './make-actions.js'
+import { makeActions } from './make-actions.js'
 import type { Requests } from '@pando-sync/client'
 
-/** Actions of which it is unknown what they did when their answer is lost. */
+/** The actions of a channel. */
 export const actions = makeActions as Requests
 
-/** Actions of which some are applied once, and sent again until they are answered. */
-export const once = makeOnce as Requests
+/** The same: generated code names it where some actions are applied once. */
+export const once = actions

@@ -9,7 +9,8 @@ const stable = 60_000
  */
 export class Backoff {
   #attempts = 0
-  #since: number | undefined
+  /** NaN while it does not stand. */
+  #since = NaN
 
   /** Notes that the connection stands. */
   connected(): void {
@@ -18,8 +19,8 @@ export class Backoff {
 
   /** Milliseconds to wait before the next attempt; an eager one need not wait if none has failed. */
   next(eager = false): number {
-    if (this.#since !== undefined && performance.now() - this.#since >= stable) this.#attempts = 0
-    this.#since = undefined
+    if (performance.now() - this.#since >= stable) this.#attempts = 0
+    this.#since = NaN
     const bound = Math.min(longest, first * 2 ** this.#attempts)
     return this.#attempts++ === 0 && eager ? 0 : Math.random() * bound
   }

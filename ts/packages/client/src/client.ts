@@ -1,9 +1,8 @@
 import type { AnyChannel, Channel } from './channel.js'
-import { Connection } from './connection.js'
+import { Connection, type ConnectionEvents } from './connection.js'
 import { PandoError } from './errors.js'
-import type { SystemFrame } from './frames.js'
+import type { StateFrame, StreamFrame, SystemFrame } from './frames.js'
 import type { Handle, Readable } from './handle.js'
-import { Listeners } from './listeners.js'
 import { Scopes } from './scopes.js'
 import type { Session, SocketLike } from './session.js'
 import { pending, type Snapshot } from './snapshot.js'
@@ -68,8 +67,16 @@ export function createClient(options: ClientOptions): Client {
 /** What makes the requests of a channel: what `Requests` hides. */
 export type RequestMaker = (core: Core, channel: AnyChannel) => { readonly actions: unknown }
 
+/** The stream behind a handle, as the other entries of this package know it. */
+export interface StreamHold {
+  /** Keeps the stream open until the function that is returned is called. */
+  readonly hold: (attach: (stream: Stream) => () => void) => () => void
+  /** The stream, if there is one. */
+  readonly find: () => Stream | undefined
+}
+
 /** The client as the other entries of this package know it. */
-export class Core implements Client {
+export class Core implements Client, ConnectionEvents {
   readonly connection: Readable<ConnectionStatus>
   readonly system = new Value<SystemMessage | undefined>(undefined)
   readonly options: ClientOptions
@@ -91,7 +98,7 @@ export class Core implements Client {
 
   constructor(options: ClientOptions) {
     this.options = options
-    this.link = this.#connect()
+    this.link = new Connection(options.getToken, this)
     this.connection = this.link.status
   }
 
@@ -99,23 +106,22 @@ export class Core implements Client {
     channel: Channel<State, Types, Actions, Runtime, Writes>,
   ): Handle<State, Types, Actions, Runtime, Writes> {
     const find = () => this.find(channel)
+    const hold: StreamHold['hold'] = (attach) => this.hold(channel, attach)
     const { requests } = channel.spec
     return {
       actions: {},
-      subscribe: (listener: () => void) => this.use(channel, (stream) => stream.listeners.add(listener)),
+      find,
+      hold,
+      subscribe: (listener: () => void) => hold((stream) => stream.listeners.add(listener)),
       get: () => (find()?.get() ?? pending) as Snapshot<State, Runtime>,
       retry: () => find()?.retry(),
-      instance: <Name extends keyof Types & string>(type: Name, id: string) => ({
-        subscribe: (listener: () => void) => this.use(channel, (stream) => stream.watchers.add(type, id, listener)),
-        get: () => find()?.instance(type, id) as Types[Name] | undefined,
-      }),
       notices: {
         subscribe: (name: string, listener: (value: unknown) => void) =>
-          this.use(channel, ({ notices }) => {
-            const listeners = notices.get(name) ?? new Listeners()
-            notices.set(name, listeners)
-            return listeners.add(listener)
-          }),
+          hold(({ notices }) =>
+            notices.add((notice) => {
+              if (notice.name === name) listener(notice.value)
+            }),
+          ),
       },
       ...(requests as RequestMaker | undefined)?.(this, channel),
     } as unknown as Handle<State, Types, Actions, Runtime, Writes>
@@ -129,18 +135,13 @@ export class Core implements Client {
 
   close(): void {
     this.link.close()
-    this.#refuse(new PandoError('closed', 'client closed'))
+    this.refused(new PandoError('closed', 'client closed'))
   }
 
   /** The session, while it is open. */
   session(): Session | undefined {
     const { session } = this.link
-    return session?.sends === true ? session : undefined
-  }
-
-  /** The session, while it is identified. */
-  online(): Session | undefined {
-    return this.connection.get() === 'online' ? this.link.session : undefined
+    return session?.sends ? session : undefined
   }
 
   /** Asks for `Stream.notify` with the next flush. */
@@ -157,7 +158,7 @@ export class Core implements Client {
   }
 
   /** Keeps the channel's stream open until the function that is returned is called. */
-  use(channel: AnyChannel, attach: (stream: Stream) => () => void): () => void {
+  hold(channel: AnyChannel, attach: (stream: Stream) => () => void): () => void {
     const stream = this.stream(channel)
     const detach = attach(stream)
     stream.users++
@@ -201,57 +202,53 @@ export class Core implements Client {
     return new Stream(`s${this.#nextName++}`, channel, this)
   }
 
-  #connect(): Connection {
-    return new Connection(this.options.getToken, {
-      dial: () => {
-        const { WebSocket = (globalThis as { WebSocket?: ClientOptions['WebSocket'] }).WebSocket } = this.options
-        if (!WebSocket) throw new TypeError('createClient: pass a WebSocket as an option')
-        return new WebSocket(this.#address('ws'))
-      },
-      // By HTTP the browser lets the page see the answer.
-      ask: async () => fetch(this.#address('http'), { method: 'HEAD', mode: 'same-origin' }),
-      open: (session) => {
-        for (const stream of this.streams.values()) if (stream.users > 0) stream.open(session)
-      },
-      ready: (user) => {
-        this.#identified(user)
-      },
-      state: (id, frame) => {
-        this.scopes.receive(id, frame)
-      },
-      stream: (name, frame) => {
-        for (const stream of this.streams.values()) if (stream.name === name) stream.receive(frame)
-      },
-      system: (frame) => {
-        this.#announce(frame)
-      },
-      flush: () => {
-        this.flush()
-      },
-      down: () => {
-        for (const stream of this.streams.values()) stream.down()
-      },
-      refused: (code, reason) => {
-        this.#refuse(refusalOf(code, reason))
-      },
-    })
+  dial(): SocketLike {
+    const { WebSocket = (globalThis as { WebSocket?: ClientOptions['WebSocket'] }).WebSocket } = this.options
+    if (!WebSocket) throw new TypeError('createClient: pass a WebSocket as an option')
+    return new WebSocket(this.#address('ws'))
+  }
+
+  // By HTTP the browser lets the page see the answer.
+  async ask(): Promise<Response> {
+    return fetch(this.#address('http'), { method: 'HEAD', mode: 'same-origin' })
+  }
+
+  open(session: Session): void {
+    for (const stream of this.streams.values()) if (stream.users > 0) stream.open(session)
   }
 
   /** What one user was shown is no other's, nor may it be resumed from. */
-  #identified(user: string): void {
+  ready(user: string): void {
     if (this.user !== undefined && this.user !== user) for (const stream of this.streams.values()) stream.restart()
     this.user = user
     if (this.system.get()?.kind === 'maintenance') this.system.set(undefined)
   }
 
-  #announce({ kind, text, retry_after: retryAfter }: SystemFrame): void {
+  state(id: string, frame: StateFrame): void {
+    this.scopes.receive(id, frame)
+  }
+
+  told(name: string, frame: StreamFrame): void {
+    for (const stream of this.streams.values()) if (stream.name === name) stream.receive(frame)
+  }
+
+  toldAll({ kind, text, retry_after: retryAfter }: SystemFrame): void {
     if (kind === 'maintenance') this.link.pause(retryAfter ?? 0)
     this.system.set({ kind, text, retryAfter })
   }
 
+  down(): void {
+    for (const stream of this.streams.values()) stream.down()
+  }
+
+  refused(error: PandoError): void {
+    this.#refusal = error
+    for (const stream of this.streams.values()) stream.fail(error)
+    this.flush()
+  }
+
   #address(protocol: string): string {
-    const base = typeof location === 'undefined' ? undefined : location.href
-    const url = new URL(this.options.url, base)
+    const url = new URL(this.options.url, (globalThis as { location?: Location }).location?.href)
     url.protocol = url.protocol.replace(/^(http|ws)/, protocol)
     return url.href
   }
@@ -261,15 +258,4 @@ export class Core implements Client {
     this.streams.delete(stream.channel.key)
     stream.close()
   }
-
-  #refuse(error: PandoError): void {
-    this.#refusal = error
-    for (const stream of this.streams.values()) stream.fail(error)
-    this.flush()
-  }
-}
-
-function refusalOf(code: number, reason: string): PandoError {
-  if (code === 4400) return new PandoError('protocol', 'another protocol version: reload the page')
-  return new PandoError(code === 4403 ? 'denied' : 'closed', reason || `closed by the server: ${code}`)
 }

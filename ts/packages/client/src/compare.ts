@@ -40,25 +40,15 @@ function compareInts(a: Value, b: Value): number {
 }
 
 function digits(value: Value): bigint {
-  return BigInt(String(value).replace('tmp:', '99999999999999999999'))
+  return BigInt(String(value).replace('tmp:', String(1e20)))
 }
 
-/**
- * JavaScript compares UTF-16 units, whose order differs from that of UTF-8
- * only between surrogates and U+E000 to U+FFFF.
- */
+/** The order of code points is that of UTF-8; JavaScript compares UTF-16 units. */
 function compareText(a: Value, b: Value): number {
   const x = String(a)
   const y = String(b)
-  const end = Math.min(x.length, y.length)
-  for (let i = 0; i < end; i++) {
-    const u = x.charCodeAt(i)
-    const w = y.charCodeAt(i)
-    if (u !== w) return codePointRank(u) - codePointRank(w)
+  for (let i = 0; i < x.length && i < y.length; i++) {
+    if (x.charCodeAt(i) !== y.charCodeAt(i)) return Number(x.codePointAt(i)) - Number(y.codePointAt(i))
   }
   return x.length - y.length
-}
-
-function codePointRank(unit: number): number {
-  return unit < 0xd800 ? unit : unit < 0xe000 ? unit + 0x10000 : unit
 }

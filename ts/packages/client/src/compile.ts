@@ -118,7 +118,7 @@ export function compile({ layers, root, types }: Model, anchor: string, host: Ho
       return (row) => link.read(row)
     }
     const list = listOf(parent, layer)
-    return layer.relation === 'hasOne' ? ({ key }) => list.read(key).at(0) ?? null : ({ key }) => list.read(key)
+    return layer.relation === 'hasOne' ? ({ key }) => list.read(key)[0] ?? null : ({ key }) => list.read(key)
   }
 
   const top = layers[root]
@@ -150,8 +150,6 @@ function byAll(criteria: readonly Criterion[]): Compare<Row> {
   }
 }
 
-function fieldOf(table: Table, name = ''): number {
-  const field = table.fields.indexOf(name)
-  if (field < 0) throw new TypeError(`the state model lacks ${table.name}.${name}`)
-  return field
+function fieldOf({ fields }: Table, name = ''): number {
+  return fields.indexOf(name)
 }

@@ -1,26 +1,29 @@
 import { Backoff } from './backoff.js'
+import { PandoError } from './errors.js'
 import { followPage } from './page.js'
-import { Session, type SessionEvents, type SocketLike } from './session.js'
+import { Session, type SessionEvents, type SessionOwner, type SocketLike } from './session.js'
 import { afterClose, transitions, type ConnectionEvent, type ConnectionStatus } from './states.js'
 import { fetchToken, type GetToken } from './token.js'
 import { Value } from './value.js'
 
-/** What the connection needs of the client, beside what sessions tell it. */
-export interface ConnectionEvents extends Omit<SessionEvents, 'lost'> {
+/** What the connection needs of the client, and what sessions tell it. */
+export interface ConnectionEvents extends SessionEvents {
   dial(): SocketLike
   /** Asks the same address by HTTP, if that can be. */
   ask(): Promise<Response>
   /** The session is over; what was asked on it has been told so. */
   down(): void
+  /** The server accepted the identity, and says whose it is. */
+  ready(user: string): void
   /** The server refused for good. */
-  refused(code: number, reason: string): void
+  refused(error: PandoError): void
 }
 
 /**
  * Keeps one session standing: asks for the token, dials, waits and dials
  * again. `states.ts` says what follows on what.
  */
-export class Connection {
+export class Connection implements SessionOwner {
   readonly status = new Value<ConnectionStatus>('idle')
   /** The session from its opening to its end; identified while `online`. */
   session: Session | undefined
@@ -88,7 +91,8 @@ export class Connection {
   }
 
   #move(event: ConnectionEvent): void {
-    this.status.set(transitions[this.status.get()][event])
+    const status = this.status.get()
+    this.status.set(transitions[status][event] ?? status)
   }
 
   #abandon(): void {
@@ -118,23 +122,19 @@ export class Connection {
 
   #open(token: string): void {
     this.#token = token
-    const credentials = { ...(token !== '' && { token }), ...(this.#previous !== undefined && { previous: this.#previous }) }
-    this.session = new Session(this.#events.dial(), credentials, {
-      ...this.#events,
-      ready: (user) => {
-        this.#backoff.connected()
-        this.#rejected = false
-        this.#previous = this.session?.hello?.session
-        this.#events.ready(user)
-        this.#move('ready')
-      },
-      lost: (code, reason) => {
-        this.#lost(code, reason)
-      },
-    })
+    const credentials = { token: token || undefined, previous: this.#previous }
+    this.session = new Session(this.#events.dial(), credentials, this.#events, this)
   }
 
-  #lost(code: number, reason: string): void {
+  ready(user: string): void {
+    this.#backoff.connected()
+    this.#rejected = false
+    this.#previous = this.session?.hello?.session
+    this.#events.ready(user)
+    this.#move('ready')
+  }
+
+  lost(code: number, reason: string): void {
     const refused = this.session?.sends === false
     this.session = undefined
     this.#events.down()
@@ -146,7 +146,7 @@ export class Connection {
     }
     this.#move(next)
     if (this.#reconnecting) this.#schedule()
-    else if (next === 'refuse') this.#events.refused(code, reason)
+    else if (next === 'refuse') this.#events.refused(refusalOf(code, reason))
     this.#events.flush()
     if (refused && this.#reconnecting) void this.#explain()
   }
@@ -160,7 +160,7 @@ export class Connection {
     const seconds = Number(headers.get('retry-after'))
     if (status === 401 || status === 403) {
       this.#abandon()
-      this.#lost(4000 + status, '')
+      this.lost(4000 + status, '')
     } else if (seconds > 0) {
       this.pause(seconds * 1_000)
       this.#schedule(0)
@@ -177,4 +177,9 @@ export class Connection {
       }, rest)
     }
   }
+}
+
+function refusalOf(code: number, reason: string): PandoError {
+  if (code === 4400) return new PandoError('protocol', 'another protocol version: reload the page')
+  return new PandoError(code === 4403 ? 'denied' : 'closed', reason || `closed by the server: ${code}`)
 }

@@ -44,3 +44,6 @@ export class PandoError extends Error {
     this.retryAfter = details.retry_after
   }
 }
+
+/** The close codes of what the user may not see, by the codes of errors that say so. */
+export const denials: Readonly<Record<string, number | undefined>> = { unauthenticated: 4401, denied: 4403 }

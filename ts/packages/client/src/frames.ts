@@ -56,11 +56,18 @@ export type Reply =
   | { readonly type: 'connected'; readonly user: string }
   | { readonly type: 'closed' | 'pong' }
 
+/** What a stream is told of that is no state. */
+export interface Notice {
+  readonly type: 'notice'
+  readonly name: string
+  readonly value: unknown
+}
+
 /** What comes for a stream without being asked for. */
 export type StreamFrame =
   | { readonly type: 'runtime'; readonly set: Readonly<Record<string, unknown>> }
   | { readonly type: 'closed'; readonly code?: string; readonly message?: string }
-  | { readonly type: 'notice'; readonly name: string; readonly value: unknown }
+  | Notice
   | { readonly type: 'a later version’s' }
 
 /** What comes for the connection without being asked for. */
@@ -77,15 +84,15 @@ export interface SystemFrame {
 /** What this client sends. */
 export type Request =
   | ({ readonly type: 'connect'; readonly protocol: number } & Credentials)
-  | { readonly type: 'open'; readonly route: string; readonly resume?: Resume }
+  | { readonly type: 'open'; readonly route: string; readonly resume: Resume | undefined }
   | { readonly type: 'close' }
   | { readonly type: 'ping' }
   | ((Act | WriteRequest) & { readonly key?: string })
 
-/** Who connects, and the session that the connection goes on from. */
+/** Who connects, and the session that the connection goes on from; what is undefined is not sent. */
 export interface Credentials {
-  readonly token?: string
-  readonly previous?: string
+  readonly token: string | undefined
+  readonly previous: string | undefined
 }
 
 /** A call of an action. */

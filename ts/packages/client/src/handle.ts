@@ -37,6 +37,6 @@ export interface ReadHandle<State, Types, Actions, Runtime> extends Readable<Sna
   readonly notices: Notices
   /** Opens the stream anew after `denied` or `error`. */
   readonly retry: () => void
-  /** One row as the state shows it, or undefined while it is not held. */
-  instance<Name extends keyof Types & string>(type: Name, id: string): Readable<Types[Name] | undefined>
+  /** Carries the types of the instances for inference; there is no such property. */
+  readonly $types?: Types
 }

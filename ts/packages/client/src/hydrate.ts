@@ -108,7 +108,8 @@ function still(core: Core, data: Dehydrated): Pick<Client, 'get'> {
         ...handle,
         subscribe,
         get: () => snapshot,
-        instance: (type: string, id: string) => ({ subscribe, get: () => stream?.instance(type, id) }),
+        find: () => stream,
+        hold: subscribe,
       }
     },
   }

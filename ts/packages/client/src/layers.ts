@@ -43,7 +43,7 @@ export class Layers {
     if (![...this.#layers].some((layer) => layer.stream.store === store)) store.overlay = undefined
     // While there is no connection, the store does not know who shows it.
     for (const viewer of new Set([stream, ...store.streams])) {
-      viewer.watchers.touchAll()
+      viewer.watchers?.touchAll()
       viewer.touch()
     }
   }

@@ -9,13 +9,13 @@ export class LinkIndex implements Index {
   /** The field that holds the target's key. */
   readonly places: readonly [number]
   readonly child: Shape
-  readonly #parent: Shape
+  readonly parent: Shape
   readonly #sources = new Map<Key, Set<Row>>()
 
   constructor(parent: Shape, child: Shape, link: number) {
     this.places = [link]
     this.child = child
-    this.#parent = parent
+    this.parent = parent
     parent.table.indexes.push(this)
     child.table.backlinks.push(this)
     child.above.push(this)
@@ -60,13 +60,7 @@ export class LinkIndex implements Index {
 
   /** Notes that a target appeared, went, or has another instance. */
   changed(target: Row): void {
-    for (const row of this.sources(target)) this.#parent.invalidate(row)
-  }
-
-  /** Whether the state shows a target by this link. */
-  shows(target: Row): boolean {
-    for (const row of this.sources(target)) if (this.#parent.shows(row)) return true
-    return false
+    for (const row of this.sources(target)) this.parent.invalidate(row)
   }
 
   #target(row: Row): Key {

@@ -41,6 +41,8 @@ export interface ListRule {
 export class ListIndex implements Index {
   readonly places: readonly number[]
   readonly child: Shape
+  /** Undefined for the one list that is the state. */
+  readonly parent: Shape | undefined
   readonly #rule: ListRule
   /** The index's place in `Row.found`. */
   readonly #slot: number
@@ -50,6 +52,7 @@ export class ListIndex implements Index {
     const { table, above } = rule.child
     this.#rule = rule
     this.child = rule.child
+    this.parent = rule.parent
     this.places = [rule.link, ...rule.places]
     this.#slot = table.lists++
     table.indexes.push(this)
@@ -104,20 +107,19 @@ export class ListIndex implements Index {
     // When many rows changed, looking up all is cheaper than searching for each.
     if (list?.dirty && list.dirty.push(row) > 8 + list.rows.length / 16) list.dirty = list.draft = undefined
     const above = this.#above(row)
-    if (above) this.#rule.parent?.invalidate(above)
+    if (above) this.parent?.invalidate(above)
     else this.#forget(this.#parentKey(row))
   }
 
   /** Drops the empty list of a parent that is gone. */
   #forget(parent: Key): void {
-    if (this.#rule.parent && this.#lists.get(parent)?.rows.length === 0) this.#lists.delete(parent)
+    if (this.parent && this.#lists.get(parent)?.rows.length === 0) this.#lists.delete(parent)
   }
 
-  /** Whether the state shows a row in one of the lists. */
-  shows(row: Row): boolean {
-    const { parent } = this.#rule
+  /** The rows of which this one is in the list. */
+  sources(row: Row): readonly Row[] {
     const above = this.#above(row)
-    return !parent || (!!above && parent.shows(above))
+    return above ? [above] : []
   }
 
   /** Puts the row, or nothing, in the place of so many rows where it belongs. */
@@ -139,7 +141,7 @@ export class ListIndex implements Index {
   }
 
   #above(row: Row): Row | undefined {
-    return this.#rule.parent?.table.rows.get(this.#parentKey(row))
+    return this.parent?.table.rows.get(this.#parentKey(row))
   }
 
   #listOf(row: Row): List {

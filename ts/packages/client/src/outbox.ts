@@ -1,14 +1,16 @@
 import type { AnyChannel } from './channel.js'
 import type { Core } from './client.js'
-import type { Act, Reply, WriteRequest } from './frames.js'
+import type { Act, Reply, Request, Result, WriteRequest } from './frames.js'
 import type { Session } from './session.js'
 import type { Stream } from './stream.js'
 import { PandoError } from '@pando-sync/client'
 
-/** A request that is applied once. */
+/** A request. */
 export interface Job {
   /** What messages call it by. */
   readonly name: string
+  /** Whether it is applied once, so that it may be sent again. */
+  readonly once: boolean
   /**
    * What to send, or undefined while it waits for another request.
    *
@@ -37,12 +39,13 @@ type Timer = ReturnType<typeof setTimeout>
 export class Entry {
   readonly job: Job
   readonly stream: Stream
+  /** By which the server knows it again, if it is applied once. */
   readonly key = randomKey()
   readonly promise: Promise<unknown>
   /** The connection on which it was sent and not answered to the end. */
   session: Session | undefined
   /** What it came to, once that is known. */
-  result: { readonly value: unknown } | undefined
+  result: Result | undefined
   /** Whether it was ever sent. */
   tried = false
   /** Whose it is. */
@@ -74,9 +77,10 @@ export function outboxOf(core: Core): Outbox {
 }
 
 /**
- * The requests of a client that are applied once, from their submission until
- * the state shows what they did. Each has a random key, by which the server
- * knows it again when it is sent after the connection was lost.
+ * The requests of a client, from their submission until the state shows what
+ * they did. One that is applied once has a random key, by which the server
+ * knows it again when it is sent after the connection was lost; any other is
+ * over then.
  *
  * ```
  * waiting ─► sent ─► answered ─► over
@@ -102,11 +106,11 @@ export class Outbox {
   /** Takes a job; `began` is called before anything is sent. The promise rejects with a PandoError. */
   async submit(channel: AnyChannel, job: Job, began?: (entry: Entry) => void): Promise<unknown> {
     const core = this.#core
-    if (!core.online() && this.#waiting >= (core.options.queue ?? 0)) {
+    if (!onlineOf(core) && (!job.once || this.#waiting >= (core.options.queue ?? 0))) {
       throw new PandoError('offline', `${job.name}: not connected`, { retry: true })
     }
     if (this.entries.size >= most) throw new PandoError('rate_limited', `${job.name}: too many wait`, { retry: true })
-    const release = core.use(channel, () => () => undefined)
+    const release = core.hold(channel, () => () => undefined)
     const entry = new Entry(job, core.stream(channel), core.user)
     this.entries.add(entry)
     began?.(entry)
@@ -120,14 +124,16 @@ export class Outbox {
 
   /** Sends what can be sent, and ends what cannot be sent any more. */
   pump(): void {
-    const session = this.#core.online()
+    const session = onlineOf(this.#core)
     const held = new Set<Stream>()
     for (const entry of [...this.entries]) {
-      const { stream } = entry
       if (entry.session && entry.session !== session) this.#lose(entry)
+      else if (entry.result && (entry.result.version ?? 0) <= (entry.session?.reached ?? 0)) this.end(entry)
       const error = this.#refusal(entry)
       if (error) this.end(entry, error)
-      else if (!entry.session && session && stream.asked && !held.has(stream) && !this.#send(entry, session)) held.add(stream)
+      const { stream } = entry
+      const sends = session && stream.asked && this.entries.has(entry) && !entry.session && !held.has(stream)
+      if (sends && !this.#send(entry, session)) held.add(stream)
     }
   }
 
@@ -157,6 +163,8 @@ export class Outbox {
     clearTimeout(entry.answer)
     entry.session = undefined
     entry.job.lost?.()
+    const { name, once } = entry.job
+    if (!once) this.end(entry, new PandoError('lost', `${name}: connection lost before the answer`, { outcome: 'unknown' }))
   }
 
   /** Whether the entry needs to wait no longer. */
@@ -175,7 +183,7 @@ export class Outbox {
     entry.answer = this.#limit(entry, this.#core.options.actionTimeout ?? 30_000, 'timeout', 'no answer in time')
     entry.tried = true
     job.sent?.()
-    session.request(stream.name, { ...request, key }, (reply) => {
+    session.request(stream.name, plain({ ...request, ...(job.once && { key }) }), (reply) => {
       this.#answered(entry, session, reply)
     })
     return true
@@ -194,11 +202,18 @@ export class Outbox {
     else if (reply?.type === 'result') {
       entry.result = reply
       entry.job.replied?.(reply.value)
-      session.reach(reply.version ?? 0, (reached) => {
-        if (reached) this.end(entry)
-      })
     }
   }
+}
+
+/** The session, while it is identified. */
+function onlineOf({ connection, link }: Core): Session | undefined {
+  return connection.get() === 'online' ? link.session : undefined
+}
+
+/** Large integers travel as strings. */
+function plain(request: Request): Request {
+  return JSON.parse(JSON.stringify(request, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value))) as Request
 }
 
 /** 22 of `[A-Za-z0-9_-]`: 128 random bits and a little. */

@@ -1,5 +1,4 @@
-import type { Opened, StateFrame } from './frames.js'
-import type { Session } from './session.js'
+import type { HelloType, Opened, StateFrame } from './frames.js'
 import type { Store } from './store.js'
 import type { Stream } from './stream.js'
 
@@ -11,14 +10,12 @@ export class Scopes {
    * Takes a stream in after its open was answered, and gives the store that it
    * shows: the one that another stream of the same first scope brought, since
    * frames come once, else the stream's own.
-   *
-   * @throws PandoError `schema` when the server lacks what the stream shows.
    */
-  join(stream: Stream, session: Session, { epoch, scopes }: Opened): Store {
+  join(stream: Stream, types: readonly HelloType[], { epoch, scopes }: Opened): Store {
     let store = this.#entries.get(scopes[0].id)?.store
     if (!store) {
       const own = (store = stream.store)
-      own.attach(session.hello?.types ?? [], epoch, scopes.map(({ resumed }) => resumed))
+      own.attach(types, epoch, scopes.map(({ resumed }) => resumed))
       scopes.forEach(({ id }, scope) => this.#entries.set(id, { store: own, scope }))
     }
     store.streams.add(stream)

@@ -1,3 +1,4 @@
+import { denials } from './errors.js'
 import type { Credentials, Hello, Reply, Request, SessionFrame, StateFrame, StreamFrame, SystemFrame } from './frames.js'
 
 /** As much of the browser's WebSocket as is used; `ws` and Node's own fit too. */
@@ -14,13 +15,19 @@ export interface SocketLike {
 export interface SessionEvents {
   /** The socket is open: what to send besides connect, in the same frame. */
   open(session: Session): void
-  /** The server accepted the identity, and says whose it is. */
-  ready(user: string): void
   state(scope: string, frame: StateFrame): void
-  stream(name: string, frame: StreamFrame): void
-  system(frame: SystemFrame): void
+  /** Something came for a stream that is no state. */
+  told(name: string, frame: StreamFrame): void
+  /** Something came for everyone. */
+  toldAll(frame: SystemFrame): void
   /** Everything that came together has been applied. */
   flush(): void
+}
+
+/** Keeps one connection. */
+export interface SessionOwner {
+  /** The server accepted the identity, and says whose it is. */
+  ready(user: string): void
   /** The connection is over: called once, last. */
   lost(code: number, reason: string): void
 }
@@ -37,8 +44,6 @@ interface Envelope {
 const dialTimeout = 10_000
 /** A server that is alive answers a ping well within this time. */
 const probeTimeout = 3_000
-/** What follows the refusal of connect; any other is the server's failure. */
-const closeCodes: Readonly<Record<string, number | undefined>> = { unauthenticated: 4401, denied: 4403 }
 /** Frames of a client are at most 64 KiB; many opens are sent in several. */
 const frameSize = 32_768
 
@@ -50,12 +55,13 @@ const frameSize = 32_768
 export class Session {
   hello: Hello | undefined
   readonly #events: SessionEvents
+  readonly #owner: SessionOwner
   readonly socket: SocketLike
   readonly #answers = new Map<number, Answer>()
   #outbox: string[] | undefined = []
   #nextId = 1
-  #reached = 0
-  #waiting: { readonly version: number; readonly resolve: (reached: boolean) => void }[] = []
+  /** Every frame up to this version has been applied. */
+  reached = 0
   /** Frames after `begin`, until `end`. */
   #held: Envelope[] | undefined
   #lastFrame = 0
@@ -63,9 +69,10 @@ export class Session {
   #timer: ReturnType<typeof setTimeout> | undefined
   #over = false
 
-  constructor(socket: SocketLike, credentials: Credentials, events: SessionEvents) {
+  constructor(socket: SocketLike, credentials: Credentials, events: SessionEvents, owner: SessionOwner) {
     this.socket = socket
     this.#events = events
+    this.#owner = owner
     this.#expect(dialTimeout)
     socket.onopen = () => {
       this.#open(credentials)
@@ -89,15 +96,9 @@ export class Session {
   request(stream: string, payload: Request, answer: Answer): void {
     const id = this.#nextId++
     this.#answers.set(id, answer)
-    const text = JSON.stringify({ stream, id, payload }, (_, v: unknown) => (typeof v === 'bigint' ? String(v) : v))
+    const text = JSON.stringify({ stream, id, payload })
     if (this.#outbox) this.#outbox.push(text)
     else this.socket.send(text)
-  }
-
-  /** Calls back once every frame up to the version has been applied, or, with false, when the connection ends before. */
-  reach(version: number, resolve: (reached: boolean) => void): void {
-    if (version <= this.#reached) resolve(true)
-    else this.#waiting.push({ version, resolve })
   }
 
   /** Asks for a sign of life and ends the connection when none comes soon. */
@@ -116,8 +117,7 @@ export class Session {
     socket.onopen = socket.onmessage = socket.onclose = null
     socket.close(1000)
     for (const answer of this.#answers.values()) answer(undefined)
-    for (const { resolve } of this.#waiting) resolve(false)
-    this.#events.lost(code, reason)
+    this.#owner.lost(code, reason)
   }
 
   #open(credentials: Credentials): void {
@@ -140,12 +140,12 @@ export class Session {
   }
 
   #connected(reply: Reply | undefined): void {
-    // The code with which the server is about to close.
-    if (reply?.type === 'error') this.end(closeCodes[reply.code] ?? 1011, reply.message)
+    // The code with which the server is about to close; any other refusal is its failure.
+    if (reply?.type === 'error') this.end(denials[reply.code] ?? 1011, reply.message)
     else if (reply?.type === 'connected') {
       this.#identified = true
       this.#expect(this.#silence())
-      this.#events.ready(reply.user)
+      this.#owner.ready(reply.user)
     }
   }
 
@@ -163,17 +163,14 @@ export class Session {
 
   #receive(envelope: Envelope): void {
     const { stream, id, payload } = envelope
-    if (this.#held && !isEnd(envelope)) this.#held.push(envelope)
+    // No other frame is of this type.
+    if (this.#held && (payload as SessionFrame).type !== 'end') this.#held.push(envelope)
     else if (stream.startsWith('#')) this.#events.state(stream, payload as StateFrame)
-    else if (id !== undefined) this.#settle(id, payload as Reply)
-    else if (stream === '@') this.#control(payload as SessionFrame)
-    else this.#events.stream(stream, payload as StreamFrame)
-  }
-
-  #settle(id: number, reply: Reply): void {
-    const answer = this.#answers.get(id)
-    this.#answers.delete(id)
-    answer?.(reply)
+    else if (id) {
+      this.#answers.get(id)?.(payload as Reply)
+      this.#answers.delete(id)
+    } else if (stream === '@') this.#control(payload as SessionFrame)
+    else this.#events.told(stream, payload as StreamFrame)
   }
 
   #control(frame: SessionFrame): void {
@@ -183,12 +180,8 @@ export class Session {
       const held = this.#held ?? []
       this.#held = undefined
       for (const envelope of held) this.#receive(envelope)
-    } else if (frame.type === 'mark') {
-      const waiting = this.#waiting
-      this.#waiting = []
-      this.#reached = Math.max(this.#reached, frame.v)
-      for (const { version, resolve } of waiting) this.reach(version, resolve)
-    } else if (frame.type === 'system') this.#events.system(frame)
+    } else if (frame.type === 'mark') this.reached = Math.max(this.reached, frame.v)
+    else if (frame.type === 'system') this.#events.toldAll(frame)
     else if (frame.type === 'error') console.error(`pando: ${frame.code}: ${frame.message}`)
   }
 
@@ -206,8 +199,4 @@ export class Session {
       else this.end(1006)
     }, ms)
   }
-}
-
-function isEnd({ stream, payload }: Envelope): boolean {
-  return stream === '@' && (payload as SessionFrame).type === 'end'
 }

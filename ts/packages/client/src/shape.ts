@@ -43,11 +43,6 @@ export class Shape {
     for (const index of this.above) index.changed(row)
   }
 
-  /** Whether the state shows the row in this shape. */
-  shows(row: Row): boolean {
-    return row.key === this.anchor || this.above.some((index) => index.shows(row))
-  }
-
   /** What is shown of the row as of now; null where what it stands for is not there. */
   build(row: Row): Instance | null {
     const { slot } = this

@@ -74,7 +74,7 @@ export interface Failed<State, Runtime> extends Common {
 export type Snapshot<State, Runtime> = Pending<State, Runtime> | Live<State, Runtime> | Denied | Failed<State, Runtime>
 
 /** What a channel shows before anything is known of it, and on a server. */
-export const pending: Pending<never, never> = Object.freeze({
+export const pending: Pending<never, never> = {
   status: 'pending',
   state: undefined,
   loading: undefined,
@@ -82,4 +82,4 @@ export const pending: Pending<never, never> = Object.freeze({
   stale: false,
   error: undefined,
   retry: () => undefined,
-})
+}

@@ -22,23 +22,25 @@ export type ConnectionStatus = 'idle' | 'connecting' | 'online' | 'reconnecting'
  */
 export type ConnectionEvent = 'dial' | 'ready' | 'drop' | 'reject' | 'refuse' | 'close'
 
-type Row = Readonly<Record<ConnectionEvent, ConnectionStatus>>
+type Row = Readonly<Partial<Record<ConnectionEvent, ConnectionStatus>>>
 
-/** A state in which there is no connection to get ready or to lose. */
-function apart<S extends ConnectionStatus>(status: S) {
-  return { ready: status, drop: status, reject: status, refuse: status, close: 'closed' } as const
-}
+/** A state with a connection to get ready or to lose. */
+const dialled = { ready: 'online', drop: 'reconnecting', reject: 'needs-auth', refuse: 'closed', close: 'closed' } as const
 
-const lost = { drop: 'reconnecting', reject: 'needs-auth', refuse: 'closed', close: 'closed' } as const
+/** A state without one. */
+const apart = { dial: 'connecting', close: 'closed' } as const
 
-/** The state machine drawn in `spec/states.md`, section "Client connection". */
+/**
+ * The state machine drawn in `spec/states.md`, section "Client connection": an
+ * event that a state does not name leaves it as it is.
+ */
 export const transitions: Readonly<Record<ConnectionStatus, Row>> = {
-  idle: { dial: 'connecting', ...apart('idle') },
-  connecting: { dial: 'connecting', ready: 'online', ...lost },
-  online: { dial: 'online', ready: 'online', ...lost },
-  reconnecting: { dial: 'reconnecting', ready: 'online', ...lost },
-  'needs-auth': { dial: 'connecting', ...apart('needs-auth') },
-  closed: { dial: 'connecting', ...apart('closed') },
+  idle: apart,
+  connecting: dialled,
+  online: dialled,
+  reconnecting: dialled,
+  'needs-auth': apart,
+  closed: apart,
 }
 
 /** What to do after the server closed the socket. */

@@ -1,8 +1,7 @@
 import { compile, type Compiled } from './compile.js'
-import { PandoError } from './errors.js'
 import type { HelloType, Resume, StateFrame } from './frames.js'
 import type { ChannelSpec, Model } from './model.js'
-import { keyOf, type Instance, type Table } from './table.js'
+import { keyOf, type Table } from './table.js'
 
 /** How a connection's frames name the fields of one type. */
 interface Wire {
@@ -27,8 +26,8 @@ interface Part {
 
 /** Who shows a store. */
 export interface Viewer {
-  /** Hear of every instance that may have changed, come or gone. */
-  readonly watchers: { touch(type: string, key: string): void; touchAll(): void }
+  /** Hear of every instance that may have changed, come or gone, where anyone asks for single ones. */
+  readonly watchers: { touch(type: string, key: string): void; touchAll(): void } | undefined
   /** Hears that anything may have changed. */
   touch(): void
 }
@@ -62,10 +61,10 @@ export class Store {
   readonly #host = {
     partial: true,
     touch: (type: string, key: string) => {
-      for (const { watchers } of this.streams) watchers.touch(type, key)
+      for (const { watchers } of this.streams) watchers?.touch(type, key)
     },
     touchAll: () => {
-      for (const { watchers } of this.streams) watchers.touchAll()
+      for (const { watchers } of this.streams) watchers?.touchAll()
     },
   }
   #parts: Part[] = []
@@ -104,29 +103,23 @@ export class Store {
     return this.#compiled.read() ?? null
   }
 
-  /** The object of one row as the state shows it, nearest to the root, if it is held. */
-  instance(type: string, key: string): Instance | null | undefined {
-    const table = this.tables.get(type)
-    const row = table?.rows.get(key)
-    return row && table?.shapes.find((shape) => shape.shows(row))?.build(row)
+  /** A type and field of the model that a connection does not have, if there is one. */
+  lacks(types: readonly HelloType[]): string | undefined {
+    for (const { name, fields } of this.tables.values()) {
+      const known = types.find((type) => type.name === name)?.fields
+      for (const field of fields) if (!known?.includes(field)) return `${name}.${field}`
+    }
+    return undefined
   }
 
   /**
    * Goes on with a connection that numbers types and fields as given, and has
    * as many scopes as there are elements in `resumed`. What is held of a scope
    * counts as current when it is resumed; else a snapshot follows.
-   *
-   * @throws PandoError `schema` when a type or field of the model is missing.
    */
   attach(types: readonly HelloType[], epoch: string, resumed: readonly boolean[]): void {
-    const { tables } = this
-    for (const { name, fields } of tables.values()) {
-      const known = types.find((type) => type.name === name)?.fields ?? []
-      const lost = fields.find((field) => !known.includes(field))
-      if (lost) throw new PandoError('schema', `the server no longer has ${name}.${lost}: reload the page`)
-    }
     this.#wires = types.map(({ name, fields }) => {
-      const table = tables.get(name)
+      const table = this.tables.get(name)
       return table && { table, places: table.fields.map((field) => fields.indexOf(field)) }
     })
     this.#arriving = epoch

@@ -1,14 +1,14 @@
 import { Backoff } from './backoff.js'
 import type { AnyChannel } from './channel.js'
 import { deepEqual } from './equal.js'
-import { PandoError } from './errors.js'
-import type { Failure, Opened, Reply, StreamFrame } from './frames.js'
+import { denials, PandoError } from './errors.js'
+import type { Failure, Notice, Opened, Reply, StreamFrame } from './frames.js'
 import { Listeners } from './listeners.js'
 import { Store } from './store.js'
 import type { Scopes } from './scopes.js'
 import type { Session } from './session.js'
-import { pending, type Snapshot } from './snapshot.js'
-import { Watchers } from './watchers.js'
+import { pending, type Denied, type Failed, type Snapshot } from './snapshot.js'
+import type { Watchers } from './watchers.js'
 
 /** What a stream needs of its client. */
 export interface StreamHost {
@@ -22,7 +22,7 @@ export interface StreamHost {
 
 type Runtime = Readonly<Record<string, unknown>>
 
-const noRuntime: Runtime = Object.freeze({})
+const noRuntime: Runtime = {}
 
 /**
  * One subscription: a channel with its arguments, shared by everyone who
@@ -36,10 +36,10 @@ export class Stream {
   store: Store
   /** Who hears of every change. */
   readonly listeners = new Listeners()
-  /** Who hears of single instances. */
-  readonly watchers = new Watchers()
-  /** Who hears of notices, by their name. */
-  readonly notices = new Map<string, Listeners<unknown>>()
+  /** Who hears of single instances, if anyone does: see `instance.ts`. */
+  watchers: Watchers | undefined
+  /** Who hears of notices. */
+  readonly notices = new Listeners<Notice>()
   readonly #host: StreamHost
   readonly #backoff = new Backoff()
   /** Counts opens and their ends, so that the reply to an older one is told apart. */
@@ -66,11 +66,6 @@ export class Stream {
     return (this.#current ??= this.#snapshot())
   }
 
-  /** The object of one row, while there is a state. */
-  instance(type: string, key: string): unknown {
-    return this.get().state === undefined ? undefined : this.store.instance(type, key)
-  }
-
   /** Opens the stream unless it is open, or has failed in a way that trying again does not mend. */
   open(session: Session): void {
     if (this.asked || this.error?.retry === false) return
@@ -79,7 +74,7 @@ export class Stream {
     this.#runtimeAnew = true
     const turn = ++this.#turn
     const { resume } = this.store
-    session.request(this.name, { type: 'open', route: this.channel.route, ...(resume && { resume }) }, (reply) => {
+    session.request(this.name, { type: 'open', route: this.channel.route, resume }, (reply) => {
       if (turn === this.#turn) this.#answered(session, reply)
     })
   }
@@ -103,11 +98,8 @@ export class Stream {
   fail(error: PandoError): void {
     this.down()
     this.error = error
-    if (isDenial(error)) {
-      this.#runtime = undefined
-      this.#show(newStore(this.channel))
-    }
-    this.watchers.touchAll()
+    if (error.code in denials) this.#forget()
+    this.watchers?.touchAll()
   }
 
   /** Forgets an error and opens the stream again. */
@@ -115,7 +107,7 @@ export class Stream {
     if (!this.error) return
     this.error = undefined
     this.touch()
-    this.watchers.touchAll()
+    this.watchers?.touchAll()
     this.#reopen()
     this.notify()
   }
@@ -123,7 +115,7 @@ export class Stream {
   /** Takes a frame that came without being asked for. */
   receive(frame: StreamFrame): void {
     if (frame.type === 'runtime') this.#setRuntime(frame.set)
-    else if (frame.type === 'notice') this.notices.get(frame.name)?.notify(frame.value)
+    else if (frame.type === 'notice') this.notices.notify(frame)
     else if (frame.type === 'closed' && this.asked) {
       const { code = 'closed', message = 'closed by the server' } = frame
       this.#refused({ type: 'error', code, message, retry: code === 'unavailable' })
@@ -133,8 +125,8 @@ export class Stream {
   /** Forgets all that it holds, which was another user's, and opens anew. */
   restart(): void {
     this.close()
-    this.#runtime = this.error = undefined
-    this.#show(newStore(this.channel))
+    this.error = undefined
+    this.#forget()
     this.#reopen()
   }
 
@@ -147,7 +139,7 @@ export class Stream {
   /** Tells listeners of what has changed. */
   notify(): void {
     this.listeners.notify()
-    this.watchers.notify()
+    this.watchers?.notify()
   }
 
   #answered(session: Session, reply: Reply | undefined): void {
@@ -158,14 +150,14 @@ export class Stream {
   }
 
   #accepted(session: Session, opened: Opened): void {
-    try {
-      this.#show(this.#host.scopes.join(this, session, opened))
-    } catch (error) {
-      if (!(error instanceof PandoError)) throw error
+    const types = session.hello?.types ?? []
+    const lost = this.store.lacks(types)
+    if (lost) {
       this.close()
-      this.fail(error)
+      this.fail(new PandoError('schema', `the server no longer has ${lost}: reload the page`))
       return
     }
+    this.#show(this.#host.scopes.join(this, types, opened))
     this.#opened = true
     this.error = undefined
     this.#backoff.connected()
@@ -185,8 +177,13 @@ export class Stream {
     if (session) this.open(session)
   }
 
+  #forget(): void {
+    this.#runtime = undefined
+    this.#show(newStore(this.channel))
+  }
+
   #show(store: Store): void {
-    if (store !== this.store) this.watchers.touchAll()
+    if (store !== this.store) this.watchers?.touchAll()
     this.store = store
     this.touch()
   }
@@ -200,17 +197,17 @@ export class Stream {
   }
 
   #snapshot(): Snapshot<unknown, Runtime> {
-    const { store, retry } = this
-    const error = this.error
+    const { store, retry, error } = this
+    const { complete } = store
     const runtimeState = this.#runtime
     const known = { ...pending, runtimeState, retry }
-    if (error && isDenial(error)) return { ...pending, retry, status: 'denied', error }
     // An error that heals by itself is not worth a blank page.
-    if (error && !(error.retry && store.complete)) {
-      const state = store.complete ? store.state() : undefined
-      return { ...known, status: 'error', state, stale: store.complete, error }
+    if (error && !(error.retry && complete)) {
+      const state = complete ? store.state() : undefined
+      // Nothing is held of what is denied.
+      return { ...known, status: error.code in denials ? 'denied' : 'error', state, stale: complete, error } as Denied | Failed<unknown, Runtime>
     }
-    if (!store.complete) return { ...known, loading: store.state() ?? undefined }
+    if (!complete) return { ...known, loading: store.state() ?? undefined }
     const stale = !this.#opened || store.awaiting
     return { ...known, status: 'live', state: store.state(), runtimeState: runtimeState ?? noRuntime, stale }
   }
@@ -218,8 +215,4 @@ export class Stream {
 
 function newStore({ spec, anchor }: AnyChannel): Store {
   return new Store(spec.model, anchor, spec)
-}
-
-function isDenial({ code }: PandoError): boolean {
-  return code === 'denied' || code === 'unauthenticated'
 }

@@ -46,8 +46,7 @@ class Flattener {
     const { type, members } = this.#layer(index)
     const { key: field, fields } = this.#model.types[type]
     const plain = item as Values
-    const id = given[field] ?? plain[field] ?? String(this.#next++)
-    const key = String(id)
+    const key = `${(given[field] ?? plain[field] ?? this.#next++) as string | number}`
     const known = this.rows.get(type)?.get(key) ?? {}
     const values: Record<string, unknown> = { ...known, [field]: key }
     for (const name of Object.keys(fields)) if (name in plain && name !== field) values[name] = plain[name]

@@ -202,7 +202,7 @@ export class TestServer {
         this.#version++
         say({ type: 'result', value, version: this.#version })
       } catch (error) {
-        const { code = 'internal', message, ...details } = error as PandoError
+        const { code, message, ...details } = error instanceof PandoError ? error : new PandoError('internal', String(error))
         say({ type: 'error', code, message, retry: details.retry, fields: details.fields, retry_after: details.retryAfter })
       }
       if (socket === this.#socket) socket.say('@', { type: 'mark', v: this.#version })
@@ -261,7 +261,7 @@ export class TestServer {
           : { kind: request.type, route, type, id: request.id }
     this.requests.push(seen)
     const value = await this.write(seen)
-    const key = kind === 'create' ? String(value ?? this.#nextKey++) : null
+    const key = kind === 'create' ? `${(value ?? this.#nextKey++) as string | number}` : null
     const { store } = source
     if (store) {
       effectOf(new Effects(spec, this.#keys), request, key ?? '').lay(store, [])

@@ -71,7 +71,7 @@ export function createTestClient(options: Partial<Pick<ClientOptions, 'queue' | 
     requests: server.requests,
     onWrite: undefined,
     push: (channel, state, { runtime } = {}) => {
-      server.push(channel, state, runtime as TestData | undefined)
+      server.push(channel, state, runtime)
     },
     respond: (channel, name, answer: AnyFunction) => {
       server.respond(channel, name, answer as (...args: unknown[]) => unknown)
@@ -93,8 +93,8 @@ export function createTestClient(options: Partial<Pick<ClientOptions, 'queue' | 
       client.authenticate()
     },
   }
-  const whole = Object.assign(client, kit) as TestClient
+  const whole: TestClient = Object.assign(client, kit)
   server.write = (request) => whole.onWrite?.(request)
-  server.newStore = (channel) => (client as Core).make(channel).store
+  server.newStore = (channel) => (client as unknown as Core).make(channel).store
   return whole
 }

@@ -14,7 +14,7 @@ export class Watchers {
     const remove = listeners.add(call)
     return () => {
       remove()
-      if (listeners.size === 0) keys.delete(key)
+      if (listeners.entries.size === 0) keys.delete(key)
     }
   }
 

@@ -4,7 +4,7 @@
  *
  * @packageDocumentation
  */
-import { makeOnce } from './make-actions.js'
+import { makeActions } from './make-actions.js'
 import type { AnyChannel } from './channel.js'
 import type { Core, RequestMaker } from './client.js'
 import { Effects, type Target } from './effects.js'
@@ -131,6 +131,7 @@ class Writer {
     const creates = kind === 'create'
     const job: Job = {
       name,
+      once: true,
       request: () => {
         const id = creates ? '' : this.#keys.resolve(target.key)
         return id === undefined ? undefined : request(id)
@@ -180,7 +181,7 @@ class Writer {
 
   /** The row that an object of the state was made of, or that a reference names. */
   #find(row: object): Target | undefined {
-    if (row instanceof RowRef) return { type: row.type, key: row.id }
+    if (row instanceof RowRef) return { type: row.type as string, key: row.id }
     const tables = this.#core.find(this.#channel)?.store.tables ?? new Map<string, Table>()
     for (const [type, { origins }] of tables) {
       const key = origins?.get(row)
@@ -193,7 +194,7 @@ class Writer {
 const makeWrites: RequestMaker = (core, channel) => {
   const writer = new Writer(core, channel)
   return {
-    ...makeOnce(core, channel),
+    ...makeActions(core, channel),
     save: (row: object, data: WriteData, options?: SaveOptions<WriteData>) => writer.save(row, data, options),
     create: (...args: readonly [WriteData] | readonly [string, object, WriteData]) => writer.create(...args),
     delete: (row: object) => writer.delete(row),

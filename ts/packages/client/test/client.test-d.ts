@@ -1,5 +1,6 @@
 import { describe, expectTypeOf, it } from 'vitest'
 import { createClient, type Handle, type Id, type Int, type Loading, type Snapshot } from '../src/index.js'
+import { instanceOf } from '../src/instance.js'
 import {
   BoardChannel,
   type Board,
@@ -17,7 +18,7 @@ describe('types of the client', () => {
     expectTypeOf(handle.get()).toEqualTypeOf<Snapshot<Board | null, BoardChannelRuntime>>()
     expectTypeOf<(typeof handle)['actions']['moveCard']>().parameters.toEqualTypeOf<[Id<'Card'>, Int]>()
     expectTypeOf<(typeof handle)['actions']['moveCard']>().returns.resolves.toEqualTypeOf<number>()
-    expectTypeOf(handle.instance('Card', '7').get()).toEqualTypeOf<Card | undefined>()
+    expectTypeOf(instanceOf(handle, 'Card', '7').get()).toEqualTypeOf<Card | undefined>()
   })
 
   it('keep the ids of types apart', () => {

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { dehydrate, fetchState, hydrate, preload, type Dehydrated } from '../src/hydrate.js'
 import { createClient, type Client } from '../src/index.js'
+import { instanceOf } from '../src/instance.js'
 import { FakeServer } from './fake-server.js'
 import { KanbanChannel, kanbanHello, kanbanSnapshot } from './kanban.js'
 
@@ -32,7 +33,7 @@ async function rendered(): Promise<{ readonly data: Dehydrated; readonly state: 
   server.open('#4', kanbanSnapshot).say('#4', { v: 12, upd: [[2, '7', 1, 'Oat milk']] })
   const { status, state } = await loading
   expect(status).toBe('live')
-  void client.get(kanban).save({ ...state?.lists[0] } as never, {} as never).catch(() => undefined)
+  void client.get(kanban).save({ ...state?.lists[0] } as never, {}).catch(() => undefined)
   return { data: JSON.parse(JSON.stringify(dehydrate(client))) as Dehydrated, state: client.get(kanban).get().state }
 }
 
@@ -60,7 +61,8 @@ describe('hydrating', () => {
     expect(handle.get().state).toMatchObject({ name: 'Home' })
     expect(handle.get().state?.lists).toBe(shown?.lists)
     expect(client.hydrated?.get(kanban).get().state).toEqual(state)
-    expect(client.hydrated?.get(kanban).instance('Card', '7').get()?.title).toBe('Oat milk')
+    if (!first) throw new Error('nothing was hydrated')
+    expect(instanceOf(first, 'Card', '7').get()?.title).toBe('Oat milk')
   })
 
   it('ignores what is another user’s, or of another declaration', async () => {

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { StateFrame } from '../src/frames.js'
 import type { Kind } from '../src/model.js'
 import { places } from '../src/places.js'
+import { instanceIn } from '../src/show.js'
 import { Store } from '../src/store.js'
 import { comparing } from './comparing.js'
 import { deepFreeze } from './freeze.js'
@@ -84,7 +85,7 @@ describe('a store under random models and patches of two scopes', () => {
         // Nobody asks for places, which have no objects of their own.
         const named = [...first, ...second].map(([type, [key]]) => `${types[type].name} ${key}`)
         const keys = [...new Set(named)].filter((name) => !name.startsWith('@'))
-        const instances = () => keys.map((key) => store.instance(...(key.split(' ') as [string, string])))
+        const instances = () => keys.map((key) => instanceIn(store, ...(key.split(' ') as [string, string])))
         let before = instances()
         let touched = new Set<string>()
         let all = false

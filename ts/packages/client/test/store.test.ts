@@ -4,6 +4,7 @@ import { expect, it } from 'vitest'
 import type { HelloType, StateFrame } from '../src/frames.js'
 import type { Model } from '../src/model.js'
 import { places } from '../src/places.js'
+import { instanceIn } from '../src/show.js'
 import { Store } from '../src/store.js'
 
 interface Vector {
@@ -25,15 +26,15 @@ function played(name: string, steps: number): Store {
 
 it('gives an instance in the form in which the state shows it, nearest to the root', () => {
   const before = played('depth', 1)
-  expect(before.instance('Reply', '2')).toMatchObject({ text: 'a', replies: [{ id: '3' }] })
-  expect(before.instance('Reply', '4')).toEqual({ id: '4', text: 'c' })
-  expect(before.instance('Reply', '5')).toBeUndefined()
+  expect(instanceIn(before, 'Reply', '2')).toMatchObject({ text: 'a', replies: [{ id: '3' }] })
+  expect(instanceIn(before, 'Reply', '4')).toEqual({ id: '4', text: 'c' })
+  expect(instanceIn(before, 'Reply', '5')).toBeUndefined()
   const after = played('depth', 2)
-  expect(after.instance('Reply', '4')).toMatchObject({ replies: [{ id: '5' }] })
-  expect(after.instance('Reply', '5')).toEqual({ id: '5', text: 'd', replies: [] })
+  expect(instanceIn(after, 'Reply', '4')).toMatchObject({ replies: [{ id: '5' }] })
+  expect(instanceIn(after, 'Reply', '5')).toEqual({ id: '5', text: 'd', replies: [] })
 })
 
 it('gives the instance itself for a row of a list', () => {
   const store = played('list', 2)
-  expect(store.instance('Task', '8')).toBe((store.state() as unknown[])[0])
+  expect(instanceIn(store, 'Task', '8')).toBe((store.state() as unknown[])[0])
 })

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { PandoError, createClient, type Client, type Id } from '../src/index.js'
+import { instanceOf } from '../src/instance.js'
 import { BoardChannel } from './board.js'
 import { FakeServer, boardHello, boardSnapshot } from './fake-server.js'
 
@@ -309,7 +310,7 @@ describe('a stream of two scopes', () => {
 describe('one instance', () => {
   it('is called for when it changes, and not when another does', () => {
     const { handle, socket } = live()
-    const milk = handle.instance('Card', '7')
+    const milk = instanceOf(handle, 'Card', '7')
     const listener = vi.fn()
     const off = milk.subscribe(listener)
     const before = milk.get()

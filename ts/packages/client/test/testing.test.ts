@@ -108,7 +108,7 @@ describe('a test client', () => {
     expect(handle.get()).toMatchObject({ status: 'live', stale: false })
     client.deny(kanban)
     expect(handle.get()).toMatchObject({ status: 'denied', error: { code: 'denied' } })
-    client.push(kanban, null as never)
+    client.push(kanban, null)
     handle.get().retry()
     await turn()
     expect(handle.get()).toMatchObject({ status: 'live', state: null })

@@ -98,7 +98,7 @@ class World {
     const rows = structuredClone(this.#arrived)
     for (const write of this.writes) if (!write.settled) this.#apply(rows, write)
     const oracle = new Oracle(model, '1', types)
-    oracle.receive(0, { v: 0, snapshot: 'only', set: this.#setsOf(rows) as never })
+    oracle.receive(0, { v: 0, snapshot: 'only', set: this.#setsOf(rows) })
     return oracle.state()
   }
 

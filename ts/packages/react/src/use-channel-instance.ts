@@ -1,4 +1,5 @@
 import type { Channel } from '@pando-sync/client'
+import { instanceOf } from '@pando-sync/client/instance'
 import { useMemo, useSyncExternalStore } from 'react'
 import { useHandle } from './use-handle.js'
 
@@ -12,6 +13,6 @@ export function useChannelInstance<State, Types, Actions, Runtime, Name extends 
   id: string,
 ): Types[Name] | undefined {
   const { handle, initial } = useHandle(channel)
-  const instance = useMemo(() => handle.instance(type, id), [handle, type, id])
-  return useSyncExternalStore(instance.subscribe, instance.get, () => initial?.instance(type, id).get())
+  const instance = useMemo(() => instanceOf(handle, type, id), [handle, type, id])
+  return useSyncExternalStore(instance.subscribe, instance.get, () => initial && instanceOf(initial, type, id).get())
 }
