@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+
+	"github.com/pando-sync/pando/internal/rpc"
 )
 
 // Consume has a method of the channel called with the events of a type that are
@@ -29,9 +31,14 @@ import (
 func Consume[C AnyChannel, E any](typ string, method func(c C, ctx context.Context, event E) error) Option {
 	return option(func(d *Declaration) {
 		c := &consumer{typ: typ, receiver: reflect.TypeFor[C](), event: reflect.TypeFor[E](), missing: method == nil}
-		c.decode = func(body json.RawMessage) (any, error) {
+		c.decode = func(body json.RawMessage) (_ any, err error) {
+			defer func() {
+				if p := recover(); p != nil { // of the event's own UnmarshalJSON
+					err = rpc.Panicked("decode event "+typ, p)
+				}
+			}()
 			var event E
-			err := json.Unmarshal(body, &event)
+			err = json.Unmarshal(body, &event)
 			return event, err
 		}
 		c.call = func(v AnyChannel, ctx context.Context, event any) error {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -25,6 +26,16 @@ import (
 type Said struct {
 	By   string `json:"by"`
 	Text string `json:"text"`
+}
+
+// UnmarshalJSON implements json.Unmarshaler, as somebody does who does not expect
+// a number.
+func (s *Said) UnmarshalJSON(text []byte) error {
+	if text[0] == '7' {
+		panic("a number")
+	}
+	type plain Said
+	return json.Unmarshal(text, (*plain)(s))
 }
 
 // Guest is what is told of a person.
@@ -337,8 +348,16 @@ func TestNoEventBeforePermission(t *testing.T) {
 }
 
 func TestConsumersThatFail(t *testing.T) {
-	halls, _ := openHalls(t, 1)
-	h := halls[0]
+	for nodes := range 2 {
+		t.Run(fmt.Sprintf("%d nodes", 1+nodes), func(t *testing.T) {
+			halls, _ := openHalls(t, 1+nodes)
+			testConsumersThatFail(t, halls[0])
+		})
+	}
+}
+
+func testConsumersThatFail(t *testing.T, h *hall) {
+	t.Helper()
 	ada := h.enter(t, "ada")
 	send := func(event any) {
 		t.Helper()
@@ -348,6 +367,7 @@ func TestConsumersThatFail(t *testing.T) {
 	}
 	send(Said{"app", "panic"})
 	send(Said{"app", "fail"})
+	send(7)
 	for range 3 {
 		send("a text in the place of an object")
 	}
