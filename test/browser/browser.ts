@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
-import { chromium, type Browser, type BrowserContextOptions, type Locator, type Page } from 'playwright-core'
+import { chromium, type Browser, type BrowserContext, type BrowserContextOptions, type Locator, type Page } from 'playwright-core'
 
 export type Username = 'ada' | 'grace' | 'mary'
 
@@ -26,6 +26,9 @@ export interface Frame {
   readonly payload: { readonly type?: string; readonly v?: number; readonly set?: readonly unknown[]; readonly upd?: readonly unknown[]; readonly route?: string }
 }
 
+/** What is done to a browser's context before it opens anything. */
+export type Prepare = (context: BrowserContext) => Promise<void>
+
 /** A person at a browser of their own, with a record of what the page said and was told. */
 export class Visitor {
   readonly page: Page
@@ -48,16 +51,17 @@ export class Visitor {
   }
 
   /** Opens an address and waits for the login. */
-  static async arrive(browser: Browser, url: string, options: BrowserContextOptions = {}): Promise<Visitor> {
+  static async arrive(browser: Browser, url: string, options: BrowserContextOptions = {}, prepare?: Prepare): Promise<Visitor> {
     const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options })
+    await prepare?.(context)
     const visitor = new Visitor(await context.newPage())
     await visitor.page.goto(url)
     return visitor
   }
 
   /** Opens an address and logs in. */
-  static async enter(browser: Browser, url: string, username: Username, options: BrowserContextOptions = {}): Promise<Visitor> {
-    const visitor = await Visitor.arrive(browser, url, options)
+  static async enter(browser: Browser, url: string, username: Username, options: BrowserContextOptions = {}, prepare?: Prepare): Promise<Visitor> {
+    const visitor = await Visitor.arrive(browser, url, options, prepare)
     await visitor.login(username, passwords[username])
     return visitor
   }

@@ -61,7 +61,8 @@ export class BoardServer {
     return execFileSync('sqlite3', ['-bail', '-cmd', '.timeout 5000', this.database, statements], { encoding: 'utf8' }).trim()
   }
 
-  private get database(): string {
+  /** The file of the database. */
+  get database(): string {
     return join(this.folder, 'board.db')
   }
 }
