@@ -55,14 +55,7 @@ func Refused[S any](t testing.TB, c *Client, route string) error {
 //	order := schema.AsList(schema.ListSpec{Name: "TasksChannel", Order: []string{"-created_at"}})
 //	tasks, err := pandotest.NewStream[[]Task](client, "tasks", order)
 func NewStream[S any](c *Client, route string, opts ...schema.Option) (*Stream[S], error) {
-	root := reflect.TypeFor[S]()
-	if root.Kind() == reflect.Slice {
-		if root = root.Elem(); root.Kind() == reflect.Pointer {
-			root = root.Elem()
-		}
-		opts = append([]schema.Option{schema.AsList(schema.ListSpec{Name: root.Name()})}, opts...)
-	}
-	tree, err := schema.NewRegistry().Tree(root, opts...)
+	tree, err := peer.Tree(reflect.TypeFor[S](), nil, opts...)
 	if err != nil {
 		return nil, err
 	}

@@ -150,13 +150,13 @@ func (c *Conn) push(frame []byte) error {
 		return fmt.Errorf("%w: %w", ErrUnsent, err)
 	}
 	n, err := c.socket.Write(frame)
-	switch {
-	case err == nil:
+	if err == nil {
 		return nil
-	case n == 0:
-		return fmt.Errorf("%w: %w", ErrUnsent, err)
 	}
 	c.socket.Close()
+	if n == 0 {
+		return fmt.Errorf("%w: %w", ErrUnsent, err)
+	}
 	return fmt.Errorf("%w: %w", ErrDropped, err)
 }
 

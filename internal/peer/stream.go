@@ -139,8 +139,17 @@ func (s *Stream) Forget() {
 	s.notify()
 }
 
-// End ends the stream with an error until it is started again.
-func (s *Stream) End(err error) { s.shut(err) }
+// Poke has all who wait for the stream look again.
+func (s *Stream) Poke() { s.notify() }
+
+// Leave closes the stream on a connection and waits for nothing: nothing of it
+// follows.
+func (s *Stream) Leave(c *Conn) {
+	c.leave(s)
+	s.lost(c)
+	// An answer tells nothing, and with a connection that is gone the stream is.
+	_, _ = c.send(s.name, map[string]any{"type": "close"}, func(reply) {})
+}
 
 // Observe has fn called with every state that the stream shows from now on, as
 // JSON in the form of GET /state, on the reader.

@@ -1,0 +1,129 @@
+package client
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/pando-sync/pando/internal/peer"
+)
+
+// Call calls an action and returns its result, once the state shows what it
+// committed; R is struct{} for one without. It waits for the connection as long
+// as ctx lasts. If that breaks before the answer, the outcome is Unknown.
+//
+// A result that came is returned, whatever happens before its effects are
+// shown.
+func Call[R, S any](ctx context.Context, s *Stream[S], action string, args ...any) (R, error) {
+	return call[R](ctx, s.stream, action, args, false)
+}
+
+// CallOnce is Call for actions that the server applies once: it is sent again
+// after a drop, and carried out at most once.
+func CallOnce[R, S any](ctx context.Context, s *Stream[S], action string, args ...any) (R, error) {
+	return call[R](ctx, s.stream, action, args, true)
+}
+
+func call[R any](ctx context.Context, s *stream, action string, args []any, once bool) (result R, err error) {
+	if args == nil {
+		args = []any{}
+	}
+	op := "action " + action
+	value, err := s.ask(ctx, op, map[string]any{"type": "action", "name": action, "args": args}, once)
+	if err != nil {
+		return result, err
+	}
+	if _, none := any(result).(struct{}); none {
+		return result, nil
+	}
+	if err := json.Unmarshal(value, &result); err != nil {
+		return result, fmt.Errorf("%s: decode result %s: %w", op, value, err)
+	}
+	return result, nil
+}
+
+// mostTooLarge is how often a request may be on a connection that ends because
+// a frame was too large, before it is believed to have been the one.
+const mostTooLarge = 2
+
+// ask makes a request of the stream, again after a drop if it is applied once.
+func (s *stream) ask(ctx context.Context, op string, payload map[string]any, once bool) (json.RawMessage, error) {
+	if once {
+		payload["key"] = rand.Text()
+	}
+	request, err := json.Marshal(payload)
+	if err != nil {
+		return nil, &Error{Code: "bad_argument", Message: op + ": " + err.Error(), Outcome: Failed, cause: err}
+	}
+	outcome, tooLarge := Failed, 0
+	for {
+		conn, err := s.ready(ctx)
+		if err != nil {
+			return nil, failed(op, err, outcome)
+		}
+		answer, err := conn.Ask(ctx, s.core.Name(), json.RawMessage(request))
+		switch {
+		case err == nil:
+			s.shown(ctx, conn, answer.Version)
+			return answer.Value, nil
+		case errors.Is(err, peer.ErrUnsent):
+		case errors.Is(err, peer.ErrDropped):
+			outcome = Unknown
+			if !once {
+				return nil, errorOf(op, err, Unknown)
+			}
+		default:
+			return nil, s.client.ended(op, err, Unknown)
+		}
+		select {
+		case <-conn.Done():
+		case <-ctx.Done():
+			return nil, s.client.ended(op, ctx.Err(), outcome)
+		}
+		if conn.CloseCode() == closeTooLarge {
+			if tooLarge++; tooLarge == mostTooLarge {
+				return nil, &Error{Code: "too_large", Message: op + ": the server takes no frame of this size", Outcome: Failed}
+			}
+		}
+		s.client.left(s, conn)
+	}
+}
+
+// failed gives the error of what waited in vain the outcome of what was sent
+// before.
+func failed(op string, err error, outcome Outcome) error {
+	e, ok := errors.AsType[*Error](err)
+	if !ok {
+		return errorOf(op, err, outcome)
+	}
+	own := *e
+	own.Outcome = outcome
+	own.Message = op + ": " + own.Message
+	return &own
+}
+
+// left notes that a stream is on a connection no more, before the keeper does.
+func (c *Client) left(s *stream, conn *peer.Conn) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if s.on == conn {
+		s.on = nil
+	}
+}
+
+// shown waits until the state shows a version: what has come up to it on the
+// connection, or, when that goes, what is read on the next.
+func (s *stream) shown(ctx context.Context, conn *peer.Conn, version uint64) {
+	if err := conn.Passed(ctx, version); err == nil || ctx.Err() != nil {
+		return
+	}
+	s.client.left(s, conn)
+	_ = s.until(ctx, "wait for", func() bool { // the result is known all the same
+		s.client.mu.Lock()
+		on := s.on
+		s.client.mu.Unlock()
+		return on != nil && s.core.Live()
+	})
+}
