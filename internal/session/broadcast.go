@@ -22,8 +22,9 @@ func (s *Server) Broadcast(f *wire.Frame) {
 }
 
 // Maintenance tells all sessions that the service goes away for about
-// retryAfter, and closes them with 1001 once that was written. New ones are
-// answered 503 with Retry-After until then. It returns at once.
+// retryAfter, and closes them with 1001 once what has begun for them is answered,
+// as Close does. New ones are answered 503 with Retry-After until then. It returns
+// at once.
 func (s *Server) Maintenance(text string, retryAfter time.Duration) {
 	s.mu.Lock()
 	s.away = time.Now().Add(retryAfter)
@@ -33,7 +34,7 @@ func (s *Server) Maintenance(text string, retryAfter time.Duration) {
 	})
 	s.each(func(c *Session) {
 		c.reply(f)
-		c.close(codeGoingAway, "maintenance")
+		c.leave()
 	})
 }
 

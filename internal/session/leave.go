@@ -1,5 +1,7 @@
 package session
 
+import "time"
+
 // goingAway is the reason of close code 1001.
 const goingAway = "the server is going away"
 
@@ -13,10 +15,14 @@ func (c *Session) leave() {
 	c.leaving = true
 	busy := c.begun > 0
 	c.mu.Unlock()
-	if !busy {
-		c.close(codeGoingAway, goingAway)
+	if busy {
+		time.AfterFunc(c.server.cfg.LeaveTimeout, c.goAway)
+		return
 	}
+	c.goAway()
 }
+
+func (c *Session) goAway() { c.close(codeGoingAway, goingAway) }
 
 // undertake tells whether something may begin; if so, complete follows once it is
 // answered.
@@ -37,6 +43,6 @@ func (c *Session) complete() {
 	last := c.leaving && c.begun == 0
 	c.mu.Unlock()
 	if last {
-		c.close(codeGoingAway, goingAway)
+		c.goAway()
 	}
 }

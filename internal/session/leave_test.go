@@ -42,7 +42,30 @@ func TestWhatHasBegunIsAnsweredBeforeTheServerCloses(t *testing.T) {
 	busy.Want("close 1001")
 }
 
-func TestWhatDoesNotEndIsCutOffWhenTheServerCloses(t *testing.T) {
+func TestWhatHasBegunIsAnsweredInMaintenance(t *testing.T) {
+	a := &app{hold: make(chan struct{}), entered: make(chan struct{})}
+	s := dial(t, start(t, a, session.Config{}))
+	s.begin()
+	s.act(3, "first")
+	<-a.entered
+	a.server.Maintenance("Back soon.", time.Minute)
+	s.Want(`"kind":"maintenance"`)
+	close(a.hold)
+	s.Want(`"value":"first"`)
+	s.Want("close 1001")
+}
+
+func TestWhatDoesNotEndIsCutOff(t *testing.T) {
+	for name, leave := range map[string]func(*session.Server){
+		"when the server closes": func(s *session.Server) { closing(t, s) },
+		"in maintenance":         func(s *session.Server) { s.Maintenance("", time.Minute) },
+	} {
+		t.Run(name, func(t *testing.T) { testCutOff(t, leave) })
+	}
+}
+
+func testCutOff(t *testing.T, leave func(*session.Server)) {
+	t.Helper()
 	entered, cut := make(chan struct{}), make(chan error, 1)
 	a := &app{carryOut: func(ctx context.Context, _ *wire.Request) (json.RawMessage, uint64, error) {
 		close(entered)
@@ -56,8 +79,9 @@ func TestWhatDoesNotEndIsCutOffWhenTheServerCloses(t *testing.T) {
 	s.Want("snapshot")
 	s.Sendf(`{"stream":"s1","id":3,"payload":{"type":"action","name":"endless","args":[]}}`)
 	<-entered
-	closing(t, a.server)
-	s.Want("close 1001")
+	leave(a.server)
+	for s.Read() != "close 1001" { // maintenance is told before
+	}
 	s.Conn.Close()
 	if err := <-cut; err == nil {
 		t.Error("it was not cut off")

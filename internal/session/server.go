@@ -98,7 +98,7 @@ type Config struct {
 	// ConnectTimeout is how long a session may be nobody's (5 s), OpenTimeout how
 	// long opening a stream may take (15 s), WriteTimeout how long a client may
 	// read nothing (30 s), LeaveTimeout how long what runs for clients may go on
-	// when the server closes (5 s).
+	// when the server closes, or goes away for a while (5 s).
 	ConnectTimeout, OpenTimeout, WriteTimeout, LeaveTimeout time.Duration
 }
 
@@ -201,8 +201,6 @@ func (s *Server) Close(ctx context.Context) {
 		s.live.Wait()
 		close(done)
 	}()
-	patience := time.AfterFunc(s.cfg.LeaveTimeout, func() { s.CloseAll(codeGoingAway, goingAway) })
-	defer patience.Stop()
 	select {
 	case <-done:
 	case <-ctx.Done():
