@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/pando-sync/pando"
 	"github.com/pando-sync/pando/pandotest"
 	"github.com/pando-sync/pando/schema"
+	"github.com/pando-sync/pando/test/internal/model"
 	"github.com/pando-sync/pando/test/internal/oracle"
 	"github.com/pando-sync/pando/test/internal/world"
 )
@@ -20,16 +22,26 @@ import (
 type client struct {
 	id     int
 	user   string
-	url    string
+	urls   []string // of the servers
+	at     int      // the server of the next connection
 	routes []oracle.Route
 	trees  []*schema.Tree // of the channels
-	narrow bool
-	clock  *clock
-	event  func(step string)
+	// offers and structs are each channel's.
+	offers  [][]*world.Offer
+	structs []map[*model.Layer]*model.Layer
+	book    *book
+	narrow  bool
+	clock   *clock
+	// event notes something that happens, count counts it.
+	event func(text string)
+	count func(event string)
 	// patience is how long anything may take that should take milliseconds.
 	patience time.Duration
 
 	conn *pandotest.Client
+	line *line
+	// breaking are connections that calls break.
+	breaking sync.WaitGroup
 	// dials counts connections.
 	dials int
 	views []*view
@@ -53,6 +65,13 @@ var steps = []struct {
 	{"stay away", 2, (*client).stayAway},
 	{"stall", 3, (*client).stall},
 	{"become another", 1, (*client).become},
+	// Calls are drawn apart, see callSteps.
+	{"save", 0, (*client).call},
+	{"create", 0, (*client).call},
+	{"delete", 0, (*client).call},
+	{"once", 0, (*client).call},
+	{"plain", 0, (*client).call},
+	{"beside", 0, (*client).call},
 }
 
 func drawStep(rng *rand.Rand) string {
@@ -77,6 +96,7 @@ func (c *client) play(ctx context.Context, script []step) error {
 			if known.name != s.Do {
 				continue
 			}
+			c.count("client: " + s.Do)
 			c.event(s.Do)
 			if err := known.run(c, ctx, s); err != nil {
 				return fmt.Errorf("client %d: %w", c.id, err)
@@ -241,7 +261,8 @@ func (c *client) become(ctx context.Context, s step) error {
 // must have been verified or is not.
 func (c *client) enter(user string) {
 	c.user, c.views = user, nil
-	c.conn = pandotest.NewClient(c.url, user)
+	c.conn = pandotest.NewClient(c.url(), user)
+	c.line = newLine(c.conn)
 	if c.narrow {
 		c.conn.Narrow(narrowBytes)
 	}
@@ -281,7 +302,12 @@ func (c *client) attempt(ctx context.Context) error {
 	case <-c.conn.Closed():
 		seen := &traffic{user: c.user}
 		c.traffic = append(c.traffic, seen)
-		c.conn.Tap(seen.see)
+		answers := newLine(c.conn)
+		c.line = answers
+		c.conn.Tap(func(frame []byte) {
+			seen.see(frame)
+			answers.see(frame)
+		})
 		if err := c.conn.Dial(ctx); err != nil {
 			return err
 		}
@@ -296,10 +322,13 @@ func (c *client) attempt(ctx context.Context) error {
 		if err := v.stream.Resume(ctx); err != nil {
 			return fmt.Errorf("open %s: %w", world.Path(v.route), err)
 		}
-		v.conn = c.dials
+		v.conn, v.name = c.dials, c.line.stream()
 	}
 	return nil
 }
+
+// url is the server of the next connection.
+func (c *client) url() string { return c.urls[c.at] }
 
 // settle waits until every open view shows what the oracle says, and returns
 // how many there are.
@@ -333,6 +362,9 @@ func (c *client) settle(ctx context.Context, h *history) (compared int, err erro
 // verify looks up in history everything that the client has shown and received.
 func (c *client) verify(h *history) (compared int, err error) {
 	for _, v := range c.views {
+		if err := v.verifyAwaited(c, h); err != nil {
+			return compared, err
+		}
 		for _, s := range v.take() {
 			at, wrong, want := h.find(v.route, c.user, s.version, s.text, v.shown)
 			if wrong != "" {

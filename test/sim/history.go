@@ -29,6 +29,43 @@ func (h *history) add(d *oracle.Data) {
 	h.states = slices.Insert(h.states, i, d)
 }
 
+// note records a committed state that was read by chance, unless it is known: its
+// writer may tell of it later, or of a later one.
+func (h *history) note(d *oracle.Data) {
+	h.mu.Lock()
+	known := slices.ContainsFunc(h.states, func(o *oracle.Data) bool { return o.Head == d.Head })
+	h.mu.Unlock()
+	if !known {
+		h.add(d)
+	}
+}
+
+// with calls fn with what the database holds.
+func (h *history) with(fn func(d *oracle.Data)) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	fn(h.states[len(h.states)-1])
+}
+
+// shows tells whether a route showed a text at a version or later.
+func (h *history) shows(r oracle.Route, user, text string, version uint64) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	first, _ := h.at(version)
+	return slices.ContainsFunc(h.states[first:], func(d *oracle.Data) bool { return d.State(r, user).JSON == text })
+}
+
+// first is what a route showed at a version.
+func (h *history) first(r oracle.Route, user string, version uint64) string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	first, _ := h.at(version)
+	if first == len(h.states) {
+		return "nothing is known of this version"
+	}
+	return h.states[first].State(r, user).JSON
+}
+
 // len is how many states there were.
 func (h *history) len() int {
 	h.mu.Lock()

@@ -21,11 +21,14 @@ func (s *script) String() string {
 	for _, st := range s.First.Statements {
 		fmt.Fprintf(&b, "%s;\n", st.SQL)
 	}
-	fmt.Fprintf(&b, "-- foreign keys %v, recursive triggers %v, slow feed %v, slow read %v, log %d bytes, keep %d, linger %v\n",
-		s.Schema.ForeignKeys, s.Schema.Recursive, s.Plan.SlowFeed, s.Plan.SlowRead, s.LogBytes, s.Keep, s.Linger)
+	fmt.Fprintf(&b, "-- foreign keys %v, recursive triggers %v, slow feed %v, slow read %v, crashes %v, two servers %v, log %d bytes, keep %d, linger %v\n",
+		s.Schema.ForeignKeys, s.Schema.Recursive, s.Plan.SlowFeed, s.Plan.SlowRead, s.Plan.Crashes, s.Twin, s.LogBytes, s.Keep, s.Linger)
 	for i, c := range s.Schema.Channels {
 		fmt.Fprintf(&b, "channel c%d: list %v, limit %d, tenant %q\n", i, c.List, c.Limit, c.Tenant)
 		printLayer(&b, c.Root, 1)
+		for _, w := range c.Writable {
+			fmt.Fprintf(&b, "  writable %+v\n", *w)
+		}
 	}
 	for i, g := range s.Segments {
 		fmt.Fprintf(&b, "segment %d\n", i)
@@ -40,11 +43,19 @@ func (s *script) String() string {
 		}
 		for k, steps := range g.Steps {
 			for _, st := range steps {
-				fmt.Fprintf(&b, "  client %d of user %q: after %d transactions %s %s\n", k, s.Clients[k], st.Wait, st.Do, s.paths(st))
+				fmt.Fprintf(&b, "  client %d of user %q: after %d transactions %s %s%s\n", k, s.Clients[k], st.Wait, st.Do, s.paths(st), st.broken())
 			}
 		}
 	}
 	return b.String()
+}
+
+// broken says where a call's connection breaks.
+func (s step) broken() string {
+	if s.Cut == cutNever {
+		return ""
+	}
+	return ", cut " + string(s.Cut)
 }
 
 func (s *script) paths(st step) string {

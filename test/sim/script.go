@@ -26,6 +26,8 @@ type script struct {
 	// Foreign adds a writer in another process, Second one in this process.
 	Foreign bool `json:"foreign,omitempty"`
 	Second  bool `json:"second,omitempty"`
+	// Twin runs a second server over the database.
+	Twin bool `json:"twin,omitempty"`
 	// First fills the tables.
 	First    world.Tx         `json:"first"`
 	Routes   []oracle.Route   `json:"routes"`
@@ -66,6 +68,9 @@ type step struct {
 	Ticks int           `json:"ticks,omitempty"`
 	Delay time.Duration `json:"delay,omitempty"`
 	User  string        `json:"user,omitempty"`
+	// Draw makes what a call is drawn from, Cut is where its connection breaks.
+	Draw uint64 `json:"draw,omitempty"`
+	Cut  cut    `json:"cut,omitempty"`
 }
 
 // A seed's random numbers come from several sources, so that what one of its
@@ -75,6 +80,7 @@ const (
 	streamWriter
 	streamGenerator
 	streamSchema
+	streamCalls
 )
 
 func random(seed, stream uint64) *rand.Rand {
@@ -113,7 +119,19 @@ func newScript(seed uint64, fault string) *script {
 		}
 		s.Segments = append(s.Segments, segment)
 	}
+	s.addCalls(random(seed, streamCalls))
 	return s
+}
+
+// addCalls draws what may be written, and who calls what.
+func (s *script) addCalls(rng *rand.Rand) {
+	world.DrawWritable(rng, s.Schema, append([]string{""}, s.Users...))
+	s.Plan.Crashes, s.Twin = rng.IntN(2) == 0, rng.IntN(4) == 0
+	for _, segment := range s.Segments {
+		for i := range segment.Steps {
+			segment.Steps[i] = callSteps(rng, segment.Steps[i])
+		}
+	}
 }
 
 // user draws a user, "" for nobody.

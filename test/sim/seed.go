@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/pando-sync/pando/test/internal/model"
 	"github.com/pando-sync/pando/test/internal/oracle"
 	"github.com/pando-sync/pando/test/internal/world"
 )
@@ -27,7 +29,9 @@ type seed struct {
 	clock   *clock
 	history *history
 
+	book    *book
 	server  *server
+	twin    *server // nil for none
 	read    *sql.DB // the oracle's
 	writers []writer
 	plain   handle // does not check foreign keys
@@ -68,6 +72,7 @@ func (s *seed) build(ctx context.Context, file string) error {
 	k := s.script
 	s.rng, s.gen = random(k.Seed, streamWriter), world.NewGenerator(random(k.Seed, streamGenerator), k.Schema)
 	s.clock, s.history = newClock(), new(history)
+	s.book = newBook(k.Schema, s.history)
 	dsn := world.DSN(k.Schema, file, k.Schema.ForeignKeys)
 	open := func(dsn string) *sql.DB {
 		db, err := sql.Open("sqlite", dsn)
@@ -79,13 +84,23 @@ func (s *seed) build(ctx context.Context, file string) error {
 	db := open(dsn)
 	s.writers = append(s.writers, handle{db})
 	s.read, s.plain = open(dsn), handle{open(world.DSN(k.Schema, file, false))}
-	if err := world.Perform(ctx, db, world.Tx{Statements: world.Create(k.Schema)}, nil); err != nil {
+	create := append(world.Create(k.Schema), world.Statement{SQL: createLedger})
+	if err := world.Perform(ctx, db, world.Tx{Statements: create}, nil); err != nil {
 		return err
 	}
 	if err := world.Perform(ctx, s.plain.db, k.First, nil); err != nil {
 		return err
 	}
-	s.server = &server{db: db, log: s.journal.logger(), plan: k.Plan, schema: k.Schema, logBytes: k.LogBytes, keep: k.Keep, narrow: k.Narrow, linger: k.Linger}
+	serve := func(db *sql.DB) *server {
+		plan := k.Plan
+		plan.Witness = s.book
+		return &server{db: db, log: s.journal.logger(), plan: plan, schema: k.Schema, logBytes: k.LogBytes, keep: k.Keep, narrow: k.Narrow, linger: k.Linger, book: s.book}
+	}
+	s.server = serve(db)
+	if k.Twin {
+		s.twin = serve(open(dsn))
+		s.tally.count("two servers")
+	}
 	if k.Second {
 		s.writers = append(s.writers, handle{open(dsn)})
 	}
@@ -103,21 +118,31 @@ func (s *seed) build(ctx context.Context, file string) error {
 }
 
 func (s *seed) begin(ctx context.Context) error {
-	if err := s.server.listen(ctx); err != nil {
-		return err
-	}
-	if err := s.server.start(ctx); err != nil {
-		return err
+	var urls []string
+	for _, one := range s.servers() {
+		if err := one.listen(ctx); err != nil {
+			return err
+		}
+		if err := one.start(ctx); err != nil {
+			return err
+		}
+		urls = append(urls, one.url)
 	}
 	data, err := oracle.Read(ctx, s.read, s.script.Schema)
 	if err != nil {
 		return err
 	}
 	s.history.add(data)
+	var offers [][]*world.Offer
+	var structs []map[*model.Layer]*model.Layer
+	for _, c := range s.script.Schema.Channels {
+		offers, structs = append(offers, world.Offers(s.script.Schema, c)), append(structs, world.Structs(s.script.Schema, c))
+	}
+	s.book.structs = structs
 	for i, user := range s.script.Clients {
 		c := &client{
-			id: i, url: s.server.url, routes: s.script.Routes, trees: s.server.trees,
-			narrow: s.script.Narrow, clock: s.clock, event: s.event(i), patience: s.patience,
+			id: i, urls: urls, at: i % len(urls), routes: s.script.Routes, trees: s.server.trees, offers: offers, structs: structs, book: s.book,
+			narrow: s.script.Narrow, clock: s.clock, event: s.event(i), count: s.tally.count, patience: s.patience,
 		}
 		c.enter(user)
 		s.clients = append(s.clients, c)
@@ -125,22 +150,34 @@ func (s *seed) begin(ctx context.Context) error {
 	return nil
 }
 
-// event returns what notes the steps of a client.
-func (s *seed) event(client int) func(string) {
-	return func(step string) {
-		s.tally.count("client: " + step)
-		s.journal.logf("     client %d: %s", client, step)
+// servers are one, or two over the same database.
+func (s *seed) servers() []*server {
+	if s.twin == nil {
+		return []*server{s.server}
 	}
+	return []*server{s.server, s.twin}
+}
+
+// event returns what notes what a client does.
+func (s *seed) event(client int) func(string) {
+	return func(text string) { s.journal.logf("     client %d: %s", client, text) }
 }
 
 // close stops everything.
 func (s *seed) close() error {
 	var errs []error
 	for _, c := range s.clients {
+		c.breaking.Wait()
 		c.conn.Drop()
 	}
 	if s.server != nil && s.server.http != nil {
 		errs = append(errs, s.server.close())
+	}
+	if s.twin != nil {
+		if s.twin.http != nil {
+			errs = append(errs, s.twin.close())
+		}
+		errs = append(errs, s.twin.db.Close())
 	}
 	for _, w := range s.writers {
 		errs = append(errs, w.close())
@@ -168,6 +205,12 @@ func (s *seed) segment(ctx context.Context, script *segmentScript) error {
 	if err := group.Wait(); err != nil {
 		return err
 	}
+	if err := s.rest(ctx); err != nil {
+		return err
+	}
+	if err := s.verifyCalls(ctx); err != nil {
+		return err
+	}
 	for _, c := range s.clients {
 		n, failed := c.settle(ctx, s.history)
 		m, err := c.verify(s.history)
@@ -181,6 +224,47 @@ func (s *seed) segment(ctx context.Context, script *segmentScript) error {
 		}
 	}
 	return nil
+}
+
+// rest waits until the servers have no other streams than the clients show: what
+// was begun for others has ended then, and nothing more comes of it.
+func (s *seed) rest(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, s.patience)
+	defer cancel()
+	for {
+		shown := 0
+		for _, c := range s.clients {
+			c.breaking.Wait()
+			if err := c.connect(ctx); err != nil {
+				return fmt.Errorf("client %d: %w", c.id, err)
+			}
+			for _, v := range c.views {
+				if v.open {
+					shown++
+				}
+			}
+		}
+		open, changed := s.book.streams()
+		if open == shown {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return &divergenceError{client: -1, what: fmt.Sprintf("the servers have %d streams, and the clients %d", open, shown)}
+		}
+	}
+}
+
+// verifyCalls compares what callers were told with what was done.
+func (s *seed) verifyCalls(ctx context.Context) error {
+	ledger, err := readLedger(ctx, s.read)
+	if err != nil {
+		return err
+	}
+	n, err := s.book.verify(ledger)
+	s.tally.judged(n)
+	return err
 }
 
 // compareState compares GET /state of every route, for some user.

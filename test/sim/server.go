@@ -33,6 +33,7 @@ type server struct {
 	keep     int
 	narrow   bool
 	linger   time.Duration
+	book     *book
 
 	// trees are the channels' as the first app declares them.
 	trees []*schema.Tree
@@ -92,7 +93,8 @@ func (s *server) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	world.Declare(app, s.schema)
+	app.Use(s.book.around)
+	world.Declare(app, s.schema, s.book)
 	if err := app.Setup(ctx); err != nil {
 		return errors.Join(err, source.Close())
 	}

@@ -71,9 +71,13 @@ func (s *script) size() int {
 		}
 		for _, steps := range g.Steps {
 			n += len(steps)
+			for _, st := range steps {
+				n += len(st.Cut)
+			}
 		}
 	}
 	for _, c := range s.Schema.Channels {
+		n += len(c.Writable)
 		c.Root.Walk(func(l *model.Layer) { n += 1 + len(l.Fields) + len(l.Where) + len(l.Order) + len(l.Computed) })
 	}
 	return n
@@ -163,6 +167,14 @@ func (h *shrinker) lists() {
 		list(h, func(s *script) *[]event { return &s.Segments[i].Events })
 		for k := range h.best.Clients {
 			list(h, func(s *script) *[]step { return &s.Segments[i].Steps[k] })
+			for n := range h.best.Segments[i].Steps[k] {
+				h.without(func(s *script) bool {
+					st := &s.Segments[i].Steps[k][n]
+					was := st.Cut
+					st.Cut = cutNever
+					return was != cutNever
+				})
+			}
 		}
 		for k := range h.best.Segments[i].Events {
 			for n := range h.best.Segments[i].Events[k].Txs {
@@ -180,6 +192,8 @@ func (h *shrinker) calm() {
 		func(s *script) { s.LogBytes, s.Keep, s.Linger = 0, 0, 0 },
 		func(s *script) { s.Narrow = false },
 		func(s *script) { s.Foreign = false },
+		func(s *script) { s.Plan.Crashes = false },
+		func(s *script) { s.Twin = false },
 		func(s *script) { s.Second = false },
 		func(s *script) { s.Schema.Fat = false },
 	} {
@@ -190,6 +204,7 @@ func (h *shrinker) calm() {
 // layers leaves out what the trees show.
 func (h *shrinker) layers() {
 	for c := range h.best.Schema.Channels {
+		list(h, func(s *script) *[]*model.Writable { return &s.Schema.Channels[c].Writable })
 		at := func(n int) func(s *script) *model.Layer {
 			return func(s *script) *model.Layer {
 				var found *model.Layer

@@ -17,6 +17,7 @@ type tally struct {
 	seeds        int
 	transactions int
 	comparisons  int
+	calls        int
 	divergences  int
 	events       map[string]int
 }
@@ -24,7 +25,7 @@ type tally struct {
 // newTally returns a tally with every event that there is at zero.
 func newTally() *tally {
 	t := &tally{events: map[string]int{
-		"restart": 0, "rebuild": 0, "trim": 0, "foreign process": 0, "writers at once": 0, "younger trigger": 0, "tx: refused by the database": 0,
+		"restart": 0, "two servers": 0, "rebuild": 0, "trim": 0, "foreign process": 0, "writers at once": 0, "younger trigger": 0, "tx: refused by the database": 0,
 	}}
 	for _, name := range model.Features {
 		t.events["schema: "+name] = 0
@@ -34,6 +35,9 @@ func newTally() *tally {
 	}
 	for _, s := range steps {
 		t.events["client: "+s.name] = 0
+	}
+	for _, how := range []told{toldResult, toldRefused, toldUnknown} {
+		t.events["call told "+string(how)] = 0
 	}
 	return t
 }
@@ -63,6 +67,13 @@ func (t *tally) compared(n int) {
 	t.comparisons += n
 }
 
+// judged counts calls.
+func (t *tally) judged(n int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.calls += n
+}
+
 // played counts a seed.
 func (t *tally) played(diverged bool) {
 	t.mu.Lock()
@@ -77,8 +88,8 @@ func (t *tally) played(diverged bool) {
 func (t *tally) String() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return fmt.Sprintf("sim: %d seeds, %d transactions, %d comparisons, %d divergences",
-		t.seeds, t.transactions, t.comparisons, t.divergences)
+	return fmt.Sprintf("sim: %d seeds, %d transactions, %d calls, %d comparisons, %d divergences",
+		t.seeds, t.transactions, t.calls, t.comparisons, t.divergences)
 }
 
 // list writes how often each event happened.

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"sync"
 
 	"github.com/pando-sync/pando/pandotest"
@@ -20,6 +21,10 @@ type view struct {
 	// it does.
 	open bool
 	conn int
+	// name is the stream's on that connection.
+	name string
+	// awaited is what was shown as calls were told their results.
+	awaited []awaitedState
 	// shown is the place in history that the newest checked state has, version
 	// what it came with.
 	shown   int
@@ -39,6 +44,39 @@ type shownState struct {
 	text    string
 	// first tells that the stream held nothing before.
 	first bool
+}
+
+// awaitedState is what a view showed when it had awaited a call.
+type awaitedState struct {
+	call *call
+	text string
+}
+
+// await notes what is shown now that a call has its result.
+func (v *view) await(k *call) {
+	v.awaited = append(v.awaited, awaitedState{k, string(v.stream.JSON())})
+}
+
+// verifyAwaited looks up whether what was shown is not older than what the calls
+// have committed.
+func (v *view) verifyAwaited(c *client, h *history) error {
+	for _, a := range v.awaited {
+		head := a.call.version
+		for _, x := range a.call.executions {
+			if x.committed {
+				head = max(head, x.after.Head)
+			}
+		}
+		if !h.shows(v.route, c.user, a.text, head) {
+			return &divergenceError{
+				client: c.id, user: c.user, route: world.Path(v.route), shows: a.text, want: h.first(v.route, c.user, head),
+				what: fmt.Sprintf("shows a state from before version %d, though it has awaited call %s, which committed that: told version %d, %s",
+					head, a.call.id, a.call.version, a.call.describe()),
+			}
+		}
+	}
+	v.awaited = nil
+	return nil
 }
 
 func newView(c *pandotest.Client, route oracle.Route, tree *schema.Tree) *view {

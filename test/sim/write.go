@@ -36,7 +36,7 @@ func (s *seed) draw() event {
 	table := s.script.Schema.Tables[s.rng.IntN(len(s.script.Schema.Tables))].Name
 	writer, wait, now := s.rng.IntN(len(s.writers)), s.rng.IntN(2) == 0, s.history.newest()
 	switch s.rng.IntN(90) {
-	case 0:
+	case 0, 7:
 		return event{Do: "restart"}
 	case 1:
 		return event{Do: "rebuild", Table: table}
@@ -136,10 +136,12 @@ func (s *seed) restart(ctx context.Context) error {
 	// Who does not read would hold the old app's end up.
 	s.clock.hurry(true)
 	defer s.clock.hurry(false)
-	if err := s.server.stop(); err != nil {
+	all := s.servers()
+	one := all[s.history.len()%len(all)]
+	if err := one.stop(); err != nil {
 		return err
 	}
-	return s.server.start(ctx)
+	return one.start(ctx)
 }
 
 // rebuild replaces a table by a copy of it, which takes its triggers away.

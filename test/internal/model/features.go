@@ -15,6 +15,7 @@ var Features = []string{
 	"list", "list without conditions", "list with a limit", "list with an order", "user_key", "user_key in a list", "tenant", "shared table",
 	"computed count", "computed sum", "computed min", "computed max", "computed of the row", "computed with a condition",
 	"depth 2", "depth 3", "depth 4", "depth 5",
+	"writable save", "writable create", "writable delete", "writable of a list", "writable of a user_key", "may leave", "can link",
 }
 
 // Features are what the schema is made of.
@@ -54,6 +55,20 @@ func (f *found) channel(c *Channel) {
 	f.add(c.List && len(c.Root.Order) > 0, "list with an order")
 	f.add(!c.List && len(c.Root.Where) > 0, "condition on the anchor")
 	f.add(c.Tenant != "", "tenant")
+	for _, w := range c.Writable {
+		f.writable(c, w)
+	}
+}
+
+func (f *found) writable(c *Channel, w *Writable) {
+	f.add(w.Save != nil, "writable save")
+	f.add(w.Create != nil, "writable create")
+	f.add(w.Delete != nil, "writable delete")
+	f.add(c.List && w.Layer == "", "writable of a list")
+	l := c.At(w.Layer)
+	f.add(l != nil && l.UserKey != "", "writable of a user_key")
+	f.add(w.MayLeave, "may leave")
+	f.add(w.CanLink != nil, "can link")
 }
 
 func (f *found) table(t *Table) {

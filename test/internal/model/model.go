@@ -91,6 +91,8 @@ type Channel struct {
 	// Tenant is the column that every layer compares with the user's tenant, ""
 	// for none.
 	Tenant string `json:"tenant,omitempty"`
+	// Writable is what clients may write.
+	Writable []*Writable `json:"writable,omitempty"`
 }
 
 // Layer is one node of a tree.

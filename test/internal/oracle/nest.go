@@ -33,10 +33,7 @@ func (d *Data) State(r Route, user string) *State {
 		return s
 	}
 	c := d.Schema.Channels[r.Channel]
-	n := &nesting{data: d, marks: map[string]bool{}, env: map[string]string{"$user": user}, tenant: c.Tenant, args: r.Args}
-	for i, p := range c.Params {
-		n.env["$"+p] = r.Args[i]
-	}
+	n := d.nest(c, r, user)
 	n.root(c)
 	s := &State{JSON: n.String(), Marks: n.marks}
 	d.states[name] = s

@@ -32,8 +32,12 @@ type Plan struct {
 	// while layers are being read.
 	SlowFeed bool `json:"slow_feed"`
 	SlowRead bool `json:"slow_read"`
+	// Crashes has transactions fail before and after their commit.
+	Crashes bool `json:"crashes,omitempty"`
 	// Seed makes the delays and the choice of what a fault hits.
 	Seed uint64 `json:"seed"`
+	// Witness sees the transactions; nil for none.
+	Witness Witness `json:"-"`
 }
 
 // Check tells whether there is such a fault.

@@ -2,6 +2,7 @@ package world
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"math/rand/v2"
 	"net/url"
@@ -17,16 +18,97 @@ import (
 // base is what the channels share; their states are made at run time.
 type base struct {
 	pando.Channel[struct{}, pando.NoRuntime]
+	asked
 }
 
 func (*base) HasPermission(context.Context) (bool, error) { return true, nil }
+func (b *base) user() string                              { return b.User().ID }
+
+// Once is applied once.
+func (b *base) Once(ctx context.Context, tx *sql.Tx, call string) (string, error) {
+	return b.hooks.Act(ctx, tx, call)
+}
+
+// Plain makes a transaction of its own.
+func (b *base) Plain(ctx context.Context, call string) (result string, err error) {
+	return b.act(ctx, b.Tx, call)
+}
+
+// Beside is Plain beside other actions.
+func (b *base) Beside(ctx context.Context, call string) (result string, err error) {
+	return b.act(ctx, b.Tx, call)
+}
 
 // list is what the lists share.
 type list struct {
 	pando.List[struct{}, pando.NoRuntime]
+	asked
 }
 
 func (*list) HasPermission(context.Context) (bool, error) { return true, nil }
+func (l *list) user() string                              { return l.User().ID }
+
+// Once is applied once.
+func (l *list) Once(ctx context.Context, tx *sql.Tx, call string) (string, error) {
+	return l.hooks.Act(ctx, tx, call)
+}
+
+// Plain makes a transaction of its own.
+func (l *list) Plain(ctx context.Context, call string) (result string, err error) {
+	return l.act(ctx, l.Tx, call)
+}
+
+// Beside is Plain beside other actions.
+func (l *list) Beside(ctx context.Context, call string) (result string, err error) {
+	return l.act(ctx, l.Tx, call)
+}
+
+// asked is a channel that asks hooks.
+type asked struct {
+	hooks Hooks
+	open  bool
+}
+
+func (a *asked) at() *asked { return a }
+
+// OnConnect tells that a stream is open.
+func (a *asked) OnConnect(context.Context) error {
+	a.open = true
+	a.hooks.Opened()
+	return nil
+}
+
+// OnDisconnect tells that it is not any more.
+func (a *asked) OnDisconnect(context.Context) {
+	if a.open {
+		a.hooks.Closed()
+	}
+}
+
+// Hold lasts until the stream or its connection is closed.
+func (a *asked) Hold(ctx context.Context) error { return a.hooks.Hold(ctx) }
+
+func (a *asked) act(ctx context.Context, in func(context.Context, func(*sql.Tx) error) error, call string) (result string, err error) {
+	err = in(ctx, func(tx *sql.Tx) error {
+		result, err = a.hooks.Act(ctx, tx, call)
+		return err
+	})
+	return result, err
+}
+
+// Actions are what the channels' actions do.
+type Actions interface {
+	// Act carries a call out in a transaction, Hold lasts until ctx ends.
+	Act(ctx context.Context, tx *sql.Tx, call string) (string, error)
+	Hold(ctx context.Context) error
+}
+
+// member is a channel of one of the types below.
+type member interface {
+	pando.AnyChannel
+	at() *asked
+	user() string
+}
 
 // Channels' names are those of Go types, so that there are as many as here.
 type (
@@ -46,42 +128,61 @@ type (
 	rowan struct{ list }
 )
 
-// declare is For of a type that is yet to be chosen.
-type declare func(options ...pando.Option) *pando.Declaration
+// kindOf is one of the types, yet to be chosen.
+type kindOf struct {
+	declare func(hooks Hooks, options ...pando.Option) *pando.Declaration
+	writes  func(s *model.Schema, c *model.Channel) []pando.Option
+}
 
 func of[C any, P interface {
 	*C
-	pando.AnyChannel
-}]() declare {
-	return func(options ...pando.Option) *pando.Declaration {
-		return pando.For(func() P { return P(new(C)) }, options...)
+	member
+}](actions ...any) kindOf {
+	declare := func(hooks Hooks, options ...pando.Option) *pando.Declaration {
+		return pando.For(func() P {
+			c := P(new(C))
+			c.at().hooks = hooks
+			return c
+		}, append(options, pando.Actions(actions...))...)
 	}
+	return kindOf{declare, options[P]}
 }
 
 var (
-	channels = []declare{of[ash](), of[birch](), of[cedar](), of[elm]()}
-	others   = []declare{of[fir](), of[gum](), of[holly](), of[ivy](), of[larch]()}
-	lists    = []declare{of[maple](), of[oak](), of[pine](), of[rowan]()}
+	channels = []kindOf{
+		of[ash]((*ash).Once, (*ash).Plain, pando.Concurrent((*ash).Beside), (*ash).Hold),
+		of[birch]((*birch).Once, (*birch).Plain, pando.Concurrent((*birch).Beside), (*birch).Hold),
+		of[cedar]((*cedar).Once, (*cedar).Plain, pando.Concurrent((*cedar).Beside), (*cedar).Hold),
+		of[elm]((*elm).Once, (*elm).Plain, pando.Concurrent((*elm).Beside), (*elm).Hold),
+	}
+	others = []kindOf{of[fir](), of[gum](), of[holly](), of[ivy](), of[larch]()}
+	lists  = []kindOf{
+		of[maple]((*maple).Once, (*maple).Plain, pando.Concurrent((*maple).Beside), (*maple).Hold),
+		of[oak]((*oak).Once, (*oak).Plain, pando.Concurrent((*oak).Beside), (*oak).Hold),
+		of[pine]((*pine).Once, (*pine).Plain, pando.Concurrent((*pine).Beside), (*pine).Hold),
+		of[rowan]((*rowan).Once, (*rowan).Plain, pando.Concurrent((*rowan).Beside), (*rowan).Hold),
+	}
 )
 
-// Declare declares a schema's channels.
-func Declare(app *pando.App, s *model.Schema) {
+// Declare declares a schema's channels, which ask hooks.
+func Declare(app *pando.App, s *model.Schema, hooks Hooks) {
 	for i, name := range between(s) {
 		// Nobody opens it: it tells what key and columns the table between two
 		// others has.
 		t := s.Table(name)
-		app.Handle(fmt.Sprintf("between%d/{id}", i), others[i](pando.StateType(structOf(s, &model.Layer{Table: name, Fields: everything(t)}))))
+		app.Handle(fmt.Sprintf("between%d/{id}", i), others[i].declare(hooks, pando.StateType(structOf(s, &model.Layer{Table: name, Fields: everything(t)}))))
 	}
 	for i, c := range s.Channels {
 		options := []pando.Option{pando.Public(), pando.StateType(structOf(s, c.Root)), query(s, c)}
 		if c.Tenant != "" {
 			options = append(options, pando.Tenant(c.Tenant, func(id pando.Identity) any { return id.ID }))
 		}
+		kind := channels[i]
 		if c.List {
-			app.Handle(pattern(i, c), lists[i](options...))
-		} else {
-			app.Handle(pattern(i, c), channels[i](options...))
+			kind = lists[i]
 		}
+		options = append(options, kind.writes(s, c)...)
+		app.Handle(pattern(i, c), kind.declare(hooks, options...))
 	}
 }
 

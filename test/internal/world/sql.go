@@ -38,12 +38,21 @@ var sqlTypes = map[model.Kind]string{
 	model.UUID: "TEXT", model.Time: "TEXT", model.Bytes: "BLOB", model.JSON: "TEXT",
 }
 
+// defaults are what columns have that are not set.
+var defaults = map[model.Kind]string{
+	model.Int: "1", model.BigInt: "9007199254740993", model.Bool: "0", model.Float: "0.5", model.Text: "'ash'",
+	model.UUID: "'00000000-1111-4111-8111-111111111111'", model.Time: "'2020-02-28T23:59:59.000000Z'", model.Bytes: "x''", model.JSON: "'{}'",
+}
+
 func createTable(s *model.Schema, t *model.Table, name string) string {
 	var parts []string
 	for _, c := range t.Columns {
 		part := c.Name + " " + sqlTypes[c.Kind]
 		if !c.Nullable {
 			part += " NOT NULL"
+		}
+		if !c.Nullable && c.References == "" && !c.Marked && !slices.Contains(t.Key, c.Name) {
+			part += " DEFAULT " + defaults[c.Kind]
 		}
 		if c.Unique {
 			part += " UNIQUE"

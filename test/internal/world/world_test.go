@@ -113,7 +113,9 @@ func TestEveryKindIsAccepted(t *testing.T) {
 func TestEverythingIsDrawn(t *testing.T) {
 	drawn := map[string]bool{}
 	for seed := range uint64(300) {
-		for _, name := range world.RandomSchema(source(seed, 1)).Features() {
+		s := world.RandomSchema(source(seed, 1))
+		world.DrawWritable(source(seed, 3), s, []string{"", "1", "2", "3"})
+		for _, name := range s.Features() {
 			if !slices.Contains(model.Features, name) {
 				t.Fatalf("feature %q is not in the list", name)
 			}
