@@ -6,6 +6,7 @@ import (
 	_ "embed"
 	"errors"
 	"net/http"
+	"os/exec"
 	"sync/atomic"
 	"testing"
 
@@ -29,9 +30,10 @@ func TestGuides(t *testing.T) {
 		"sql": {"tables.sql"},
 		"ts":  {"frontend/*.ts", "frontend/live/*.ts"},
 		"tsx": {"frontend/*.tsx"},
+		"sh":  {"commands.sh"},
 	}
 	for _, name := range []string{
-		"actions", "authentication", "groups", "runtime", "testing", "writes",
+		"actions", "authentication", "generated-code", "groups", "runtime", "tanstack-query", "testing", "writes",
 	} {
 		t.Run(name, func(t *testing.T) { guidetest.Quotes(t, guides+name+".md", files) })
 	}
@@ -40,6 +42,14 @@ func TestGuides(t *testing.T) {
 // TestGenerated says so when the TypeScript is older than the structs.
 func TestGenerated(t *testing.T) {
 	guidetest.Generated(t, newShop(t).app, "frontend/live")
+}
+
+// TestCommands runs what a guide has its reader type.
+func TestCommands(t *testing.T) {
+	out, err := exec.CommandContext(t.Context(), "sh", "-e", "commands.sh").CombinedOutput()
+	if err != nil {
+		t.Errorf("%v: %s", err, out)
+	}
 }
 
 //go:embed testdata/rows.sql

@@ -1,0 +1,2 @@
+go run . makefrontend --check
+go run . makefrontend --dry-run
