@@ -321,6 +321,124 @@ describe('an upgrade that is refused', () => {
   })
 })
 
+describe('a message to everyone', () => {
+  const announce = (payload: object) => {
+    server.socket.say('@', { type: 'system', ...payload })
+  }
+
+  it('is readable until the next one', () => {
+    live()
+    const listener = vi.fn()
+    client.system.subscribe(listener)
+    expect(client.system.get()).toBeUndefined()
+    announce({ kind: 'message', text: 'Backup at noon.' })
+    expect(client.system.get()).toEqual({ kind: 'message', text: 'Backup at noon.', retryAfter: undefined })
+    server.socket.drop(1006)
+    vi.advanceTimersByTime(500)
+    server.welcome()
+    expect(client.system.get()?.text).toBe('Backup at noon.')
+    expect(listener).toHaveBeenCalledOnce()
+  })
+
+  it('of a maintenance keeps the client away so long and a random part of it, and is over with it', () => {
+    const handle = live()
+    announce({ kind: 'maintenance', text: 'Back in five minutes.', retry_after: 300_000 })
+    expect(client.system.get()).toEqual({ kind: 'maintenance', text: 'Back in five minutes.', retryAfter: 300_000 })
+    expect(status()).toBe('online')
+    server.socket.drop(1001)
+    expect(status()).toBe('reconnecting')
+    expect(handle.get()).toMatchObject({ status: 'live', stale: true })
+    vi.advanceTimersByTime(599_000)
+    window.dispatchEvent(new Event('online'))
+    window.dispatchEvent(new Event('pagehide'))
+    window.dispatchEvent(new Event('pageshow'))
+    expect(server.sockets).toHaveLength(1)
+    vi.advanceTimersByTime(1_000)
+    expect(server.sockets).toHaveLength(2)
+    server.welcome()
+    expect(client.system.get()).toBeUndefined()
+  })
+
+  it('does not keep the user from trying', () => {
+    live()
+    announce({ kind: 'maintenance', text: 'Back in five minutes.', retry_after: 300_000 })
+    server.socket.drop(1001)
+    client.authenticate()
+    expect(server.sockets).toHaveLength(2)
+  })
+})
+
+describe('a new connection', () => {
+  it('names the session that it goes on from, the last that was identified', () => {
+    live()
+    const previous = () => server.socket.of('connect')[0].payload.previous
+    expect(previous()).toBeUndefined()
+    server.socket.drop(1006)
+    vi.advanceTimersByTime(500)
+    server.socket.say('@', { ...boardHello, session: 'refused' })
+    server.socket.accept()
+    expect(previous()).toBe('test')
+    server.socket.drop(1006)
+    vi.advanceTimersByTime(1_000)
+    server.welcome({ ...boardHello, session: 'third' })
+    expect(previous()).toBe('test')
+    server.socket.drop(1006)
+    vi.advanceTimersByTime(2_000)
+    server.socket.accept()
+    expect(previous()).toBe('third')
+  })
+
+  it('to a server of the next version goes on, whatever fields that has besides', () => {
+    const handle = live()
+    const before = handle.get().state
+    server.socket.drop(1001)
+    vi.advanceTimersByTime(500)
+    const [board1, card] = boardHello.types
+    const types = [
+      { name: 'Label', fields: ['id', 'color'] },
+      { name: 'Card', fields: ['color', ...card.fields] },
+      { name: 'Board', fields: [board1.fields[0], 'owner', board1.fields[1]] },
+    ]
+    server.welcome({ ...boardHello, types, channels: { BoardChannel: 'another' } })
+    const socket = server.open('#9')
+    expect(handle.get()).toMatchObject({ status: 'live', stale: false })
+    expect(handle.get().state).toBe(before)
+    socket.say('#9', {
+      v: 11,
+      set: [[0, ['1', 'red']], [1, ['red', '9', 'Tea', false, '1', 3]]],
+      upd: [[2, '1', 1, 'Ada', 2, 'Weekly']],
+    })
+    expect(handle.get().state).toEqual({
+      id: '1',
+      name: 'Weekly',
+      cards: [
+        { id: '7', title: 'Milk', done: false },
+        { id: '8', title: 'Eggs', done: false },
+        { id: '9', title: 'Tea', done: false },
+      ],
+    })
+  })
+
+  it('to a server that lacks a field says so once, and keeps what is held', () => {
+    const handle = live()
+    const seen: unknown[] = []
+    handle.subscribe(() => seen.push(handle.get().status))
+    server.socket.drop(1001)
+    vi.advanceTimersByTime(500)
+    server.welcome({ ...boardHello, types: [boardHello.types[0], { name: 'Card', fields: ['id', 'title'] }] })
+    const socket = server.open('#9')
+    const { status: shown, state, stale, error } = handle.get()
+    expect([shown, stale, error?.code]).toEqual(['error', true, 'schema'])
+    expect(state?.name).toBe('Groceries')
+    socket.say('#9', { v: 11, upd: [[0, '1', 1, 'Weekly']] })
+    expect(handle.get().state).toBe(state)
+    vi.advanceTimersByTime(15_000)
+    expect(seen).toEqual(['live', 'error'])
+    expect(socket.of('open')).toHaveLength(1)
+    expect(socket.of('close')).toHaveLength(1)
+  })
+})
+
 describe('closing', () => {
   it('ends everything for good', () => {
     const handle = live()
