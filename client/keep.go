@@ -117,6 +117,16 @@ func (c *Client) serve(ctx context.Context, conn *peer.Conn) error {
 	due := time.NewTimer(0)
 	defer due.Stop()
 	defer c.offline()
+	closed := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() { // also while a server does not take what is written
+		defer close(closed)
+		conn.Close()
+	})
+	defer func() {
+		if !stop() {
+			<-closed
+		}
+	}()
 	for {
 		broken, again := c.open(conn)
 		if broken || again {
@@ -128,9 +138,6 @@ func (c *Client) serve(ctx context.Context, conn *peer.Conn) error {
 				return errAgain
 			}
 			return &closedError{conn.CloseCode(), conn.Err()}
-		case <-ctx.Done():
-			conn.Close()
-			return ctx.Err()
 		case <-c.wake:
 		case <-due.C:
 		}

@@ -24,17 +24,15 @@ type Notice struct {
 type notices struct {
 	mu      sync.Mutex // guards what follows
 	waiting []Notice
-	dropped int
 }
 
 func (q *notices) add(n Notice) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if len(q.waiting) == maxNotices {
-		q.dropped += q.waiting[0].Dropped + 1
+		dropped := q.waiting[0].Dropped + 1
 		q.waiting = append(q.waiting[:0], q.waiting[1:]...)
-		q.waiting[0].Dropped += q.dropped
-		q.dropped = 0
+		q.waiting[0].Dropped += dropped
 	}
 	q.waiting = append(q.waiting, n)
 }

@@ -164,6 +164,7 @@ func TestSharedScopeOfAnotherStruct(t *testing.T) {
 	if err := Refused[Album](t, c, "albums/1"); !strings.Contains(err.Error(), "Album.name was not read") {
 		t.Errorf("got %v", err)
 	}
+	p.read(c) // and with it that the stream was closed again
 }
 
 // TestSnapshotWhileOpen reads a scope anew in parts; the old state is shown
@@ -241,6 +242,7 @@ func TestList(t *testing.T) {
 	if err := Refused[[]Song](t, c, "songs"); !strings.Contains(err.Error(), "@position") {
 		t.Errorf("got %v, want an error that names the order", err)
 	}
+	p.read(c) // and with it that the stream was closed again
 }
 
 func TestKeyOfSeveralColumns(t *testing.T) {

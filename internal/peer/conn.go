@@ -29,6 +29,8 @@ const (
 	maxMessage = 256 << 20
 	// writeTimeout is how long a server may take to read a request.
 	writeTimeout = 30 * time.Second
+	// goodbyeTimeout is how long one may take that nobody waits for.
+	goodbyeTimeout = time.Second
 )
 
 // Conn is one connection. It is safe for concurrent use.
@@ -130,10 +132,15 @@ func (c *Conn) Drop() {
 	<-c.done
 }
 
-// Close says goodbye before it drops the connection.
+// Close says goodbye, if that can be said at once, and drops the connection.
 func (c *Conn) Close() {
-	frame := ws.MustCompileFrame(ws.MaskFrame(ws.NewCloseFrame(ws.NewCloseFrameBody(ws.StatusNormalClosure, ""))))
-	_ = c.push(frame) // the other end may be gone: then there is nobody to tell
+	goodbye := ws.MustCompileFrame(ws.MaskFrame(ws.NewCloseFrame(ws.NewCloseFrameBody(ws.StatusNormalClosure, ""))))
+	if c.write.TryLock() {
+		if c.socket.SetWriteDeadline(time.Now().Add(goodbyeTimeout)) == nil {
+			_, _ = c.socket.Write(goodbye) // if nobody hears it, nobody needs to
+		}
+		c.write.Unlock()
+	}
 	c.Drop()
 }
 
