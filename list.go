@@ -98,11 +98,15 @@ const judgesAtOnce = 16
 // isVisible asks the hook IsVisible about a row. One that cannot be judged is
 // not shown.
 func (s *stream) isVisible(ctx context.Context, row schema.Row) (visible bool) {
-	select {
-	case s.app.judges <- struct{}{}:
-		defer func() { <-s.app.judges }()
-	case <-ctx.Done():
-		return false
+	// A write does not wait for room: who has it may wait for the connection that
+	// the write holds.
+	if TxOf(ctx) == nil {
+		select {
+		case s.app.judges <- struct{}{}:
+			defer func() { <-s.app.judges }()
+		case <-ctx.Done():
+			return false
+		}
 	}
 	typ := s.channel.schema.Tree.Root.Through.Type
 	key := row[typ.Table.Key]
