@@ -1,8 +1,10 @@
-package wire
+package peer_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -11,8 +13,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/pando-sync/pando/internal/peer"
+	"github.com/pando-sync/pando/internal/wire"
 	"github.com/pando-sync/pando/schema"
-	"github.com/pando-sync/pando/state"
 )
 
 // vector is a file of spec/vectors/state; its README has the form.
@@ -20,11 +23,11 @@ type vector struct {
 	Name   string
 	Anchor json.RawMessage
 	Model  model
-	Hello  struct{ Types []Type }
+	Hello  struct{ Types []wire.Type }
 	Steps  []struct {
 		Note   string
-		Frame  *StateFrame
-		Frames []*StateFrame
+		Frame  json.RawMessage
+		Frames []json.RawMessage
 		State  json.RawMessage
 	}
 }
@@ -65,47 +68,38 @@ func TestStateVectors(t *testing.T) {
 	}
 }
 
+// run plays the frames over a connection to a stream.
 func (v *vector) run(t *testing.T) {
 	tree := v.tree(t)
-	var anchor schema.Value
+	route := "vectors"
 	if tree.Root.Relation != schema.List {
-		var err error
-		if anchor, err = tree.Root.Type.Fields[tree.Root.Type.Key].ParseWire(v.Anchor); err != nil {
+		var key any
+		if err := json.Unmarshal(v.Anchor, &key); err != nil {
 			t.Fatal(err)
 		}
+		route += "/" + url.PathEscape(fmt.Sprint(key))
 	}
-	d, err := NewDecoder(v.Hello.Types, tree, strings.TrimPrefix(tree.Root.Type.Name, "@"))
-	if err != nil {
+	p := servePlayer(t, v.Hello.Types, strings.TrimPrefix(tree.Root.Type.Name, "@"))
+	conn := p.dial()
+	st := peer.NewStream("s1", route, tree, peer.Events{})
+	if err := p.start(conn, st); err != nil {
 		t.Fatal(err)
 	}
-	shown, loading := state.NewStore(), (*state.Store)(nil)
 	for i, step := range v.Steps {
-		frames := step.Frames
-		if step.Frame != nil {
-			frames = []*StateFrame{step.Frame}
+		p.play(conn, step.Frame, step.Frames)
+		if err := conn.Err(); err != nil {
+			t.Fatalf("step %d (%s): %v", i, step.Note, err)
 		}
-		for _, f := range frames {
-			into := shown
-			if f.Snapshot == "first" || f.Snapshot == "only" {
-				loading = state.NewStore()
-			}
-			if f.Snapshot != "" {
-				into = loading
-			}
-			if err := d.Apply(f, into); err != nil {
-				t.Fatalf("step %d (%s): %v", i, step.Note, err)
-			}
-			if f.Snapshot == "last" || f.Snapshot == "only" {
-				shown, loading = loading, nil
-			}
+		if _, ended := st.News(); ended != nil {
+			t.Fatalf("step %d (%s): %v", i, step.Note, ended)
 		}
 		if step.State == nil {
-			if loading == nil {
+			if st.Complete() && !p.loading {
 				t.Errorf("step %d (%s): the tree is complete", i, step.Note)
 			}
 			continue
 		}
-		if diff := cmp.Diff(decoded(t, step.State), decoded(t, shown.AppendJSON(nil, tree, anchor))); diff != "" {
+		if diff := cmp.Diff(decoded(t, step.State), decoded(t, st.JSON())); diff != "" {
 			t.Errorf("step %d (%s): want -, got +\n%s", i, step.Note, diff)
 		}
 	}
@@ -166,14 +160,15 @@ func (v *vector) typeOf(t *testing.T, id int, name string) *schema.Type {
 // isText tells whether a field's values travel as strings, as its frames have
 // it: the model does not say it of integers.
 func (v *vector) isText(name, field string) bool {
-	id := slices.IndexFunc(v.Hello.Types, func(t Type) bool { return t.Name == name })
+	id := slices.IndexFunc(v.Hello.Types, func(t wire.Type) bool { return t.Name == name })
 	if id < 0 {
 		return false
 	}
 	at := slices.Index(v.Hello.Types[id].Fields, field)
 	for _, step := range v.Steps {
-		for _, f := range append(slices.Clone(step.Frames), step.Frame) {
-			if f == nil {
+		for _, payload := range append(slices.Clone(step.Frames), step.Frame) {
+			var f wire.StateFrame
+			if payload == nil || json.Unmarshal(payload, &f) != nil {
 				continue
 			}
 			for _, set := range f.Set {
