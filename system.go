@@ -29,8 +29,9 @@ func (a *App) BroadcastSystemMessage(ctx context.Context, text string) error {
 }
 
 // Maintenance tells the clients of all connections, on all nodes over the same
-// database, that the service goes away for about retryAfter, and closes them;
-// they come back by themselves after that time and a random part of as much
+// database, that the service goes away for about retryAfter, and closes them once
+// what has begun for them is answered, for which there are some seconds. They come
+// back by themselves after that time and a random part of as much
 // again. New connections are refused until then. As with BroadcastSystemMessage,
 // the app need not run here.
 func (a *App) Maintenance(ctx context.Context, text string, retryAfter time.Duration) error {
