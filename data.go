@@ -17,7 +17,9 @@ import (
 type Data[T any] struct{ change *write.Change }
 
 // Has tells whether the client sets a field. What the server has set, by Set or
-// since the row is created where it is, does not count.
+// since the row is created where it is, does not count. It panics when T has no
+// stored field of that name, and none that clients may set: a name that is
+// misspelt permits nothing.
 func (d Data[T]) Has(field string) bool { return d.change.Has(field) }
 
 // Fields are the names on the wire of what the client sets, in the order of T's

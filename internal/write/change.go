@@ -43,12 +43,18 @@ func (c *Change) Old() schema.Row { return c.old }
 // sets by itself, as defaults, is not in it.
 func (c *Change) New() schema.Row { return c.Type().Table.Complete(slices.Clone(c.next)) }
 
-// Has tells whether the client sets a field, by its name on the wire or in Go.
+// Has tells whether the client sets a field, by its name on the wire or in Go. It
+// panics when there is none: a name that is misspelt must permit nothing.
 func (c *Change) Has(field string) bool {
+	known := c.stored(field) != nil
 	for _, f := range c.offer.Fields {
 		if f.GoName == field && slices.Contains(c.names, f.Name) {
 			return true
 		}
+		known = known || f.GoName == field || f.Name == field
+	}
+	if !known {
+		panic(fmt.Sprintf("Data.Has: %s has no field %q that is stored, or that clients may set", c.Type().Name, field))
 	}
 	return slices.Contains(c.names, field)
 }

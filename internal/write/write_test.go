@@ -392,9 +392,17 @@ func TestServerSetsValues(t *testing.T) {
 	var kept *write.Change
 	comment.Permit[write.Create] = func(_ context.Context, _ any, c *write.Change) error {
 		kept = c
-		if c.Has("Body") != c.Has("body") || c.Has("Author") != c.Has("author") || c.Has("card_id") {
+		if c.Has("Body") != c.Has("body") || c.Has("Author") != c.Has("author") || c.Has("ID") {
 			t.Error("what the client sets is not told by every name")
 		}
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Error("a name that is misspelt is a field that the client does not set")
+				}
+			}()
+			c.Has("Boddy")
+		}()
 		// A user outside of the tree: the server needs no permission to link.
 		return c.Set("AuthorID", "3")
 	}
