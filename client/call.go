@@ -17,21 +17,33 @@ import (
 // A result that came is returned, whatever happens before its effects are
 // shown.
 func Call[R, S any](ctx context.Context, s *Stream[S], action string, args ...any) (R, error) {
-	return call[R](ctx, s.stream, action, args, false)
+	return call[R](ctx, s.stream, "", action, args)
 }
 
 // CallOnce is Call for actions that the server applies once: it is sent again
 // after a drop, and carried out at most once.
 func CallOnce[R, S any](ctx context.Context, s *Stream[S], action string, args ...any) (R, error) {
-	return call[R](ctx, s.stream, action, args, true)
+	return call[R](ctx, s.stream, rand.Text(), action, args)
 }
 
-func call[R any](ctx context.Context, s *stream, action string, args []any, once bool) (result R, err error) {
+// CallKeyed is CallOnce under a key of the caller's, 1 to 64 of [A-Za-z0-9_-],
+// that no other request of the user has had: a program that has died asks again
+// under the same key. The server remembers it for an hour at least.
+func CallKeyed[R, S any](ctx context.Context, s *Stream[S], key, action string, args ...any) (R, error) {
+	return call[R](ctx, s.stream, key, action, args)
+}
+
+// call calls an action, applied once if it has a key.
+func call[R any](ctx context.Context, s *stream, key, action string, args []any) (result R, err error) {
 	if args == nil {
 		args = []any{}
 	}
 	op := "action " + action
-	value, err := s.ask(ctx, op, map[string]any{"type": "action", "name": action, "args": args}, once)
+	payload := map[string]any{"type": "action", "name": action, "args": args}
+	if key != "" {
+		payload["key"] = key
+	}
+	value, err := s.ask(ctx, op, payload)
 	if err != nil {
 		return result, err
 	}
@@ -48,11 +60,9 @@ func call[R any](ctx context.Context, s *stream, action string, args []any, once
 // a frame was too large, before it is believed to have been the one.
 const mostTooLarge = 2
 
-// ask makes a request of the stream, again after a drop if it is applied once.
-func (s *stream) ask(ctx context.Context, op string, payload map[string]any, once bool) (json.RawMessage, error) {
-	if once {
-		payload["key"] = rand.Text()
-	}
+// ask makes a request of the stream, again after a drop if it has a key.
+func (s *stream) ask(ctx context.Context, op string, payload map[string]any) (json.RawMessage, error) {
+	_, once := payload["key"]
 	request, err := json.Marshal(payload)
 	if err != nil {
 		return nil, &Error{Code: "bad_argument", Message: op + ": " + err.Error(), Outcome: Failed, cause: err}

@@ -95,6 +95,31 @@ func TestAppliedOnce(t *testing.T) {
 	}
 }
 
+// TestKeys asks again under the key of a request that was answered.
+func TestKeys(t *testing.T) {
+	l := open(t)
+	s := shelf(t, l.ada(), "shelves/1")
+	var ids []string
+	for range 2 {
+		id, err := client.CallKeyed[string](within(t), s, "job-7", "add", "once")
+		if err != nil {
+			t.Fatal(err)
+		}
+		key, err := s.Create(within(t), "Book", map[string]any{"title": "once"}, client.In("Shelf", 1, "books"), client.Key("job-8"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, id, key)
+	}
+	if ids[0] != ids[2] || ids[1] != ids[3] || ids[0] == ids[1] || len(s.State().Books) != 3 {
+		t.Errorf("keys %v: %s", ids, s.JSON())
+	}
+	_, err := client.CallKeyed[string](within(t), s, "job-7", "add", "twice")
+	coded(t, err, "bad_request", client.Failed)
+	_, err = client.CallKeyed[string](within(t), s, "a key", "add", "twice")
+	coded(t, err, "bad_request", client.Failed)
+}
+
 // TestUnknown loses the answer of an action that may not be sent again.
 func TestUnknown(t *testing.T) {
 	l := open(t)

@@ -245,7 +245,7 @@ func (c *Client) after(ctx context.Context, try *attempt, err error) {
 		if wait == 0 {
 			wait = c.pace.next(false)
 		}
-		c.opts.Logger.DebugContext(ctx, "connection lost", "error", err, "wait", wait)
+		c.opts.Logger.InfoContext(ctx, "not connected: trying again", "error", err, "wait", wait)
 		c.pause(ctx, wait)
 	}
 	c.mu.Lock()

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 )
@@ -20,6 +21,9 @@ func Seen(values map[string]any) WriteOption {
 func In(parent string, key any, relation string) WriteOption {
 	return func(payload map[string]any) { payload["in"] = []string{parent, fmt.Sprint(key), relation} }
 }
+
+// Key has a write applied under a key of the caller's; see CallKeyed.
+func Key(key string) WriteOption { return func(payload map[string]any) { payload["key"] = key } }
 
 // Save sets fields of the row with a key of a type, such as "Card", and returns
 // once the state shows it. data is a map or a struct that becomes a JSON object
@@ -46,15 +50,15 @@ func (s *Stream[S]) Create(ctx context.Context, of string, data any, opts ...Wri
 }
 
 // Delete deletes the row with a key of a type; see Save.
-func (s *Stream[S]) Delete(ctx context.Context, of string, key any) error {
-	_, err := s.write(ctx, "delete", of, nil, map[string]any{"id": fmt.Sprint(key)})
+func (s *Stream[S]) Delete(ctx context.Context, of string, key any, opts ...WriteOption) error {
+	_, err := s.write(ctx, "delete", of, opts, map[string]any{"id": fmt.Sprint(key)})
 	return err
 }
 
 func (s *stream) write(ctx context.Context, op, of string, opts []WriteOption, payload map[string]any) (json.RawMessage, error) {
-	payload["type"], payload["of"] = op, of
+	payload["type"], payload["of"], payload["key"] = op, of, rand.Text()
 	for _, o := range opts {
 		o(payload)
 	}
-	return s.ask(ctx, op+" "+of, payload, true)
+	return s.ask(ctx, op+" "+of, payload)
 }
