@@ -18,10 +18,11 @@ export interface ErrorDetails {
  *
  * Besides the server's codes (see `spec/protocol.md`) and the application's
  * own, there are `offline` (nothing was sent), `lost` (the connection broke
- * after sending), `timeout` (no answer in time), `schema` (the server no
- * longer declares what this page was built against: reload), `protocol` (the
- * server speaks another protocol version: reload) and `closed` (the client was
- * closed), and for a write `depends` (the one that it refers to failed).
+ * after sending), `timeout` (no answer in time), `schema` (the server lacks
+ * something that this page was built against: reload; the next server that the
+ * client connects to is asked again), `protocol` (the server speaks another
+ * protocol version: reload) and `closed` (the client was closed), and for a
+ * write `depends` (the one that it refers to failed).
  */
 export class PandoError extends Error {
   override readonly name = 'PandoError'

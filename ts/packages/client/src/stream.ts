@@ -51,6 +51,8 @@ export class Stream {
   /** The next runtime frame is the whole of it. */
   #runtimeAnew = true
   error: PandoError | undefined
+  /** Whose server does not fit the page; the next one may be of another release. */
+  #misfit: Session | undefined
   #timer: ReturnType<typeof setTimeout> | undefined
   #current: Snapshot<unknown, Runtime> | undefined
 
@@ -66,9 +68,9 @@ export class Stream {
     return (this.#current ??= this.#snapshot())
   }
 
-  /** Opens the stream unless it is open, or has failed in a way that trying again does not mend. */
+  /** Opens the stream unless it is open, or has failed in a way that trying again on this connection does not mend. */
   open(session: Session): void {
-    if (this.asked || this.error?.retry === false) return
+    if (this.asked || (this.error?.retry === false && (this.#misfit ?? session) === session)) return
     clearTimeout(this.#timer)
     this.asked = true
     this.#runtimeAnew = true
@@ -98,6 +100,7 @@ export class Stream {
   fail(error: PandoError): void {
     this.down()
     this.error = error
+    this.#misfit = undefined
     if (error.code in denials) this.#forget()
     this.watchers?.touchAll()
   }
@@ -154,7 +157,8 @@ export class Stream {
     const lost = this.store.lacks(types)
     if (lost) {
       this.close()
-      this.fail(new PandoError('schema', `the server no longer has ${lost}: reload the page`))
+      this.fail(new PandoError('schema', `the server lacks ${lost}: reload the page`))
+      this.#misfit = session
       return
     }
     this.#show(this.#host.scopes.join(this, types, opened))

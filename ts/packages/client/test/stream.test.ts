@@ -35,6 +35,9 @@ function rename(v: number, name: string) {
   return { v, upd: [[0, '1', 1, name]] }
 }
 
+/** Of a server whose cards are never done. */
+const otherHello = { ...boardHello, types: [boardHello.types[0], { name: 'Card', fields: ['id', 'title', '@board_id', '@position'] }] }
+
 describe('opening', () => {
   it('sends connect and open in one frame and is live with the snapshot', () => {
     const handle = client.get(board)
@@ -119,13 +122,55 @@ describe('opening', () => {
     expect(handle.get().status).toBe('live')
   })
 
-  it('asks for a reload when the server lacks a field that the page was built with', () => {
+  it('asks for a reload when the server lacks a field that the page was built with, and asks that server no more', () => {
     const handle = client.get(board)
     handle.subscribe(() => undefined)
-    server.welcome({ ...boardHello, types: [boardHello.types[0], { name: 'Card', fields: ['id', 'title'] }] })
+    const socket = server.welcome(otherHello)
     server.open('#4', boardSnapshot)
-    expect(handle.get()).toMatchObject({ status: 'error', error: { code: 'schema' } })
-    expect(String(handle.get().error)).toContain('Card.done')
+    expect(handle.get()).toMatchObject({ status: 'error', state: undefined, error: { code: 'schema' } })
+    expect(String(handle.get().error)).toContain('the server lacks Card.done: reload the page')
+    handle.subscribe(() => undefined)
+    expect(socket.of('open')).toHaveLength(1)
+    expect(socket.of('close')).toHaveLength(1)
+    handle.get().retry()
+    expect(socket.of('open')).toHaveLength(2)
+  })
+
+  it('goes on by itself with the first server that has all that the page was built with', () => {
+    const { handle, socket } = live()
+    const { state } = handle.get()
+    let last = socket
+    for (let round = 0; round < 2; round++) {
+      last.drop(1001)
+      vi.advanceTimersByTime(1_000)
+      last = server.welcome(otherHello)
+      expect(last.of('open')).toHaveLength(1)
+      server.open('#4', boardSnapshot)
+      expect(handle.get()).toMatchObject({ status: 'error', stale: true, error: { code: 'schema' } })
+      expect(handle.get().state).toBe(state)
+    }
+    last.drop(1001)
+    vi.advanceTimersByTime(2_000)
+    server.welcome()
+    expect(server.socket.of('open')[0]?.payload).toMatchObject({ resume: { epoch: 'e1', versions: [10] } })
+    expect(handle.get().status).toBe('error')
+    server.open('#4').say('#4', rename(11, 'Weekly'))
+    expect(handle.get()).toMatchObject({ status: 'live', stale: false, error: undefined, state: { name: 'Weekly' } })
+  })
+
+  it('does not ask again for what another server refused for another reason', () => {
+    const { handle, socket } = live()
+    socket.drop(1001)
+    vi.advanceTimersByTime(1_000)
+    server.welcome(otherHello)
+    server.open('#4', boardSnapshot).drop(1001)
+    vi.advanceTimersByTime(1_000)
+    const next = server.welcome()
+    next.reply(next.of('open')[0], { type: 'error', code: 'denied', message: 'not a member' })
+    expect(handle.get()).toMatchObject({ status: 'denied', error: { code: 'denied' } })
+    next.drop(1001)
+    vi.advanceTimersByTime(2_000)
+    expect(server.welcome().of('open')).toEqual([])
   })
 })
 
@@ -178,6 +223,24 @@ describe('frames', () => {
     server.welcome().say('s1', { type: 'runtime', set: { viewers: 1 } })
     server.open('#9')
     expect(handle.get().runtimeState).toEqual({ viewers: 1 })
+  })
+
+  it('tells of notices by their names, once each, and ignores what it does not know', () => {
+    const { handle, off, socket } = live()
+    const mention = vi.fn()
+    const other = vi.fn()
+    const quiet = handle.notices.subscribe('mention', mention)
+    handle.notices.subscribe('other', other)
+    off()
+    vi.advanceTimersByTime(5_000)
+    expect(socket.of('close')).toHaveLength(0)
+    socket.say('s1', { type: 'notice', name: 'mention', value: { by: 'Ada' } })
+    socket.say('s1', { type: 'something new' })
+    quiet()
+    socket.say('s1', { type: 'notice', name: 'mention', value: { by: 'Bob' } })
+    expect(mention.mock.calls).toEqual([[{ by: 'Ada' }]])
+    expect(other).not.toHaveBeenCalled()
+    expect(handle.get().status).toBe('live')
   })
 
   it('starts a new connection from what was applied when a frame cannot be read', () => {
