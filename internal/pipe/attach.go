@@ -146,7 +146,7 @@ func (p *Pipe) until(ctx context.Context, s *Scope, done <-chan struct{}) error 
 func (p *Pipe) attachAt(ctx context.Context, version uint64, s *Scope, parts []*part, r *Request) (*Attachment, error) {
 	var a *Attachment
 	done := make(chan struct{})
-	w := &waiter{version: version, scopes: []*Scope{s}, done: func() {
+	w := &waiter{version: version, scopes: []*Scope{s}, done: func(bool) {
 		if s.life == p.life && !s.failed && !s.closed && p.broken == nil {
 			a = p.attach(s, parts, r)
 		}
@@ -286,7 +286,7 @@ func (p *Pipe) CatchUp(a *Attachment, watches []*Watch, wake func()) (frames []*
 	case slices.ContainsFunc(watches, func(w *Watch) bool { return w.Held() > 0 }):
 		return nil, false // who releases it wakes
 	case !s.route.Ready():
-		p.waiters = append(p.waiters, &waiter{version, []*Scope{s}, wake})
+		p.waiters = append(p.waiters, &waiter{version, []*Scope{s}, func(bool) { wake() }})
 		return nil, false
 	}
 	for i := range a.Parts {

@@ -215,7 +215,7 @@ func (p *Pipe) abandon() {
 		s.fail()
 	}
 	for _, w := range p.waiters {
-		w.done()
+		w.done(false)
 	}
 	p.opening, p.idle, p.encoded, p.ahead, p.waiters = nil, nil, nil, nil, nil
 }

@@ -266,13 +266,15 @@ func TestLostContinuity(t *testing.T) {
 		epoch := h.Epoch()
 		h.db.OnSnapshot(func() { <-h.ctx.Done() })
 		o := h.begin(h.ctx, 2, nil)
-		waited := make(chan struct{})
-		h.Wait(99, []*pipe.Scope{old.Scope}, func() { close(waited) })
+		waited := make(chan bool, 1)
+		h.Wait(99, []*pipe.Scope{old.Scope}, func(passed bool) { waited <- passed })
 		h.db.OnSnapshot(nil)
 		h.db.Restart("the log was trimmed")
 		<-o.done
 		h.refused(o.err)
-		<-waited
+		if <-waited {
+			t.Error("what was lost passes for said")
+		}
 		if len(reasons) != 1 || reasons[0] != "the log was trimmed" {
 			t.Errorf("told %q", reasons)
 		}
@@ -293,7 +295,7 @@ func TestWait(t *testing.T) {
 	inBubble(t, pipe.Config{}, func(t *testing.T, h *harness) {
 		a := h.open(1, nil)
 		calls := 0
-		wait := func(version uint64) { h.Wait(version, []*pipe.Scope{a.Scope}, func() { calls++ }) }
+		wait := func(version uint64) { h.Wait(version, []*pipe.Scope{a.Scope}, func(bool) { calls++ }) }
 		expect := func(want int, why string) {
 			t.Helper()
 			if calls != want {
@@ -354,7 +356,7 @@ func TestAPipeThatHasEnded(t *testing.T) {
 			t.Error("it is well, and has ended")
 		}
 		done := false
-		h.Wait(99, nil, func() { done = true })
+		h.Wait(99, nil, func(passed bool) { done = !passed })
 		if !done {
 			t.Error("somebody waits for ever")
 		}

@@ -1,26 +1,26 @@
 package pipe
 
 // waiter waits until the scopes have said everything up to a version. done is
-// called once, with the mutex held.
+// called once, with the mutex held; passed is false where they will not say it.
 type waiter struct {
 	version uint64
 	scopes  []*Scope
-	done    func()
+	done    func(passed bool)
 }
 
 // Wait calls done once the scopes have said, in their logs, everything up to
 // version; at once when they have. done is called with the pipe's mutex held:
 // it must not block or call the pipe. It is also called when continuity is
-// lost, since what was waited for will not come.
-func (p *Pipe) Wait(version uint64, scopes []*Scope, done func()) {
+// lost, since what was waited for will not come: passed is false then.
+func (p *Pipe) Wait(version uint64, scopes []*Scope, done func(passed bool)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.wait(&waiter{version, scopes, done})
 }
 
 func (p *Pipe) wait(w *waiter) {
-	if p.router == nil || p.broken != nil || p.passed(w) {
-		w.done()
+	if lost := p.router == nil || p.broken != nil; lost || p.passed(w) {
+		w.done(!lost)
 		return
 	}
 	p.waiters = append(p.waiters, w)
@@ -46,7 +46,7 @@ func (p *Pipe) answerWaiters() {
 	rest := p.waiters[:0]
 	for _, w := range p.waiters {
 		if p.passed(w) {
-			w.done()
+			w.done(true)
 		} else {
 			rest = append(rest, w)
 		}

@@ -145,7 +145,7 @@ func (w *Watch) passed(ctx context.Context) error {
 		return fmt.Errorf("settle a doubt: %w", ErrUnavailable)
 	}
 	reached := make(chan struct{})
-	w.pipe.Wait(head, nil, func() { close(reached) })
+	w.pipe.Wait(head, nil, func(bool) { close(reached) })
 	select {
 	case <-reached:
 		return nil

@@ -528,6 +528,10 @@ func (st *stream) carryOut(ctx context.Context, r request, done func()) {
 	}
 	c.reply(wire.Message(st.name, r.id, wire.Result{Type: "result", Value: value, Version: version}))
 	if version > 0 {
-		c.server.cfg.Pipe.Wait(version, c.scopes(), func() { c.passed(version) })
+		c.server.cfg.Pipe.Wait(version, c.scopes(), func(passed bool) {
+			if passed { // else the session ends without having told
+				c.passed(version)
+			}
+		})
 	}
 }
