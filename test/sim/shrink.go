@@ -38,6 +38,7 @@ func shrink(ctx context.Context, s *script, err error, patience time.Duration) (
 	}
 	for size := -1; size != h.best.size() && ctx.Err() == nil; {
 		size = h.best.size()
+		h.calls()
 		h.segments()
 		h.clients()
 		list(h, func(s *script) *[]world.Statement { return &s.First.Statements })
@@ -158,6 +159,25 @@ func (h *shrinker) clients() {
 			}
 			return true
 		})
+	}
+}
+
+// calls leaves out all that clients write, or one client's.
+func (h *shrinker) calls() {
+	without := func(is func(client int) bool) {
+		h.without(func(s *script) bool {
+			before := s.size()
+			for _, g := range s.Segments {
+				for k := range g.Steps {
+					g.Steps[k] = slices.DeleteFunc(g.Steps[k], func(st step) bool { return is(k) && slices.Contains(callOps, st.Do) })
+				}
+			}
+			return s.size() < before
+		})
+	}
+	without(func(int) bool { return true })
+	for i := range h.best.Clients {
+		without(func(client int) bool { return client == i })
 	}
 }
 
