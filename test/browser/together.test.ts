@@ -87,12 +87,6 @@ describe('two people on one board', () => {
     expect(await comment.locator('strong').textContent()).toBe('Ada Lovelace')
   })
 
-  test('people see who else is there', async () => {
-    await ada.page.getByRole('img', { name: 'Grace Hopper, here now' }).waitFor()
-    await grace.page.goto('about:blank')
-    await ada.page.getByRole('list', { name: 'Members' }).getByRole('img', { name: 'Grace Hopper', exact: true }).waitFor()
-  })
-
   test('an invitation opens the board that was refused, and puts it into the list', async () => {
     await grace.page.goto(`${server.url}/boards/2`)
     await grace.page.getByRole('heading', { name: 'not shared with you' }).waitFor()

@@ -27,11 +27,13 @@ export function Board({ channel, board, runtime, userId, stale }: Props) {
   const { shown, move, announcement, mover } = useMove(board.lists, handle, attempt)
   const [seen] = useState(() => new Seen())
   const [openKey, open] = useState<string>()
-  const role = board.members.find(({ user }) => user?.id === userId)?.role ?? 'viewer'
+  const member = board.members.find(({ user }) => user?.id === userId)
+  const me = member?.user ?? undefined
+  const role = member?.role ?? 'viewer'
   const tools = useMemo<BoardTools>(
-    () => ({ channel, handle, attempt, mover, seen, userId, role, edits: role !== 'viewer', open }),
+    () => ({ channel, handle, attempt, mover, seen, me, role, edits: role !== 'viewer', open }),
     // The channel of a handle stays the same.
-    [handle, attempt, mover, seen, userId, role],
+    [handle, attempt, mover, seen, me, role],
   )
   useNotices(channel, 'mention', (text) => {
     say(String(text))

@@ -122,12 +122,14 @@ function CommentForm({ label, submit, initial = '', error, onType, onSubmit }: F
 const format = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' })
 
 function CommentItem({ comment }: { readonly comment: Comment }) {
-  const { handle, attempt, userId, role, edits } = useBoard()
+  const { handle, attempt, me, role, edits } = useBoard()
   const [editing, edit] = useState(false)
   const [error, setError] = useState('')
-  const { author, body, created_at: at } = comment
+  const { body, created_at: at } = comment
   const pending = isPending(comment)
-  const mine = edits && author?.id === userId
+  // The author is set by the server.
+  const author = pending ? me : comment.author
+  const mine = edits && author?.id === me?.id
   const save = async (body: string) => {
     edit(false)
     const attempted = await attempt(() => handle.save(comment, { body }), 'body')
@@ -137,10 +139,10 @@ function CommentItem({ comment }: { readonly comment: Comment }) {
   }
   return (
     <li className="comment" data-pending={pending}>
-      {author !== null && <Avatar user={author} />}
+      {author && <Avatar user={author} />}
       <div>
         <p className="comment-head">
-          <strong>{author?.name ?? (pending ? 'You' : 'Somebody who has left')}</strong>
+          <strong>{author?.name ?? 'Somebody who has left'}</strong>
           {pending ? <span className="quiet-text">sending …</span> : <time dateTime={at}>{format.format(new Date(at))}</time>}
           {mine && (
             <button type="button" className="link" onClick={() => { edit(!editing) }}>

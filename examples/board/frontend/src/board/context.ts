@@ -1,7 +1,7 @@
 import type { Handle } from '@pando-sync/client'
 import { createContext, useContext } from 'react'
 import type { BoardChannel, BoardChannelActions, BoardChannelRuntime, BoardChannelTypes, BoardChannelWrites } from '../live/board.channels.js'
-import type { Board, Role } from '../live/board.interfaces.js'
+import type { Board, Role, User } from '../live/board.interfaces.js'
 import type { Attempt } from '../ui/toast.js'
 import type { Seen } from './flash.js'
 import type { Mover } from './mover.js'
@@ -16,7 +16,8 @@ export interface BoardTools {
   readonly attempt: Attempt
   readonly mover: Mover
   readonly seen: Seen
-  readonly userId: string
+  /** The user as a member, who may just have been removed. */
+  readonly me: User | undefined
   readonly role: Role
   /** The role lets the user change what is on the board. */
   readonly edits: boolean

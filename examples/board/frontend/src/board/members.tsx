@@ -13,7 +13,7 @@ interface Props {
 
 /** The people of a board and what they may do, for owners to change. */
 export function Members({ board, onClose }: Props) {
-  const { handle, attempt, role, userId } = useBoard()
+  const { handle, attempt, role, me } = useBoard()
   const dialog = useRef<HTMLDialogElement>(null)
   const [invited, invite] = useState<Role>('editor')
   const owner = role === 'owner'
@@ -30,7 +30,7 @@ export function Members({ board, onClose }: Props) {
       </header>
       <ul>
         {board.members.map((member) => (
-          <MemberItem key={member.id} member={member} managed={owner && member.user?.id !== userId} />
+          <MemberItem key={member.id} member={member} managed={owner && member.user !== me} />
         ))}
       </ul>
       {owner && (

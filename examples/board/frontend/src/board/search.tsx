@@ -2,6 +2,7 @@ import { useChannelState } from '@pando-sync/react/suspense'
 import { Suspense, useDeferredValue, useId, useState } from 'react'
 import { SearchChannel } from '../live/board.channels.js'
 import type { FoundCard } from '../live/board.interfaces.js'
+import { useBoard } from './context.js'
 
 /** Finds cards by how a word of their title begins, and keeps showing them live. */
 export function Search({ boardId }: { readonly boardId: string }) {
@@ -47,11 +48,19 @@ function Found({ boardId, word }: { readonly boardId: string; readonly word: str
   )
 }
 
-function FoundItem({ card }: { readonly card: FoundCard }) {
+function FoundItem({ card: { id, title, done, list } }: { readonly card: FoundCard }) {
+  const { handle, open } = useBoard()
+  const show = () => {
+    const cards = handle.get().state?.lists.flatMap((list) => list.cards)
+    const card = cards?.find((card) => String(card.id) === String(id))
+    if (card !== undefined) open(handle.keyOf(card))
+  }
   return (
-    <li className="found" data-done={card.done}>
-      {card.title}
-      <span className="quiet-text">{card.list?.name}</span>
+    <li>
+      <button type="button" className="found" data-done={done} onClick={show}>
+        <span>{title}</span>
+        <span className="quiet-text">{list?.name}</span>
+      </button>
     </li>
   )
 }
