@@ -1,8 +1,11 @@
 package main
 
 import (
+	"errors"
 	"testing"
+	"time"
 
+	"github.com/pando-sync/pando"
 	"github.com/pando-sync/pando/pandotest"
 )
 
@@ -34,7 +37,11 @@ func TestActions(t *testing.T) {
 	}
 
 	s.bank.closed.Store(true)
-	refused(t, order.Try(ctx, nil, "pay"), "bank")
+	err := order.Try(ctx, nil, "pay")
+	refused(t, err, "bank")
+	if coded, ok := errors.AsType[*pando.Error](err); !ok || !coded.Retry || coded.RetryAfter != 10*time.Second {
+		t.Errorf("the error is %+v", coded)
+	}
 	s.bank.closed.Store(false)
 	order.Call(t, nil, "pay")
 	if got := order.State().Status; got != Paid || s.bank.charged.Load() != 1 {
