@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/pando-sync/pando/internal/peer"
 )
@@ -60,6 +61,10 @@ func call[R any](ctx context.Context, s *stream, key, action string, args []any)
 // a frame was too large, before it is believed to have been the one.
 const mostTooLarge = 2
 
+// patience is how long a request is made again after it was sent first: servers
+// forget keys after an hour.
+const patience = 10 * time.Minute
+
 // ask makes a request of the stream, again after a drop if it has a key.
 func (s *stream) ask(ctx context.Context, op string, payload map[string]any) (json.RawMessage, error) {
 	_, once := payload["key"]
@@ -68,10 +73,17 @@ func (s *stream) ask(ctx context.Context, op string, payload map[string]any) (js
 		return nil, &Error{Code: "bad_argument", Message: op + ": " + err.Error(), Outcome: Failed, cause: err}
 	}
 	outcome, tooLarge := Failed, 0
+	first := now()
 	for {
 		conn, err := s.ready(ctx)
 		if err != nil {
 			return nil, failed(op, err, outcome)
+		}
+		switch {
+		case outcome == Failed:
+			first = now()
+		case now().Sub(first).Abs() > patience:
+			return nil, errorOf(op, peer.ErrDropped, Unknown)
 		}
 		answer, err := conn.Ask(ctx, s.core.Name(), json.RawMessage(request))
 		switch {
@@ -100,6 +112,10 @@ func (s *stream) ask(ctx context.Context, op string, payload map[string]any) (js
 		s.client.left(s, conn)
 	}
 }
+
+// now is the time by the wall: the other clock stands still while a machine
+// sleeps.
+func now() time.Time { return time.Now().Round(0) }
 
 // failed gives the error of what waited in vain the outcome of what was sent
 // before.

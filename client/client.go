@@ -18,8 +18,8 @@ import (
 // Options are how a client connects. The zero value is an anonymous client.
 type Options struct {
 	// Token finds the token before each connection; nil where a header says who it
-	// is, or nobody needs to be anyone. It has ten seconds. After the server has
-	// refused a token it must return another.
+	// is, or nobody needs to be anyone. Its context lasts ten seconds, and ends with
+	// Close. After the server has refused a token it must return another.
 	Token func(ctx context.Context) (string, error)
 	// Header is sent with the upgrade request, such as a cookie or an
 	// Authorization.

@@ -14,7 +14,8 @@ type Outcome string
 const (
 	// Failed is what was refused or never sent.
 	Failed Outcome = "failed"
-	// Unknown is what was sent and not answered: it may have been carried out.
+	// Unknown is what was sent and not answered, or given up on the way: it may
+	// have been carried out.
 	Unknown Outcome = "unknown"
 )
 
@@ -53,9 +54,13 @@ func errorOf(op string, err error, outcome Outcome) error {
 		return already
 	}
 	if coded, ok := errors.AsType[*peer.Error](err); ok {
+		outcome = Failed
+		if coded.Unknown {
+			outcome = Unknown
+		}
 		return &Error{
 			Code: coded.Code, Message: op + ": " + coded.Message, Fields: coded.Fields, Retry: coded.Retry,
-			RetryAfter: coded.RetryAfter, Outcome: Failed, cause: err,
+			RetryAfter: coded.RetryAfter, Outcome: outcome, cause: err,
 		}
 	}
 	code := "protocol"

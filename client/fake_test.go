@@ -2,6 +2,8 @@ package client_test
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -25,7 +27,7 @@ type fake struct {
 	t   *testing.T
 	url string
 	// upgrade may refuse a connection, by its number from 1 on.
-	upgrade func(n int, w http.ResponseWriter) bool
+	upgrade func(n int, w http.ResponseWriter, r *http.Request) bool
 	// answer is what a request of a type on a connection is answered with; frames
 	// follow. "" is no answer.
 	answer func(n int, kind string) (payload string, frames []string)
@@ -41,25 +43,54 @@ const fakeOpened = `{"type":"opened","channel":"ShelfChannel","epoch":"e","scope
 // serveFake serves a fake whose heartbeat is so many milliseconds.
 func serveFake(t *testing.T, heartbeat int, f *fake) *client.Client {
 	t.Helper()
+	f.start(t, heartbeat, (*httptest.Server).Start)
+	c := client.New(f.url, client.Options{}).Hasten()
+	t.Cleanup(c.Close)
+	return c
+}
+
+func (f *fake) start(t *testing.T, heartbeat int, start func(*httptest.Server)) *httptest.Server {
+	t.Helper()
 	f.t = t
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		f.open.Add(1)
 		defer f.open.Done()
 		f.serve(heartbeat, w, r)
 	}))
+	start(server)
 	t.Cleanup(func() {
 		server.Close()
 		f.open.Wait()
 	})
 	f.url = server.URL
-	c := client.New(server.URL, client.Options{}).Hasten()
+	return server
+}
+
+// TestTLSAndHeaders connects to a server of https.
+func TestTLSAndHeaders(t *testing.T) {
+	cookies := make(chan string, 1)
+	f := &fake{
+		upgrade: func(_ int, _ http.ResponseWriter, r *http.Request) bool {
+			cookies <- r.Header.Get("Cookie")
+			return true
+		},
+		answer: func(int, string) (string, []string) { return fakeOpened, []string{shelfFrame(5, "only", "safe")} },
+	}
+	server := f.start(t, 0, (*httptest.Server).StartTLS)
+	roots := x509.NewCertPool()
+	roots.AddCert(server.Certificate())
+	c := client.New(f.url, client.Options{
+		TLS: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}, Header: http.Header{"Cookie": {"session=x"}},
+	})
 	t.Cleanup(c.Close)
-	return c
+	if s := shelf(t, c, "shelves/1"); s.State().Name != "safe" || <-cookies != "session=x" {
+		t.Errorf("got %+v", s.State())
+	}
 }
 
 func (f *fake) serve(heartbeat int, w http.ResponseWriter, r *http.Request) {
 	n := int(f.dials.Add(1))
-	if f.upgrade != nil && !f.upgrade(n, w) {
+	if f.upgrade != nil && !f.upgrade(n, w, r) {
 		return
 	}
 	conn, _, _, err := ws.UpgradeHTTP(r, w)
@@ -170,7 +201,7 @@ func TestRefusedForGood(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := &fake{
-				upgrade: func(n int, w http.ResponseWriter) bool {
+				upgrade: func(n int, w http.ResponseWriter, _ *http.Request) bool {
 					if n == 1 && tt.status > 0 {
 						w.WriteHeader(tt.status)
 						return false
@@ -205,7 +236,7 @@ func TestRefusedForGood(t *testing.T) {
 func TestUnavailable(t *testing.T) {
 	asked := 0
 	c := serveFake(t, 0, &fake{
-		upgrade: func(n int, w http.ResponseWriter) bool {
+		upgrade: func(n int, w http.ResponseWriter, _ *http.Request) bool {
 			if n == 1 {
 				http.Error(w, "later", http.StatusServiceUnavailable)
 			}

@@ -83,11 +83,7 @@ func (s *Stream[S]) state() (state S, err error) {
 }
 
 // Exists tells whether there is a row for the route. A list always exists.
-func (s *Stream[S]) Exists() bool {
-	var state S
-	exists, _ := s.core.Build(reflect.ValueOf(&state).Elem())
-	return exists
-}
+func (s *Stream[S]) Exists() bool { return s.core.Exists() }
 
 // JSON is the present state in the form of GET /state.
 func (s *Stream[S]) JSON() []byte { return s.core.JSON() }

@@ -25,6 +25,6 @@ func refusal(payload json.RawMessage) error {
 	}
 	return &Error{
 		Code: e.Code, Message: e.Message, Retry: e.Retry, Fields: e.Fields,
-		RetryAfter: time.Duration(e.RetryAfter) * time.Millisecond,
+		RetryAfter: time.Duration(e.RetryAfter) * time.Millisecond, Unknown: e.Outcome == "unknown",
 	}
 }

@@ -172,6 +172,13 @@ func (s *Stream) Build(out reflect.Value) (exists bool, err error) {
 	return s.tree.Root.Relation == schema.List || len(rows) > 0, b.err
 }
 
+// Exists tells whether there is any state: the anchor's row, or a list.
+func (s *Stream) Exists() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.tree.Root.Relation == schema.List || len(s.view().Top(s.anchor())) > 0
+}
+
 // JSON is the present state in the form of GET /state.
 func (s *Stream) JSON() []byte {
 	s.mu.Lock()
