@@ -59,7 +59,11 @@ type Created<Writes, Parent, Relation> = {
     : never
 }[keyof Writes]
 
-type CreateData<Writes, Name extends keyof Writes> = Writes[Name] extends { create: infer Data } ? Data : never
+type CreateData<Writes, Name extends keyof Writes> = [Name] extends [never]
+  ? never
+  : Writes[Name] extends { create: infer Data }
+    ? Data
+    : never
 
 type IdOf<Row> = Row extends { readonly id: infer Id } ? Id : string
 

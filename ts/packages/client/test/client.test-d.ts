@@ -1,6 +1,8 @@
 import { describe, expectTypeOf, it } from 'vitest'
-import { createClient, type Handle, type Id, type Int, type Loading, type Snapshot } from '../src/index.js'
+import { createClient, type Creating, type Handle, type Id, type Int, type Loading, type Snapshot } from '../src/index.js'
 import { instanceOf } from '../src/instance.js'
+import { ref } from '../src/writes.js'
+import { KanbanChannel, type Card as KanbanCard, type Kanban, type List as KanbanList, type User } from './kanban.js'
 import {
   BoardChannel,
   type Board,
@@ -38,5 +40,47 @@ describe('types of the client', () => {
     // @ts-expect-error it may be a stub
     expectTypeOf(card.title)
     if (card._loaded !== false) expectTypeOf(card.title).toEqualTypeOf<string>()
+  })
+})
+
+describe('types of writes', () => {
+  const kanban = createClient({ url: '/ws' }).get(KanbanChannel.with({ kanbanId: 1 }))
+  const card = {} as KanbanCard
+  const list = {} as KanbanList
+  const board = {} as Kanban
+
+  it('take the data of the row’s type', () => {
+    expectTypeOf(kanban.save(card, { title: 'x', assignee: null })).toEqualTypeOf<Promise<void>>()
+    void kanban.save(card, { done: true }, { seen: { done: false } })
+    void kanban.save(ref('Card', card.id), { title: 'x' }, { seen: true })
+    // @ts-expect-error a list has no title
+    void kanban.save(list, { title: 'x' })
+    // @ts-expect-error an assignee is a user
+    void kanban.save(card, { assignee: list.id })
+    // @ts-expect-error users are not written
+    void kanban.save({} as User, { name: 'x' })
+  })
+
+  it('create where the parent has the relation', () => {
+    expectTypeOf(kanban.create('cards', list, { title: 'x' })).toEqualTypeOf<Creating<Id<'Card'>>>()
+    expectTypeOf(kanban.create('lists', board, { name: 'x' }).key).toEqualTypeOf<Id<'List'>>()
+    expectTypeOf(kanban.create('starred', ref('List', list.id), {})).resolves.toEqualTypeOf<Id<'Card'>>()
+    // @ts-expect-error a board has no cards
+    void kanban.create('cards', board, { title: 'x' })
+    // @ts-expect-error nor has a list titles
+    void kanban.create('lists', board, { title: 'x' })
+    // @ts-expect-error the channel is no list
+    void kanban.create({ title: 'x' })
+  })
+
+  it('delete what may be deleted', () => {
+    expectTypeOf(kanban.delete(card)).toEqualTypeOf<Promise<void>>()
+    // @ts-expect-error the board may not
+    void kanban.delete(board)
+  })
+
+  it('are none where the channel offers none', () => {
+    expectTypeOf(handle).not.toHaveProperty('save')
+    expectTypeOf(kanban.keyOf(card)).toBeString()
   })
 })
