@@ -167,16 +167,29 @@ func (s *stream) carryOut(ctx context.Context, r *wire.Request) (value json.RawM
 	return s.write(ctx, r)
 }
 
-// givenUp says what became of a request that failed for the end of its context.
+// givenUp says what became of a request that failed for the end of its context,
+// or of one that the app made of it.
 func (s *stream) givenUp(ctx context.Context, r *wire.Request, err error) error {
-	switch {
-	case ctx.Err() == nil:
-		return err
+	var e *Error
+	switch inner := errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled); {
 	case errors.Is(context.Cause(ctx), errTimeout):
-		return rpc.Errorf("timeout", "the %s took longer than %s, and was given up", r.Type, s.channel.timeout)
-	default: // the stream is closed
+		e = rpc.Errorf("timeout", "the %s took longer than %s, and was given up", r.Type, s.channel.timeout)
+	case ctx.Err() != nil: // the stream is closed
 		return fmt.Errorf("%s: %w", r.Type, ctx.Err())
+	case inner && s.halfDone(r):
+		e = rpc.Errorf("timeout", "the %s waited too long for something, and was given up", r.Type)
+	default:
+		return err
 	}
+	e.Unknown = s.halfDone(r)
+	return e
+}
+
+// halfDone tells that a request may have done some of its work when it is given
+// up: there is no transaction of Pando's that takes it back.
+func (s *stream) halfDone(r *wire.Request) bool {
+	a := s.channel.actions[r.Name]
+	return r.Type == "action" && a != nil && !a.Once
 }
 
 // admit refuses a request that is over the channel's limits.

@@ -79,6 +79,14 @@ func (c *DeskChannel) Stall(ctx context.Context) error {
 	return fmt.Errorf("stall: %w", ctx.Err())
 }
 
+// Impatient gives up by itself, with some of its work done.
+func (c *DeskChannel) Impatient(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Nanosecond)
+	defer cancel()
+	<-ctx.Done()
+	return ctx.Err()
+}
+
 func (c *DeskChannel) StallTx(ctx context.Context, tx *sql.Tx) error {
 	if _, err := tx.ExecContext(ctx, "UPDATE docs SET body = 'stalled'"); err != nil {
 		return err
@@ -193,7 +201,7 @@ func (d *bureau) newApp(options ...pando.Option) *pando.App {
 		d.t.Fatal(err)
 	}
 	app.Handle("docs/{doc_id}", pando.For(func() *DeskChannel { return &DeskChannel{desk: d} }, append([]pando.Option{pando.Actions(
-		(*DeskChannel).Append, (*DeskChannel).Stall, (*DeskChannel).StallTx, (*DeskChannel).Deaf, pando.Concurrent((*DeskChannel).Beside),
+		(*DeskChannel).Append, (*DeskChannel).Stall, (*DeskChannel).Impatient, (*DeskChannel).StallTx, (*DeskChannel).Deaf, pando.Concurrent((*DeskChannel).Beside),
 		(*DeskChannel).Panic, (*DeskChannel).Read, (*DeskChannel).Name, (*DeskChannel).InTx, (*DeskChannel).TxInTx, (*DeskChannel).Resume, (*DeskChannel).Progress,
 	)}, options...)...))
 	return app
@@ -316,8 +324,13 @@ func TestTx(t *testing.T) {
 func TestAnActionIsGivenUpInTime(t *testing.T) {
 	d := openBureau(t, pando.ActionTimeout(30*time.Millisecond))
 	ada := d.dial("ada")
-	wants(t, ada.act("stall", `[]`, ""), `"code":"timeout"`, "longer than 30ms")
-	wants(t, ada.act("stallTx", `[]`, "k"), `"code":"timeout"`)
+	wants(t, ada.act("stall", `[]`, ""), `"code":"timeout"`, "longer than 30ms", `"outcome":"unknown"`)
+	wants(t, ada.act("impatient", `[]`, ""), `"code":"timeout"`, `"retry":false`, `"outcome":"unknown"`)
+	undone := ada.act("stallTx", `[]`, "k")
+	wants(t, undone, `"code":"timeout"`)
+	if strings.Contains(undone, "outcome") {
+		t.Errorf("what was rolled back is told as unknown: %s", undone)
+	}
 	d.body("")
 	wants(t, ada.act("append", `["alive"]`, ""), `"value":"alive"`)
 	if text := d.log.String(); strings.Contains(text, "request failed") {

@@ -3,6 +3,8 @@ package pando
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"io/fs"
@@ -233,11 +235,22 @@ func (a *App) serveStatic(w http.ResponseWriter, r *http.Request) {
 	page := err != nil && path.Ext(name) == ""
 	switch {
 	case page, err == nil && info.IsDir():
-		w.Header().Set("Cache-Control", "no-cache")
-		http.ServeFileFS(w, r, a.cfg.Static, "index.html")
+		a.servePage(w, r)
 		return
 	case strings.HasPrefix(name, "assets/"):
 		w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
 	}
 	http.ServeFileFS(w, r, a.cfg.Static, name) //nolint:gosec // the path is clean and an fs.FS has no other root
+}
+
+// servePage serves index.html, which a browser asks for anew each time. It is
+// told apart by its content: after a rollback, or where all builds have one date,
+// the date of another page would keep the wrong one in the browser.
+func (a *App) servePage(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Cache-Control", "no-cache")
+	if text, err := fs.ReadFile(a.cfg.Static, "index.html"); err == nil {
+		sum := sha256.Sum256(text)
+		w.Header().Set("ETag", `"`+hex.EncodeToString(sum[:16])+`"`)
+	}
+	http.ServeFileFS(w, r, a.cfg.Static, "index.html")
 }

@@ -19,6 +19,8 @@ type Error struct {
 	// wait at least; 0 leaves it to the client.
 	Retry      bool
 	RetryAfter time.Duration
+	// Unknown tells that the request may have been carried out, in part or whole.
+	Unknown bool
 	// Fields tells what is wrong with single fields, by their names on the wire.
 	Fields map[string]string
 }

@@ -125,10 +125,14 @@ func (c *Session) fail(stream string, id uint64, err error) {
 	if !whole {
 		c.server.cfg.Logger.ErrorContext(c.ctx, "request failed", "session", c.id, "stream", stream, "error", err)
 	}
-	c.reply(wire.Message(stream, id, wire.Error{
+	answer := wire.Error{
 		Type: "error", Code: e.Code, Message: e.Message, Retry: e.Retry,
 		RetryAfter: milliseconds(e.RetryAfter), Fields: e.Fields,
-	}))
+	}
+	if e.Unknown {
+		answer.Outcome = "unknown"
+	}
+	c.reply(wire.Message(stream, id, answer))
 }
 
 // milliseconds rounds up: who comes back earlier comes in vain.

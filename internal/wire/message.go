@@ -162,6 +162,9 @@ type Error struct {
 	Retry   bool   `json:"retry"`
 	// RetryAfter is in milliseconds.
 	RetryAfter int64 `json:"retry_after,omitempty"`
+	// Outcome is "unknown" where the request may have been carried out, in part or
+	// whole, and empty where it was not.
+	Outcome string `json:"outcome,omitempty"`
 	// Fields are messages by the wire names of single fields.
 	Fields map[string]string `json:"fields,omitempty"`
 }

@@ -52,8 +52,9 @@ export class Entry {
   readonly user: string | undefined
   /** Runs while it waits for its answer on one connection. */
   answer: Timer | undefined
-  /** Runs from the first sending. */
+  /** Runs from the first sending, which was at `first`. */
   deadline: Timer | undefined
+  first = 0
   settle: (error: PandoError | undefined) => void = () => undefined
 
   constructor(job: Job, stream: Stream, user: string | undefined) {
@@ -151,9 +152,13 @@ export class Outbox {
   }
 
   /** Why an entry must not be sent any more. */
-  #refusal({ stream, user, tried, job }: Entry): PandoError | undefined {
+  #refusal({ stream, user, tried, job, first }: Entry): PandoError | undefined {
     const outcome = tried ? 'unknown' : 'failed'
     const { error } = stream
+    // Timers stand still while a machine sleeps, and a server forgets keys.
+    if (tried && Math.abs(Date.now() - first) > patience) {
+      return new PandoError('lost', `${job.name}: no answer for ten minutes`, { outcome })
+    }
     if (error && !error.retry) return new PandoError(error.code, `${job.name}: ${error.message}`, { outcome })
     if (user === undefined || user === this.#core.user) return undefined
     return new PandoError('denied', `${job.name}: another user is connected`, { outcome })
@@ -179,6 +184,7 @@ export class Outbox {
     }
     if (!request) return false
     entry.session = session
+    entry.first ||= Date.now()
     entry.deadline ??= this.#limit(entry, patience, 'lost', 'no answer for ten minutes')
     entry.answer = this.#limit(entry, this.#core.options.actionTimeout ?? 30_000, 'timeout', 'no answer in time')
     entry.tried = true
