@@ -48,21 +48,21 @@ func TestTypingEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &BoardChannel{}
 		must(t, c.OnTyping(t.Context(), Typing{Person{2, "Grace"}, 5}))
-		time.Sleep(typingFor / 2)
+		<-time.After(typingFor / 2) // of a clock that jumps
 		must(t, c.OnTyping(t.Context(), Typing{Person{2, "Grace"}, 5}))
-		time.Sleep(typingFor - time.Millisecond)
+		<-time.After(typingFor - time.Millisecond)
 		synctest.Wait()
 		if got := len(c.Runtime().Typing); got != 1 {
 			t.Fatalf("%d type, want Grace, who has said so again", got)
 		}
-		time.Sleep(time.Millisecond)
+		<-time.After(time.Millisecond)
 		synctest.Wait()
 		if got := len(c.Runtime().Typing); got != 0 {
 			t.Errorf("%d type after %s", got, typingFor)
 		}
 		must(t, c.OnTyping(t.Context(), Typing{Person{2, "Grace"}, 5}))
 		c.OnDisconnect(t.Context())
-		time.Sleep(time.Hour)
+		<-time.After(time.Hour)
 		if got := len(c.Runtime().Typing); got != 1 {
 			t.Errorf("a channel that is closed was changed: %d type", got)
 		}
