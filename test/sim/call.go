@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -107,12 +108,8 @@ func (c *client) call(ctx context.Context, s step) error {
 	if err := c.connect(ctx); err != nil {
 		return err
 	}
-	v := c.pick(s.Pick)
-	if v == nil {
-		return nil
-	}
 	rng := random(s.Draw, 0)
-	k := c.draw(rng, v, s)
+	v, k := c.pickCall(rng, s)
 	if k == nil {
 		return nil
 	}
@@ -122,8 +119,24 @@ func (c *client) call(ctx context.Context, s step) error {
 		return err
 	}
 	c.event("call " + k.id + " is told " + string(k.told) + " " + k.code + k.result)
-	c.count("call told " + string(k.told))
+	c.count(k.op + " told " + string(k.told))
+	if k.cut != cutNever {
+		c.count("cut " + string(k.cut))
+	}
 	return nil
+}
+
+// pickCall draws a call on one of the open views, nil when there is nothing to
+// do on any.
+func (c *client) pickCall(rng *rand.Rand, s step) (*view, *call) {
+	for i := range c.views {
+		if v := c.pick(s.Pick + i); v != nil {
+			if k := c.draw(rng, v, s); k != nil {
+				return v, k
+			}
+		}
+	}
+	return nil, nil
 }
 
 // draw draws a call, nil when there is nothing to do.
@@ -138,6 +151,9 @@ func (c *client) draw(rng *rand.Rand, v *view, s step) *call {
 		k.fail = []string{"", "", "", "", "", "error", "panic"}[rng.IntN(7)]
 	default:
 		offers := c.offers[v.route.Channel]
+		if rng.IntN(20) > 0 {
+			offers = slices.DeleteFunc(slices.Clone(offers), func(o *world.Offer) bool { return len(o.Permits(s.Do)) == 0 })
+		}
 		if len(offers) == 0 {
 			return nil
 		}

@@ -16,6 +16,15 @@
 // the database held at the frame's version, no client may go back in time, and
 // no frame may have a text of a row or a column that its user does not see.
 //
+// The clients also write, as users who may and who may not, and call actions;
+// connections break at every moment of a call, transactions fail at every
+// moment of theirs, and a call that is applied once goes on at any of the
+// servers. All that is done leaves a row in a ledger, in the same transaction:
+// nothing may be applied twice, nor after a refusal, nor be lost after a result.
+// The oracle looks at every write in the state that its transaction began with,
+// and at what it left: each refusal needs a reason, and nothing may be applied
+// that had one.
+//
 // A script that diverges is made smaller, by leaving out what it diverges
 // without, and saved to be played again.
 //

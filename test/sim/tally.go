@@ -36,8 +36,13 @@ func newTally() *tally {
 	for _, s := range steps {
 		t.events["client: "+s.name] = 0
 	}
-	for _, how := range []told{toldResult, toldRefused, toldUnknown} {
-		t.events["call told "+string(how)] = 0
+	for _, op := range callOps {
+		for _, how := range []told{toldResult, toldRefused, toldUnknown} {
+			t.events[op+" told "+string(how)] = 0
+		}
+	}
+	for _, at := range cuts {
+		t.events["cut "+string(at)] = 0
 	}
 	return t
 }

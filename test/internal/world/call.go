@@ -106,7 +106,7 @@ func (d *writing) target(t *model.Table, in func(oracle.Member) bool) string {
 	}
 	slices.Sort(inside)
 	switch n := d.rng.IntN(12); {
-	case n < 9 && len(inside) > 0:
+	case n < 10: // "" where there is none
 		return d.gen.draw(slices.Compact(inside))
 	case n < 11 && len(d.data.Tables[t.Name]) > 0:
 		rows := d.data.Tables[t.Name]
