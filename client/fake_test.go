@@ -267,6 +267,18 @@ func TestTooLarge(t *testing.T) {
 	coded(t, err, "too_large", client.Failed)
 }
 
+// TestAnOutcomeThatTheServerDoesNotKnow is told as it is.
+func TestAnOutcomeThatTheServerDoesNotKnow(t *testing.T) {
+	c := serveFake(t, 0, &fake{answer: func(_ int, kind string) (string, []string) {
+		if kind == "action" {
+			return `{"type":"error","code":"timeout","message":"given up","retry":false,"outcome":"unknown"}`, nil
+		}
+		return fakeOpened, []string{shelfFrame(5, "only", "x")}
+	}})
+	_, err := client.Call[string](within(t), shelf(t, c, "shelves/1"), "add", "x")
+	coded(t, err, "timeout", client.Unknown)
+}
+
 // TestMaintenance stays away as long as the server asks for.
 func TestMaintenance(t *testing.T) {
 	var back atomic.Int64
