@@ -20,9 +20,9 @@ export interface ClientOptions {
   /** Milliseconds after which an action or write without an answer rejects; 30,000 when left out. */
   readonly actionTimeout?: number
   /**
-   * How many writes, and actions that are applied once, may wait for a
-   * connection. One more is refused with code `offline`, as all are while
-   * there is no connection when this is left out.
+   * How many writes, and actions that are applied once, may wait for the next
+   * connection after one was lost. One more is refused with code `offline`, as
+   * all are then when this is left out.
    */
   readonly queue?: number
   /** The WebSocket class; the global one when left out. */

@@ -48,12 +48,13 @@ export class Effects {
    */
   resolve(type: string, data: WriteData): WriteData | undefined {
     const resolved: Record<string, unknown> = {}
+    let waits = false
     for (const [name, value] of Object.entries(data)) {
       const refers = this.#refers(type, name) && this.#keys.has(value)
       resolved[name] = refers ? this.#keys.resolve(value) : value
-      if (refers && resolved[name] === undefined) return undefined
+      waits ||= refers && resolved[name] === undefined
     }
-    return resolved
+    return waits ? undefined : resolved
   }
 
   /** Sets fields of a row. */

@@ -28,8 +28,8 @@ export type Handle<State, Types, Actions, Runtime, Writes = NoWrites> = ReadHand
 export interface ReadHandle<State, Types, Actions, Runtime> extends Readable<Snapshot<State, Runtime>> {
   /**
    * The channel's actions. A call resolves when the state shows what it did,
-   * and rejects with a PandoError; at once with code `offline` when there is
-   * no connection. An action that is applied once is sent again after the
+   * and rejects with a PandoError; at once with code `offline` when the
+   * connection is lost. Before the first one it waits for that. An action that is applied once is sent again after the
    * connection was lost; of any other it is unknown then what it did.
    */
   readonly actions: Actions

@@ -48,6 +48,8 @@ export class Entry {
   result: Result | undefined
   /** Whether it was ever sent. */
   tried = false
+  /** Whether it was made before there was a connection, and goes out with the first. */
+  dials = false
   /** Whose it is. */
   readonly user: string | undefined
   /** Runs while it waits for its answer on one connection. */
@@ -90,8 +92,9 @@ export function outboxOf(core: Core): Outbox {
  * ```
  *
  * The requests of one stream are sent in the order in which they were made;
- * one that has to wait for another holds back those behind it. As many as
- * `ClientOptions.queue` says may wait for a connection.
+ * one that has to wait for another holds back those behind it. The first
+ * connection is waited for while it is made; once one is lost, as many wait for
+ * the next as `ClientOptions.queue` says.
  */
 export class Outbox {
   /** In the order of submission. */
@@ -107,12 +110,12 @@ export class Outbox {
   /** Takes a job; `began` is called before anything is sent. The promise rejects with a PandoError. */
   async submit(channel: AnyChannel, job: Job, began?: (entry: Entry) => void): Promise<unknown> {
     const core = this.#core
-    if (!onlineOf(core) && (!job.once || this.#waiting >= (core.options.queue ?? 0))) {
-      throw new PandoError('offline', `${job.name}: not connected`, { retry: true })
-    }
+    const dials = isDialling(core)
+    if (!dials && !onlineOf(core) && (!job.once || this.#waiting >= (core.options.queue ?? 0))) throw offline(job)
     if (this.entries.size >= most) throw new PandoError('rate_limited', `${job.name}: too many wait`, { retry: true })
     const release = core.hold(channel, () => () => undefined)
     const entry = new Entry(job, core.stream(channel), core.user)
+    entry.dials = dials
     this.entries.add(entry)
     began?.(entry)
     core.flush()
@@ -132,9 +135,11 @@ export class Outbox {
       else if (entry.result && (entry.result.version ?? 0) <= (entry.session?.reached ?? 0)) this.end(entry)
       const error = this.#refusal(entry)
       if (error) this.end(entry, error)
+      if (!this.entries.has(entry) || entry.session) continue
+      const request = this.#requestOf(entry)
       const { stream } = entry
-      const sends = session && stream.asked && this.entries.has(entry) && !entry.session && !held.has(stream)
-      if (sends && !this.#send(entry, session)) held.add(stream)
+      if (request && session && stream.asked && !held.has(stream)) this.#send(entry, session, request)
+      else if (this.entries.has(entry)) held.add(stream)
     }
   }
 
@@ -152,7 +157,7 @@ export class Outbox {
   }
 
   /** Why an entry must not be sent any more. */
-  #refusal({ stream, user, tried, job, first }: Entry): PandoError | undefined {
+  #refusal({ stream, user, tried, job, first, dials }: Entry): PandoError | undefined {
     const outcome = tried ? 'unknown' : 'failed'
     const { error } = stream
     // Timers stand still while a machine sleeps, and a server forgets keys.
@@ -160,6 +165,7 @@ export class Outbox {
       return new PandoError('lost', `${job.name}: no answer for ten minutes`, { outcome })
     }
     if (error && !error.retry) return new PandoError(error.code, `${job.name}: ${error.message}`, { outcome })
+    if (dials && !tried && !onlineOf(this.#core) && !isDialling(this.#core)) return offline(job)
     if (user === undefined || user === this.#core.user) return undefined
     return new PandoError('denied', `${job.name}: another user is connected`, { outcome })
   }
@@ -172,17 +178,18 @@ export class Outbox {
     if (!once) this.end(entry, new PandoError('lost', `${name}: connection lost before the answer`, { outcome: 'unknown' }))
   }
 
-  /** Whether the entry needs to wait no longer. */
-  #send(entry: Entry, session: Session): boolean {
-    const { job, key, stream } = entry
-    let request
+  /** What to send of an entry; it is over when what it waits for has failed. */
+  #requestOf(entry: Entry): Act | WriteRequest | undefined {
     try {
-      request = job.request()
+      return entry.job.request()
     } catch (error) {
       this.end(entry, error as PandoError)
-      return true
+      return undefined
     }
-    if (!request) return false
+  }
+
+  #send(entry: Entry, session: Session, request: Act | WriteRequest): void {
+    const { job, key, stream } = entry
     entry.session = session
     entry.first ||= Date.now()
     entry.deadline ??= this.#limit(entry, patience, 'lost', 'no answer for ten minutes')
@@ -192,7 +199,6 @@ export class Outbox {
     session.request(stream.name, plain({ ...request, ...(job.once && { key }) }), (reply) => {
       this.#answered(entry, session, reply)
     })
-    return true
   }
 
   #limit(entry: Entry, ms: number, code: string, message: string): Timer {
@@ -215,6 +221,15 @@ export class Outbox {
 /** The session, while it is identified. */
 function onlineOf({ connection, link }: Core): Session | undefined {
   return connection.get() === 'online' ? link.session : undefined
+}
+
+/** Whether there was no connection yet: what is asked for then makes it. */
+function isDialling({ connection }: Core): boolean {
+  return ['idle', 'connecting'].includes(connection.get())
+}
+
+function offline({ name }: Job): PandoError {
+  return new PandoError('offline', `${name}: not connected`, { retry: true })
 }
 
 /** Large integers travel as strings. */

@@ -134,7 +134,9 @@ class Writer {
       once: true,
       request: () => {
         const id = creates ? '' : this.#keys.resolve(target.key)
-        return id === undefined ? undefined : request(id)
+        // Asked for in any case: what else it refers to may have failed.
+        const whole = request(id ?? '')
+        return id === undefined ? undefined : whole
       },
       sent: () => {
         if (!layer) return

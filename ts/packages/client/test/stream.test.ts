@@ -432,6 +432,22 @@ describe('an action', () => {
     expect(error).toMatchObject({ code: 'offline', outcome: 'failed', retry: true })
   })
 
+  it('makes the first connection, and waits for it', async () => {
+    const call = client.get(board).actions.rename('Weekly')
+    const socket = server.welcome()
+    server.open('#4', boardSnapshot)
+    socket.reply(socket.of('action')[0], { type: 'result', value: null })
+    await expect(call).resolves.toBeNull()
+  })
+
+  it('fails when the first connection fails', async () => {
+    const fetch = vi.spyOn(globalThis, 'fetch').mockRejectedValue(new TypeError('no answer'))
+    const call = expect(client.get(board).actions.rename('x')).rejects.toMatchObject({ code: 'offline', outcome: 'failed' })
+    server.socket.drop(1006)
+    await call
+    fetch.mockRestore()
+  })
+
   it('has an unknown outcome when the connection breaks or no answer comes', async () => {
     const { handle, socket } = live()
     const late = expect(handle.actions.rename('x')).rejects.toMatchObject({ code: 'timeout', outcome: 'unknown' })

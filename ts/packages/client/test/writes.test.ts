@@ -271,6 +271,26 @@ describe('a creation', () => {
     await expect(handle.save(ref('List', list.key), { name: 'Late' })).rejects.toMatchObject({ code: 'depends' })
   })
 
+  it('that fails takes with it at once what waits for something else, too', async () => {
+    const test = live()
+    const { handle, socket } = test
+    const list = handle.create('lists', stateOf(test), { name: 'New' })
+    const card = handle.create('cards', todo(test), { title: 'Bread', position: 9 })
+    const held = handle.save(ref('Card', card.key), { title: 'Rye' })
+    const moved = handle.save(ref('Card', card.key), { list: list.key, assignee: null })
+    expect(titles(test)).toEqual([])
+    const [first, second] = socket.of('create')
+    socket.reply(first, { type: 'error', code: 'denied', message: 'no' })
+    await expect(list).rejects.toMatchObject({ code: 'denied' })
+    await expect(moved).rejects.toMatchObject({ code: 'depends' })
+    expect(titles(test)).toEqual(['Milk', 'Eggs', 'Rye'])
+    await pendingStill(held)
+    socket.reply(second, { type: 'result', value: '9' })
+    expect(last(socket, 'save').payload).toMatchObject({ id: '9', data: { title: 'Rye' } })
+    result(socket, 'save', null)
+    await Promise.all([card, held])
+  })
+
   it('can be deleted before it is confirmed', async () => {
     const test = live()
     const { handle, socket } = test
