@@ -58,10 +58,6 @@ func errorOf(op string, err error, outcome Outcome) error {
 		if coded.Unknown {
 			outcome = Unknown
 		}
-		outcome = Failed
-		if coded.Unknown {
-			outcome = Unknown
-		}
 		return &Error{
 			Code: coded.Code, Message: op + ": " + coded.Message, Fields: coded.Fields, Retry: coded.Retry,
 			RetryAfter: coded.RetryAfter, Outcome: outcome, cause: err,
