@@ -192,10 +192,18 @@ func (s *stream) halfDone(r *wire.Request) bool {
 	return r.Type == "action" && a != nil && !a.Once
 }
 
-// admit refuses a request that is over the channel's limits.
+// nobodysKey is the length of the shortest key of a request that nobody makes:
+// all of them are one owner's, and the reply must not be another's to guess.
+const nobodysKey = 16
+
+// admit refuses a request that is over the channel's limits, or has a key that
+// is none.
 func (s *stream) admit(r *wire.Request) error {
 	if most := s.channel.maxRequest; most != nil && r.Size > *most {
 		return rpc.Errorf("too_large", "a request of %d bytes is over the limit of %d", r.Size, *most)
+	}
+	if n := len(r.Key); n > 0 && n < nobodysKey && s.request.User.ID == "" {
+		return rpc.Errorf("bad_request", "a key of %d characters: without a user it has to be random, of %d at least", n, nobodysKey)
 	}
 	if s.limiter == nil {
 		return nil

@@ -293,11 +293,18 @@ func (a *App) runBeside(ctx context.Context) (stop func(context.Context), err er
 	if err := a.groups.Open(ctx); err != nil {
 		return nil, fmt.Errorf("pando: open the broker: %w", err)
 	}
+	leave := func(ctx context.Context) {
+		if err := a.groups.Close(ctx); err != nil {
+			a.cfg.Logger.WarnContext(ctx, "cannot leave groups of the broker", "error", err)
+		}
+	}
 	if err := a.groups.Join(ctx, noticeGroup); err != nil {
+		leave(context.WithoutCancel(ctx))
 		return nil, fmt.Errorf("pando: join the broker's groups: %w", err)
 	}
 	listener, err := a.listen(ctx)
 	if err != nil {
+		leave(context.WithoutCancel(ctx))
 		return nil, fmt.Errorf("pando: %w", err)
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
@@ -310,8 +317,6 @@ func (a *App) runBeside(ctx context.Context) (stop func(context.Context), err er
 		cancel()
 		wg.Wait()
 		a.rosters.Close(ctx)
-		if err := a.groups.Close(ctx); err != nil {
-			a.cfg.Logger.WarnContext(ctx, "cannot leave groups of the broker", "error", err)
-		}
+		leave(ctx)
 	}, nil
 }

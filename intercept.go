@@ -32,7 +32,8 @@ type Handler func(ctx context.Context, r *Request) (json.RawMessage, error)
 
 // Use puts a function around every inbound request; the first one given is the
 // outermost. It may change the request's Args or Write, refuse it with an error
-// (made by Errorf, to tell the client), or time it. It cannot permit what was
+// (made by Errorf, to tell the client), or time it; what else a Request has is to
+// be read only. It cannot permit what was
 // refused: without an error of its own, that of next counts. Of a request that is
 // applied once it is asked each time that it comes. Use panics once the app is
 // set up.

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"path/filepath"
 	"testing"
 	"time"
@@ -20,7 +21,7 @@ const patience = 10 * time.Second
 // DSN is the name of a SQLite file for sql.Open("sqlite", …), set up as Pando
 // and most apps want it.
 func DSN(file string) string {
-	return "file:" + file + "?_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_pragma=busy_timeout(5000)" +
+	return "file:" + (&url.URL{Path: file}).EscapedPath() + "?_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_pragma=busy_timeout(5000)" +
 		"&_pragma=recursive_triggers(1)&_pragma=foreign_keys(1)&_txlock=immediate"
 }
 
