@@ -162,23 +162,17 @@ func (h *shrinker) clients() {
 	}
 }
 
-// calls leaves out all that clients write, or one client's.
+// calls leaves out all that clients write.
 func (h *shrinker) calls() {
-	without := func(is func(client int) bool) {
-		h.without(func(s *script) bool {
-			before := s.size()
-			for _, g := range s.Segments {
-				for k := range g.Steps {
-					g.Steps[k] = slices.DeleteFunc(g.Steps[k], func(st step) bool { return is(k) && slices.Contains(callOps, st.Do) })
-				}
+	h.without(func(s *script) bool {
+		before := s.size()
+		for _, g := range s.Segments {
+			for k := range g.Steps {
+				g.Steps[k] = slices.DeleteFunc(g.Steps[k], func(st step) bool { return slices.Contains(callOps, st.Do) })
 			}
-			return s.size() < before
-		})
-	}
-	without(func(int) bool { return true })
-	for i := range h.best.Clients {
-		without(func(client int) bool { return client == i })
-	}
+		}
+		return s.size() < before
+	})
 }
 
 // lists leaves out events, steps and statements.
