@@ -72,6 +72,8 @@ class World {
   #arrived: Rows = structuredClone(first)
   #version = 10
   #seenVersion = 10
+  /** The last mark of the connection. */
+  #reached = 0
   readonly #history = new Map<number, Rows>([[10, structuredClone(first)]])
   readonly #replies = new Map<unknown, { readonly payload: Values }>()
   #queue: Message[] = []
@@ -146,12 +148,16 @@ class World {
     const version = late && !stored ? this.#version + 1 : this.#version
     this.#say(request, { ...payload, version }, () => {
       if (write.kind === 'create') this.#real.set(write.key, payload.value as string)
+      // The stream may have passed the version by then.
+      if (version <= this.#reached) write.settled = true
     })
     if (late) frame()
+    const marked = this.#version
     this.#queue.push({
       stream: '@',
       payload: { type: 'mark', v: this.#version },
       learn: () => {
+        this.#reached = marked
         write.settled = true
       },
     })
@@ -179,6 +185,7 @@ class World {
   drop(resume: boolean): void {
     this.server.socket.drop(1006)
     this.#queue = []
+    this.#reached = 0
     vi.advanceTimersByTime(0)
     this.server.welcome(kanbanHello)
     this.server.scopes(['#9'], resume)

@@ -274,11 +274,11 @@ describe('a creation', () => {
   it('that fails takes with it at once what waits for something else, too', async () => {
     const test = live()
     const { handle, socket } = test
-    const list = handle.create('lists', stateOf(test), { name: 'New' })
+    const list = handle.create('lists', stateOf(test), { name: 'New', position: 9 })
     const card = handle.create('cards', todo(test), { title: 'Bread', position: 9 })
     const held = handle.save(ref('Card', card.key), { title: 'Rye' })
     const moved = handle.save(ref('Card', card.key), { list: list.key, assignee: null })
-    expect(titles(test)).toEqual([])
+    expect(titles(test)).toEqual(['Milk', 'Eggs'])
     const [first, second] = socket.of('create')
     socket.reply(first, { type: 'error', code: 'denied', message: 'no' })
     await expect(list).rejects.toMatchObject({ code: 'denied' })
