@@ -110,7 +110,9 @@ func (c *Session) collect(b *batch) (lost []*view) {
 	case whole && len(lost) == 0:
 		b.add(wire.Mark("mark", mark))
 	default:
-		c.passed(mark)
+		// What is left of the views wakes the session by itself: waking it here
+		// would have it look in vain for as long as a scope is being read.
+		c.raiseMark(mark)
 	}
 	return lost
 }
@@ -224,7 +226,7 @@ func (c *Session) catchUp(lost []*view) {
 			v.skip = true
 		}
 		c.mu.Unlock()
-		if ready && len(frames) > 0 {
+		if ready && (len(frames) > 0 || c.mark.Load() > 0) {
 			c.Ready()
 		}
 	}

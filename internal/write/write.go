@@ -182,6 +182,9 @@ func (t *turn) create(ctx context.Context) (schema.Value, error) {
 	if err := t.check(ctx); err != nil {
 		return schema.Value{}, err
 	}
+	if err := t.single(ctx, layer, parent); err != nil {
+		return schema.Value{}, err
+	}
 	key, err := t.walk.tx.Insert(ctx, t.Type.Table, t.change.assignments())
 	switch {
 	case err != nil:
@@ -243,7 +246,7 @@ func (t *turn) place(ctx context.Context) (*schema.Layer, schema.Row, error) {
 			return nil, nil, err
 		}
 		if shown {
-			return l, parent, t.single(ctx, l, parent)
+			return l, parent, nil
 		}
 	}
 	return nil, nil, denied(nil)
