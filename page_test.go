@@ -34,7 +34,7 @@ func TestAPageIsAskedForByItsContent(t *testing.T) {
 	if first.Code != http.StatusOK || first.Body.String() != "one" {
 		t.Fatalf("the page: %d %s", first.Code, first.Body)
 	}
-	etag := first.Header().Get("Etag")
+	etag := first.Header().Get("ETag")
 	if w := ask("one", etag); w.Code != http.StatusNotModified {
 		t.Errorf("the same page again: %d %s", w.Code, w.Body)
 	}

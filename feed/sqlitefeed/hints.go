@@ -68,11 +68,11 @@ func (s *snapshot) hintsOf(ctx context.Context, table *schema.Table, link int) (
 
 // indexName names an index as the database's own tools do: cards_list_id.
 func indexName(table *schema.Table, columns []int) string {
-	name := table.Name
+	names := []string{table.Name}
 	for _, i := range columns {
-		name += "_" + table.Columns[i].Name
+		names = append(names, table.Columns[i].Name)
 	}
-	return name
+	return strings.Join(names, "_")
 }
 
 // indexed tells whether SQLite finds rows by the columns without looking at
