@@ -296,6 +296,9 @@ func (m *machine) judge(*rapid.T) {
 // that leaves now holds.
 func (m *machine) since(r *rapid.T) {
 	c := m.client(r)
+	if c.scope.Private != 0 {
+		r.Skip("it may speak twice at one version, so that nobody asks it")
+	}
 	if !c.ready || !c.scope.Ready() {
 		r.Skip("it has nothing to say")
 	}
@@ -306,9 +309,7 @@ func (m *machine) since(r *rapid.T) {
 	want := m.world.declared(c)
 	for _, old := range m.old[c.name] {
 		var p state.Patch
-		if known := m.world.router.Since(c.scope, old.version, &p); !known && c.scope.Private != 0 {
-			continue
-		} else if !known {
+		if !m.world.router.Since(c.scope, old.version, &p) {
 			r.Fatalf("%s: what changed since %d is forgotten", c.name, old.version)
 		}
 		old.store.Apply(&p)

@@ -56,9 +56,6 @@ func (st *stream) begin(r request) error {
 		return coded(err)
 	}
 	st.show(r.id, sub)
-	st.mu.Lock()
-	st.ready = true
-	st.mu.Unlock()
 	return nil
 }
 
@@ -177,6 +174,10 @@ func (st *stream) show(id uint64, sub *pipe.Attachment) {
 			}
 		}
 	}
+	// Before the client can have read it: what it asks for then finds it so.
+	st.mu.Lock()
+	st.ready = true
+	st.mu.Unlock()
 	c.mu.Unlock()
 	if shared {
 		c.server.cfg.Pipe.Close(sub)

@@ -107,6 +107,10 @@ describe('useAction', () => {
 
   it('is refused while offline, without an unhandled rejection', async () => {
     page().render(<Rename />)
+    const socket = await page().serve()
+    act(() => {
+      socket.drop(1006)
+    })
     const outcome = await start('A')
     expect(outcome.result).toMatchObject({ ok: false, error: { code: 'offline' } })
     expect(page().text).toBe('still offline')
