@@ -415,7 +415,7 @@ func (st *stream) serve(r request) {
 		// The end of the session is behind it in line.
 	case r.req.Type == "open":
 		if err := st.begin(r); err != nil {
-			st.remove()
+			st.remove(nil)
 			c.fail(st.name, r.id, err)
 		}
 	case r.req.Type == "close":

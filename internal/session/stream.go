@@ -138,8 +138,7 @@ func (st *stream) settle() {
 		c.server.cfg.Logger.ErrorContext(c.ctx, "cannot tell whether a stream is still permitted: it is closed",
 			"session", c.id, "stream", st.name, "error", err)
 	}
-	st.remove()
-	c.reply(wire.Message(st.name, 0, wire.Closed{Type: "closed", Code: e.Code, Message: e.Message}))
+	st.remove(wire.Message(st.name, 0, wire.Closed{Type: "closed", Code: e.Code, Message: e.Message}))
 	st.dispose(false)
 }
 
@@ -220,15 +219,16 @@ func (st *stream) close(lost bool) {
 	if st.gone {
 		return
 	}
-	st.remove()
+	st.remove(nil)
 	if st.open != nil {
 		st.dispose(lost)
 	}
 }
 
 // remove takes the stream and, with its last stream, the scope out of the
-// session: no frame of it follows, nor what is in line of it.
-func (st *stream) remove() {
+// session: no frame of it follows, nor what is in line of it, but last, if that
+// is given. It comes before all that was held with the stream.
+func (st *stream) remove(last *wire.Frame) {
 	c := st.session
 	st.mu.Lock()
 	st.gone, st.ready = true, false
@@ -252,6 +252,9 @@ func (st *stream) remove() {
 	if v != nil {
 		c.views = slices.DeleteFunc(c.views, func(o *view) bool { return o == v })
 		c.replies = slices.DeleteFunc(c.replies, func(r reply) bool { return r.of == v })
+	}
+	if last != nil && !c.closing {
+		c.queue(last)
 	}
 	c.mu.Unlock()
 	if v != nil {
