@@ -2,7 +2,7 @@
 // store, from the parsed frame to the new state; `us_per_message` from the
 // socket's text to the listener, JSON.parse included. Run it with
 // `npm run bench -w @pando-sync/client`; it prints RESULT lines.
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { gzipSync } from 'node:zlib'
 import { Store } from '../dist/bench/store.js'
 import { Channel, createClient } from '../dist/index.js'
@@ -195,9 +195,16 @@ const loads = Array.from({ length: 7 }, () => {
 })
 console.log(`RESULT client.ms_load_10k ${median(loads).toFixed(2)} ms`)
 
-for (const [name, path] of Object.entries({ client: '../dist/index.js', react: '../../react/dist/index.js' })) {
-  const file = new URL(path, import.meta.url)
-  if (existsSync(file)) console.log(`RESULT client.kb_gzip.${name} ${(gzipSync(readFileSync(file)).length / 1000).toFixed(2)} kB`)
+// What every page has: the entry, and the chunks that it shares with others.
+for (const [name, shared] of [
+  ['client', /^index\.js$/],
+  ['react', /^(index|.+-.+)\.js$/],
+]) {
+  const dist = new URL(`../../${name}/dist/`, import.meta.url)
+  if (!existsSync(dist)) continue
+  const files = readdirSync(dist).filter((file) => shared.test(file))
+  const bytes = files.reduce((sum, file) => sum + gzipSync(readFileSync(new URL(file, dist))).length, 0)
+  console.log(`RESULT ${name}.gzip_kb ${(bytes / 1000).toFixed(2)} kB`)
 }
 
 if (globalThis.gc) {
