@@ -375,6 +375,18 @@ describe('when the connection is lost', () => {
     await outcome
   })
 
+  it('is not sent again after a sleep in which the server may have forgotten its key', async () => {
+    const test = live()
+    const outcome = expect(test.handle.save(ref('Card', '7'), { title: 'Oat milk' })).rejects.toMatchObject({
+      code: 'lost',
+      outcome: 'unknown',
+    })
+    test.socket.drop(1006)
+    vi.setSystemTime(Date.now() + 7_200_000) // timers stood still
+    expect(back().of('save')).toEqual([])
+    await outcome
+  })
+
   it('refuses a write that begins then, unless there is a queue', async () => {
     const test = live()
     test.socket.drop(1006)
