@@ -229,7 +229,7 @@ const mostSent = 6
 // carryOut sends a call until it is answered, with the same key on any
 // connection to any server. Without a key it is sent once.
 func (c *client) carryOut(ctx context.Context, rng *rand.Rand, v *view, k *call, s step) error {
-	ctx, cancel := context.WithTimeout(ctx, c.patience)
+	ctx, cancel := patient(ctx, c.patience)
 	defer cancel()
 	if k.cut == cutInReply {
 		p, err := startProxy(ctx, c.url())
@@ -263,7 +263,10 @@ func (c *client) carryOut(ctx context.Context, rng *rand.Rand, v *view, k *call,
 		answered, err := c.attemptCall(ctx, v, k, s)
 		switch {
 		case ctx.Err() != nil:
-			return &divergenceError{client: c.id, user: c.user, route: world.Path(v.route), what: "call " + k.id + " gets no answer: " + k.describe()}
+			return &divergenceError{
+				client: c.id, user: c.user, route: world.Path(v.route), waited: context.Cause(ctx),
+				what: "call " + k.id + " gets no answer: " + k.describe(),
+			}
 		case err != nil:
 			return err
 		case answered:

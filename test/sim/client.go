@@ -189,14 +189,14 @@ func (c *client) shut(ctx context.Context, v *view) error {
 	if !live {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, c.patience)
+	ctx, cancel := patient(ctx, c.patience)
 	defer cancel()
 	err := v.stream.Close(ctx)
 	if errors.Is(err, pandotest.ErrDropped) {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("close %s: %w", world.Path(v.route), err)
+		return fmt.Errorf("close %s: %w", world.Path(v.route), errors.Join(err, context.Cause(ctx)))
 	}
 	return nil
 }
@@ -271,7 +271,7 @@ func (c *client) enter(user string) {
 // connect makes sure that the client is connected and shows what it wants to,
 // however often the connection goes.
 func (c *client) connect(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, c.patience)
+	ctx, cancel := patient(ctx, c.patience)
 	defer cancel()
 	for {
 		err := c.attempt(ctx)
@@ -279,7 +279,7 @@ func (c *client) connect(ctx context.Context) error {
 		case err == nil:
 			return nil
 		case ctx.Err() != nil:
-			return fmt.Errorf("not connected within %v: %w", c.patience, err)
+			return fmt.Errorf("not connected: %w: %w", context.Cause(ctx), err)
 		case !again(err):
 			return err
 		}
@@ -333,7 +333,7 @@ func (c *client) url() string { return c.urls[c.at] }
 // settle waits until every open view shows what the oracle says, and returns
 // how many there are.
 func (c *client) settle(ctx context.Context, h *history) (compared int, err error) {
-	ctx, cancel := context.WithTimeout(ctx, c.patience)
+	ctx, cancel := patient(ctx, c.patience)
 	defer cancel()
 	for ctx.Err() == nil {
 		if err := c.connect(ctx); err != nil {
@@ -351,7 +351,7 @@ func (c *client) settle(ctx context.Context, h *history) (compared int, err erro
 		compared++
 		if shows, want := string(v.stream.JSON()), h.now(v.route, c.user); shows != want {
 			return compared, &divergenceError{
-				client: c.id, user: c.user, route: world.Path(v.route), shows: shows, want: want,
+				client: c.id, user: c.user, route: world.Path(v.route), shows: shows, want: want, waited: context.Cause(ctx),
 				what: fmt.Sprintf("does not come to show what the database holds, at version %d", v.stream.Version()),
 			}
 		}

@@ -16,12 +16,20 @@ type divergenceError struct {
 	what        string
 	// shows is what the client shows, want what the oracle says, as JSON.
 	shows, want string
+	// waited is why there was no more waiting, nil where nothing was waited for.
+	waited error
 }
+
+// Unwrap tells errPatience from what was seen to be wrong.
+func (d *divergenceError) Unwrap() error { return d.waited }
 
 // Error implements error: who shows what, and a diff.
 func (d *divergenceError) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "client %d (user %q), %s: %s", d.client, d.user, d.route, d.what)
+	if d.waited != nil {
+		fmt.Fprintf(&b, ": %v", d.waited)
+	}
 	if d.shows != d.want {
 		fmt.Fprintf(&b, "\n  - the database   + the client\n%s", cmp.Diff(lines(d.want), lines(d.shows)))
 	} else if d.shows != "" {

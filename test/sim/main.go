@@ -103,8 +103,8 @@ func main() {
 // errDiverged tells that divergences have been printed.
 var errDiverged = errors.New("clients show what they must not")
 
-// simulate plays seeds. Divergences and the end line go to out, progress to
-// progress.
+// simulate plays seeds. Divergences, the end line, and each divergence once more
+// in short go to out, progress to progress.
 func simulate(ctx context.Context, o options, out, progress io.Writer) error {
 	if err := (perturb.Plan{Fault: o.fault}).Check(); err != nil {
 		return err
@@ -123,6 +123,9 @@ func simulate(ctx context.Context, o options, out, progress io.Writer) error {
 		t.list(progress)
 	}
 	fmt.Fprintln(out, t)
+	for _, f := range t.failures {
+		fmt.Fprint(out, f.brief(o.fault))
+	}
 	if failed != nil {
 		return failed
 	}
@@ -158,7 +161,7 @@ func play(ctx context.Context, o options, t *tally, log, out io.Writer) error {
 			}
 			s := &seed{script: script, patience: o.patience, tally: t, journal: &journal{live: log}}
 			err = s.run(context.WithoutCancel(ctx))
-			t.played(err != nil)
+			t.played(n, err)
 			if err != nil && !diverged.Swap(true) {
 				fmt.Fprintf(out, "\nseed %d ended with\n%s\n\nseed %d: %v\nreplay it by: %s\n\n",
 					n, s.journal.tail(30), n, err, replayCommand(n, o.fault))

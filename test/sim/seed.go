@@ -229,7 +229,7 @@ func (s *seed) segment(ctx context.Context, script *segmentScript) error {
 // rest waits until the servers have no other streams than the clients show: what
 // was begun for others has ended then, and nothing more comes of it.
 func (s *seed) rest(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, s.patience)
+	ctx, cancel := patient(ctx, s.patience)
 	defer cancel()
 	for {
 		shown := 0
@@ -251,7 +251,9 @@ func (s *seed) rest(ctx context.Context) error {
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return &divergenceError{client: -1, what: fmt.Sprintf("the servers have %d streams, and the clients %d", open, shown)}
+			return &divergenceError{
+				client: -1, waited: context.Cause(ctx), what: fmt.Sprintf("the servers have %d streams, and the clients %d", open, shown),
+			}
 		}
 	}
 }

@@ -18,7 +18,7 @@ type tally struct {
 	transactions int
 	comparisons  int
 	calls        int
-	divergences  int
+	failures     []failure
 	events       map[string]int
 }
 
@@ -79,13 +79,13 @@ func (t *tally) judged(n int) {
 	t.calls += n
 }
 
-// played counts a seed.
-func (t *tally) played(diverged bool) {
+// played counts a seed; err is what it ended badly with, nil if it did not.
+func (t *tally) played(seed uint64, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.seeds++
-	if diverged {
-		t.divergences++
+	if err != nil {
+		t.failures = append(t.failures, failure{seed, err})
 	}
 }
 
@@ -94,7 +94,7 @@ func (t *tally) String() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return fmt.Sprintf("sim: %d seeds, %d transactions, %d calls, %d comparisons, %d divergences",
-		t.seeds, t.transactions, t.calls, t.comparisons, t.divergences)
+		t.seeds, t.transactions, t.calls, t.comparisons, len(t.failures))
 }
 
 // list writes how often each event happened.
