@@ -63,9 +63,15 @@ func (a *App) running(w http.ResponseWriter) *session.Server {
 }
 
 func (a *App) serveSocket(w http.ResponseWriter, r *http.Request) {
-	if server := a.running(w); server != nil {
-		server.ServeHTTP(w, r)
+	server := a.running(w)
+	if server == nil {
+		return
 	}
+	if err := a.pipe.Stalled(); err != nil {
+		session.WriteError(w, http.StatusServiceUnavailable, rpc.Unavailable()) // another node may be well
+		return
+	}
+	server.ServeHTTP(w, r)
 }
 
 func (a *App) serveHealth(w http.ResponseWriter, r *http.Request) {

@@ -29,6 +29,13 @@ type Change struct {
 	// Old is nil when there was no row, and when the source does not carry it.
 	Old schema.Row
 	New schema.Row
+	// Blind tells that the source does not carry the row as it was: that Old is
+	// nil says nothing then.
+	Blind bool
+	// Missing are the columns of New that the source does not carry, since the
+	// commit left them as they were. New has NULL there, and what it derives from
+	// them is not filled. The key is never missing.
+	Missing []int
 }
 
 // Commit is one or more whole transactions, in the order in which they
@@ -37,6 +44,9 @@ type Commit struct {
 	// Position is the feed's position once this commit is applied, above that
 	// of every commit before it.
 	Position Position
+	// Transaction is the database's own number of the transaction, 0 where a
+	// Snapshot tells by the Position what it saw.
+	Transaction uint64
 	// Changes may name a row several times, in order.
 	Changes []Change
 	// More tells that the same commit goes on with the next call: a large one
@@ -57,6 +67,10 @@ type Sink interface {
 	// Advance tells that the feed has passed position without a change to a
 	// declared table.
 	Advance(p Position)
+	// Stall tells that the feed stands still and why: the connection to what it
+	// follows is lost. The next call of another method tells that it goes on.
+	// What is shown meanwhile is a committed state that may be old.
+	Stall(reason string)
 }
 
 // Source is a database that can be followed and read.

@@ -100,6 +100,9 @@ func (r *Recorder) Commit(c *feed.Commit) {
 // Advance implements feed.Sink.
 func (r *Recorder) Advance(p feed.Position) { r.note(func() { r.advance(p) }) }
 
+// Stall implements feed.Sink. What comes next tells more.
+func (r *Recorder) Stall(reason string) { r.t.Logf("the feed stands still: %s", reason) }
+
 func (r *Recorder) advance(p feed.Position) {
 	if len(r.starts) == 0 {
 		r.t.Errorf("position %d comes before Start", p)

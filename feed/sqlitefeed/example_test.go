@@ -21,6 +21,7 @@ type printer struct {
 
 func (p *printer) Start(string, feed.Position, string) { close(p.started) }
 func (p *printer) Advance(feed.Position)               {}
+func (p *printer) Stall(string)                        {}
 func (p *printer) Commit(c *feed.Commit) {
 	for _, change := range c.Changes {
 		fmt.Println(change.Table.Name, change.Key, change.New)

@@ -105,6 +105,7 @@ func (s *starts) Start(_ string, _ feed.Position, reason string) {
 }
 func (*starts) Commit(*feed.Commit)   {}
 func (*starts) Advance(feed.Position) {}
+func (*starts) Stall(string)          {}
 
 // TestTrimmedPastReader polls by hand, so that the reader lags behind.
 func TestTrimmedPastReader(t *testing.T) {

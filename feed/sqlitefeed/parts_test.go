@@ -38,6 +38,7 @@ func (s *partsSink) Start(_ string, head feed.Position, reason string) {
 	s.position, s.open, s.parts, s.changes = head, false, 0, 0
 }
 func (s *partsSink) Advance(p feed.Position) { s.position = p }
+func (s *partsSink) Stall(string)            {}
 
 func (s *partsSink) Commit(c *feed.Commit) {
 	if len(c.Changes) == 0 || len(c.Changes) > partChanges+1 {
@@ -206,6 +207,7 @@ type stateSink struct{ state map[schema.Value]schema.Row }
 
 func (*stateSink) Start(string, feed.Position, string) {}
 func (*stateSink) Advance(feed.Position)               {}
+func (*stateSink) Stall(string)                        {}
 func (s *stateSink) Commit(c *feed.Commit) {
 	for _, change := range c.Changes {
 		if change.New == nil {

@@ -230,6 +230,7 @@ type replaySink struct {
 
 func (s *replaySink) Start(string, feed.Position, string) { s.restarted = true }
 func (*replaySink) Advance(feed.Position)                 {}
+func (*replaySink) Stall(string)                          {}
 
 func (s *replaySink) Commit(c *feed.Commit) {
 	for _, change := range c.Changes {

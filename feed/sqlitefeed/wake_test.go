@@ -31,6 +31,7 @@ type arrival struct {
 
 func (a *arrivals) Start(string, feed.Position, string) { a.started <- struct{}{} }
 func (a *arrivals) Advance(feed.Position)               {}
+func (a *arrivals) Stall(string)                        {}
 func (a *arrivals) Commit(c *feed.Commit) {
 	a.commits <- arrival{time.Now(), len(c.Changes)}
 }

@@ -49,6 +49,9 @@ type Config struct {
 	// Lingering how many such scopes do (1,000).
 	Linger    time.Duration
 	Lingering int
+	// StallLimit is how long the feed may stand still before all sessions are told
+	// to go elsewhere (10 s).
+	StallLimit time.Duration
 	// Lost is called when all sessions have to start anew, since the feed's
 	// continuity is lost. It must not block.
 	Lost func(reason string)
@@ -69,6 +72,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Lingering == 0 {
 		c.Lingering = 1000
+	}
+	if c.StallLimit == 0 {
+		c.StallLimit = 10 * time.Second
 	}
 	if c.Lost == nil {
 		c.Lost = func(string) {}
@@ -109,6 +115,7 @@ type Pipe struct {
 	seen atomic.Pointer[feed.Commit]
 	// broken ends the pipe, trouble passes when a read succeeds again.
 	broken, trouble error
+	stalled         stalled
 }
 
 // job is one read to make; life tells for which router.
@@ -178,7 +185,7 @@ func (p *Pipe) Health() error {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return errors.Join(p.broken, p.trouble)
+	return errors.Join(p.broken, p.trouble, p.stalled.err())
 }
 
 // Start implements feed.Sink: what was known is void.
@@ -200,6 +207,7 @@ func (p *Pipe) Start(epoch string, head feed.Position, reason string) {
 func (p *Pipe) begin(epoch string, at uint64, ask bool) {
 	p.life++
 	p.abandon()
+	p.goesOn()
 	p.epoch = epoch
 	p.router = route.New(p.cfg.Registry, p.cfg.Keep)
 	p.router.Advance(at)
@@ -225,6 +233,7 @@ func (p *Pipe) abandon() {
 func (p *Pipe) Commit(c *feed.Commit) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.goesOn()
 	// Whose permission it may change is held before anything of it is said.
 	p.watches.touch(c)
 	p.last, p.staging = c, c.More
@@ -240,8 +249,16 @@ func (p *Pipe) Commit(c *feed.Commit) {
 func (p *Pipe) Advance(pos feed.Position) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.goesOn()
 	p.router.Advance(uint64(pos))
 	p.turn()
+}
+
+// Stall implements feed.Sink.
+func (p *Pipe) Stall(reason string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.stall(reason)
 }
 
 // turn brings what the router has to say into the logs and publishes it. The

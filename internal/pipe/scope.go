@@ -137,6 +137,7 @@ func (p *Pipe) sweep(ctx context.Context) {
 			p.mu.Lock()
 			p.forget(now)
 			p.forgetEncoded(now)
+			p.tellStall(now)
 			p.mu.Unlock()
 		}
 	}

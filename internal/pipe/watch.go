@@ -278,8 +278,8 @@ func (s *watches) touch(c *feed.Commit) {
 
 func (s *watches) touchColumn(c *feed.Commit, ch *feed.Change, column int) {
 	on := On{Table: ch.Table, Column: column}
-	if ch.Old == nil && ch.New == nil {
-		// Deleted, and the source does not say what it was.
+	if ch.Blind || ch.Old == nil && ch.New == nil || slices.Contains(ch.Missing, column) {
+		// The source does not say what it was, or is.
 		for other, watching := range s.by {
 			if other.Table == on.Table && other.Column == column {
 				hold(watching, c)

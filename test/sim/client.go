@@ -312,6 +312,7 @@ func (c *client) attempt(ctx context.Context) error {
 			return err
 		}
 		c.dials++
+		c.event(fmt.Sprintf("is connected to server %d", c.at))
 	default:
 	}
 	for _, v := range c.views {
@@ -319,10 +320,14 @@ func (c *client) attempt(ctx context.Context) error {
 			continue
 		}
 		c.traffic[len(c.traffic)-1].asks(v.route)
+		held := v.stream.Version()
 		if err := v.stream.Resume(ctx); err != nil {
 			return fmt.Errorf("open %s: %w", world.Path(v.route), err)
 		}
-		v.conn, v.name = c.dials, c.line.stream()
+		var epoch string
+		v.name, epoch = c.line.stream()
+		v.conn = c.dials
+		c.event(fmt.Sprintf("shows %s from version %d of %s on, and had version %d", world.Path(v.route), v.stream.Version(), epoch, held))
 	}
 	return nil
 }

@@ -19,9 +19,10 @@ type line struct {
 	mu      sync.Mutex // guards what follows
 	nextID  uint64
 	answers map[uint64]chan answer
-	// opened is the stream whose opening was last answered.
-	opened string
-	marked uint64
+	// opened is the stream whose opening was last answered, epoch the history of
+	// its versions.
+	opened, epoch string
+	marked        uint64
 	moved  chan struct{} // closed and replaced as marked grows
 }
 
@@ -52,7 +53,8 @@ func (l *line) see(frame []byte) {
 		Payload struct {
 			answer
 
-			V uint64 `json:"v"`
+			V     uint64 `json:"v"`
+			Epoch string `json:"epoch"`
 		} `json:"payload"`
 	}
 	if err := json.Unmarshal(frame, &m); err != nil {
@@ -62,7 +64,7 @@ func (l *line) see(frame []byte) {
 	defer l.mu.Unlock()
 	switch m.Payload.Type {
 	case "opened":
-		l.opened = m.Stream
+		l.opened, l.epoch = m.Stream, m.Payload.Epoch
 	case "mark":
 		l.marked = max(l.marked, m.Payload.V)
 		close(l.moved)
@@ -74,11 +76,12 @@ func (l *line) see(frame []byte) {
 	}
 }
 
-// stream is the stream whose opening was last answered.
-func (l *line) stream() string {
+// stream is the stream whose opening was last answered, and the history of its
+// versions.
+func (l *line) stream() (name, epoch string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.opened
+	return l.opened, l.epoch
 }
 
 // send sends requests in one frame and returns where their answers come.

@@ -100,6 +100,9 @@ func main() {
 	}
 }
 
+// journalTail is how many lines of a seed's journal are printed.
+const journalTail = 60
+
 // errDiverged tells that divergences have been printed.
 var errDiverged = errors.New("clients show what they must not")
 
@@ -164,7 +167,7 @@ func play(ctx context.Context, o options, t *tally, log, out io.Writer) error {
 			t.played(n, err)
 			if err != nil && !diverged.Swap(true) {
 				fmt.Fprintf(out, "\nseed %d ended with\n%s\n\nseed %d: %v\nreplay it by: %s\n\n",
-					n, s.journal.tail(30), n, err, replayCommand(n, o.fault))
+					n, s.journal.tail(journalTail), n, err, replayCommand(n, o.fault))
 				o.smaller(ctx, script, err, out)
 			}
 			return nil

@@ -172,6 +172,9 @@ func (t *tap) Advance(p feed.Position) {
 	t.source.pass(p)
 }
 
+// Stall implements feed.Sink.
+func (t *tap) Stall(reason string) { t.sink.Stall(reason) }
+
 func (t *tap) drop(c *feed.Commit) {
 	if t.source.draw(4) > 0 {
 		t.sink.Commit(c)
