@@ -21,6 +21,7 @@ type DB struct {
 	rows    []map[schema.Value]schema.Row
 	pos     feed.Position
 	epoch   int
+	told    int // the epoch of the last Start
 	pending []*feed.Commit
 	sink    feed.Sink
 	queries int
@@ -123,11 +124,23 @@ func (d *DB) Advance() {
 	d.target().Advance(pos)
 }
 
-// Restart loses continuity: a new epoch begins at the present position.
-func (d *DB) Restart(reason string) {
+// Renew begins a new epoch at the present position, of which the feed tells by
+// Restart.
+func (d *DB) Renew() {
 	d.mu.Lock()
+	defer d.mu.Unlock()
 	d.epoch++
 	d.pending = nil
+}
+
+// Restart loses continuity: it tells the sink of the epoch that Renew has begun,
+// or else begins one.
+func (d *DB) Restart(reason string) {
+	d.mu.Lock()
+	if d.told == d.epoch {
+		d.epoch++
+	}
+	d.told, d.pending = d.epoch, nil
 	epoch, pos := d.name(), d.pos
 	d.mu.Unlock()
 	d.target().Start(epoch, pos, reason)
@@ -172,7 +185,7 @@ func (*DB) Setup(context.Context, []*schema.Table) error { return nil }
 // Run implements feed.Source. What is delivered comes from Deliver.
 func (d *DB) Run(ctx context.Context, sink feed.Sink) error {
 	d.mu.Lock()
-	d.sink, d.pending = sink, nil
+	d.sink, d.pending, d.told = sink, nil, d.epoch
 	epoch, pos := d.name(), d.pos
 	d.mu.Unlock()
 	sink.Start(epoch, pos, "")

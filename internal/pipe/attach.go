@@ -3,6 +3,7 @@ package pipe
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -91,20 +92,31 @@ func (p *Pipe) Open(ctx context.Context, r Request) (*Attachment, error) {
 	return nil, err
 }
 
+// never is a version that does not come: who waits for it waits for the feed to
+// start anew.
+const never = math.MaxUint64
+
 // goal waits until a new scope has been read, and returns the version that it
-// has to stand at before it may be shown: the present one, or the held one when
-// that is still to come.
+// has to stand at before it may be shown: the present one, the held one when
+// that is still to come, or never when its history is still to begin.
 func (p *Pipe) goal(ctx context.Context, s *Scope, r *Request) (uint64, error) {
 	if err := p.until(ctx, s, s.ready); err != nil {
 		return 0, err
 	}
 	p.mu.Lock()
 	version := p.router.Position()
-	ahead := version
-	if len(r.Held) > 0 && r.Epoch == p.epoch {
-		ahead = max(version, slices.Max(r.Held))
+	ahead, foreign := version, false
+	if len(r.Held) > 0 {
+		if foreign = r.Epoch != p.epoch; !foreign {
+			ahead = max(version, slices.Max(r.Held))
+		}
 	}
 	p.mu.Unlock()
+	if foreign {
+		if outdated, err := p.outdated(ctx, s); outdated || err != nil {
+			return never, err
+		}
+	}
 	if ahead == version && !r.Guarded {
 		return version, nil
 	}
@@ -118,6 +130,23 @@ func (p *Pipe) goal(ctx context.Context, s *Scope, r *Request) (uint64, error) {
 		version = ahead
 	}
 	return version, nil
+}
+
+// outdated tells whether the database has begun a history of which the feed has
+// not told yet. What is held may be of that one, by way of another process on
+// the database: who holds it must not be shown what was before.
+func (p *Pipe) outdated(ctx context.Context, s *Scope) (bool, error) {
+	snap, err := p.cfg.Source.Snapshot(ctx)
+	if err != nil {
+		return false, fmt.Errorf("open scope: %w", ErrUnavailable)
+	}
+	epoch := snap.Epoch()
+	if snap.Close() != nil {
+		return false, fmt.Errorf("open scope: %w", ErrUnavailable)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return s.life == p.life && epoch != p.epoch, nil
 }
 
 // until waits for done. Meanwhile it answers what a list of the subscriber's

@@ -291,6 +291,45 @@ func TestLostContinuity(t *testing.T) {
 	})
 }
 
+// TestAHistoryThatTheFeedHasYetToTellOf has a client come from another process on
+// the database, of which the feed has begun the new history before this one's.
+func TestAHistoryThatTheFeedHasYetToTellOf(t *testing.T) {
+	inBubble(t, pipe.Config{Logger: quiet()}, func(t *testing.T, h *harness) {
+		behind := h.open(1, nil)
+		h.db.Renew()
+		h.db.Commit(h.line(1, 1, "second"))
+		held := &state.Version{Epoch: "memory.2", N: 2}
+		o := h.begin(h.ctx, 1, held)
+		if !o.pending() {
+			t.Fatalf("it is shown version %d of %s, and has seen the future", o.a.Version, o.a.Epoch)
+		}
+		h.open(1, nil) // who has seen nothing is shown what there is
+		h.open(1, h.version(1))
+
+		ctx, cancel := context.WithTimeout(h.ctx, time.Second)
+		defer cancel()
+		_, err := h.Open(ctx, h.request(1, held))
+		h.refused(err)
+
+		h.db.Restart("its triggers were replaced")
+		<-o.done
+		h.refused(o.err)
+		h.Close(behind)
+		a := h.open(1, held)
+		if a.Epoch != held.Epoch || a.Version != 2 || !a.Parts[0].Resumed {
+			t.Errorf("it is shown version %d of %s, resumed %v", a.Version, a.Epoch, a.Parts[0].Resumed)
+		}
+
+		// Another database's history is none that is to come.
+		if a := h.open(1, &state.Version{Epoch: "other.9", N: 99}); a.Parts[0].Resumed {
+			t.Error("it goes on from another database's history")
+		}
+		h.db.Refuse(errors.New("disk I/O error"))
+		_, err = h.Open(h.ctx, h.request(1, &state.Version{Epoch: "other.9", N: 99}))
+		h.refused(err)
+	})
+}
+
 func TestWait(t *testing.T) {
 	inBubble(t, pipe.Config{}, func(t *testing.T, h *harness) {
 		a := h.open(1, nil)
