@@ -23,7 +23,7 @@ type line struct {
 	// its versions.
 	opened, epoch string
 	marked        uint64
-	moved  chan struct{} // closed and replaced as marked grows
+	moved         chan struct{} // closed and replaced as marked grows
 }
 
 // answer is a reply.
