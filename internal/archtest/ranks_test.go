@@ -63,6 +63,7 @@ var ranks = map[string]place{
 	"schema": {port, 1},
 	"token":  {stage, 1},
 
+	"feed/pgfeed":      {kind: adapter},
 	"feed/sqlitefeed":  {kind: adapter},
 	"broker/membroker": {kind: adapter},
 
@@ -72,6 +73,7 @@ var ranks = map[string]place{
 	"internal/archtest":  {kind: kit},
 	"internal/guidetest": {kind: kit},
 	"internal/memdb":     {kind: kit},
+	"internal/servers":   {kind: kit},
 	"internal/wiretest":  {kind: kit},
 }
 
