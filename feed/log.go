@@ -16,9 +16,10 @@ type LogSource interface {
 	Own(ctx context.Context, fn func(ctx context.Context, log Log) error) error
 	// Decode makes a Commit of a part that has Data.
 	Decode(p Part) (*Commit, error)
-	// Visible tells whether everybody who opens a Snapshot from now on sees a
-	// transaction.
-	Visible(ctx context.Context, transaction uint64) (bool, error)
+	// Visible tells how many of the transactions, from the first on, everybody who
+	// opens a Snapshot from now on sees. It asks the database once, whatever their
+	// number: every commit is asked about.
+	Visible(ctx context.Context, transactions []uint64) (seen int, err error)
 	// Epoch is the history of the database that the log's positions belong to.
 	Epoch(ctx context.Context) (string, error)
 }
@@ -32,7 +33,9 @@ var ErrLogLost = errors.New("feed: the log was lost")
 type Log interface {
 	// Term is larger than that of every owner before.
 	Term() uint64
-	// Start is where the log begins: every commit after it will come.
+	// Start is where the log begins: every commit after it will come. It is what the
+	// owner before has acknowledged, or where a log that was made anew begins; all
+	// up to there is visible to whoever opens a Snapshot from now on.
 	Start() Position
 	// Next waits for the next part. Its Data may be used until the next call.
 	Next(ctx context.Context) (Part, error)
@@ -43,13 +46,15 @@ type Log interface {
 
 // Part is a part of a commit, or what stands between commits.
 type Part struct {
-	// Position and Transaction are those of the commit.
+	// Position and Transaction are those of the commit. A commit that comes again
+	// to the next owner has the same ones.
 	Position    Position
 	Transaction uint64
 	// More tells that the same commit goes on with the next part.
 	More bool
 	// Data is a piece of the commit in the source's own encoding, complete in
-	// itself; nil for a part that only tells that the log has come to Position.
+	// itself; nil for a part that only tells that the log has come to Position, and
+	// that every commit to come is after it.
 	Data []byte
 	// Reset, unless empty, tells why what was known before Position is void, as
 	// after a table was emptied or rebuilt. Such a part has no Data.
