@@ -34,7 +34,8 @@ type Change struct {
 	Blind bool
 	// Missing are the columns of New that the source does not carry, since the
 	// commit left them as they were. New has NULL there, and what it derives from
-	// them is not filled. The key is never missing.
+	// them is not filled. The key and what Table.Links names, with its parts, are
+	// never missing: a source that lacks one of them starts anew.
 	Missing []int
 }
 

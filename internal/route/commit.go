@@ -37,12 +37,16 @@ func (t *Router) Stage(c *feed.Commit) {
 		ch := &c.Changes[i]
 		k := netKey{ch.Table.ID, ch.Key}
 		at, named := st.at[k]
+		next := feed.Change{Table: ch.Table, Key: ch.Key, New: ch.New, Missing: ch.Missing}
 		switch {
 		case named:
-			st.changes[at].New = ch.New
+			if before := &st.changes[at]; len(next.Missing) > 0 && before.New != nil {
+				fill(&next, before.New, before.Missing)
+			}
+			st.changes[at] = next
 		case t.concerns(ch):
 			st.at[k] = len(st.changes)
-			st.changes = append(st.changes, feed.Change{Table: ch.Table, Key: ch.Key, New: ch.New})
+			st.changes = append(st.changes, next)
 		default:
 			st.dropped = true
 		}
@@ -53,7 +57,14 @@ func (t *Router) Stage(c *feed.Commit) {
 // into what is shown.
 func (t *Router) concerns(ch *feed.Change) bool {
 	tab := t.tables[ch.Table.ID]
-	return tab.rows.get(ch.Key) != nil || ch.New != nil && tab.shows(ch.New)
+	switch {
+	case tab.rows.get(ch.Key) != nil:
+		return true
+	case len(ch.Missing) > 0:
+		return tab.watcher(ch.New) != nil
+	default:
+		return ch.New != nil && tab.shows(ch.New)
+	}
 }
 
 // Commit applies a commit, with what was staged of it. What it means for the
@@ -64,6 +75,7 @@ func (t *Router) Commit(c *feed.Commit) {
 		return
 	}
 	t.pos = uint64(c.Position)
+	fillWithin(c.Changes)
 	if t.reads > 0 {
 		t.kept.add(c)
 	}
@@ -111,6 +123,13 @@ func (t *Router) applyAll(changes []feed.Change) {
 func (t *Router) apply(c *feed.Change) {
 	tab := t.tables[c.Table.ID]
 	r := tab.rows.get(c.Key)
+	if len(c.Missing) > 0 {
+		if r == nil || r.vals == nil {
+			t.applyPartial(tab, c.Key, c.New)
+			return
+		}
+		fill(c, r.vals, nil)
+	}
 	switch {
 	case r == nil:
 		if c.New == nil || !tab.shows(c.New) {

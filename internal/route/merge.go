@@ -41,8 +41,8 @@ func (t *Router) answer(w *Want) {
 	}
 	for _, v := range w.Values {
 		if w.byKey {
-			if r := w.node.table.rows.get(v); r != nil && !r.known {
-				t.answerRow(r)
+			if r := w.node.table.rows.get(v); r != nil && !r.known && !t.answerRow(r) {
+				t.again(w, v)
 			}
 		} else if b := w.node.link.buckets.get(v); b != nil && !b.complete && b.bound.len() > 0 {
 			t.answerBucket(b)
@@ -71,6 +71,9 @@ type merge struct {
 	by      map[columnKey]map[schema.Value][]schema.Row
 	windows map[*Window][]schema.Row
 	changed map[netKey]schema.Row
+	// missing are the columns of changed rows that neither the commits nor the
+	// read carry.
+	missing map[netKey][]int
 	// order is the keys of changed as they came, so that the same commits make
 	// the same frames.
 	order []netKey
@@ -86,6 +89,7 @@ func newMerge(read *Read, kept []*feed.Commit) *merge {
 		by:        map[columnKey]map[schema.Value][]schema.Row{},
 		windows:   map[*Window][]schema.Row{},
 		changed:   map[netKey]schema.Row{},
+		missing:   map[netKey][]int{},
 		changedBy: map[columnKey]map[schema.Value][]netKey{},
 	}
 	for i := range read.Answers {
@@ -96,14 +100,29 @@ func newMerge(read *Read, kept []*feed.Commit) *merge {
 			continue
 		}
 		for _, ch := range c.Changes {
-			k := netKey{ch.Table.ID, ch.Key}
-			if _, ok := m.changed[k]; !ok {
-				m.order = append(m.order, k)
-			}
-			m.changed[k] = ch.New
+			m.replay(ch)
 		}
 	}
 	return m
+}
+
+// replay brings the read's rows up to a change.
+func (m *merge) replay(ch feed.Change) {
+	k := netKey{ch.Table.ID, ch.Key}
+	before, again := m.changed[k]
+	if !again {
+		m.order = append(m.order, k)
+		before = m.rows[k]
+	}
+	if len(ch.Missing) > 0 && before != nil {
+		fill(&ch, before, m.missing[k])
+	}
+	m.changed[k] = ch.New
+	if len(ch.Missing) > 0 {
+		m.missing[k] = ch.Missing
+	} else {
+		delete(m.missing, k)
+	}
 }
 
 func (m *merge) add(a *Answer) {
@@ -143,7 +162,7 @@ func (m *merge) add(a *Answer) {
 func (m *merge) row(t *schema.Table, key schema.Value) (schema.Row, bool) {
 	k := netKey{t.ID, key}
 	if r, ok := m.changed[k]; ok {
-		return r, true
+		return r, m.missing[k] == nil
 	}
 	if r, ok := m.rows[k]; ok {
 		return r, true
@@ -165,9 +184,24 @@ func (m *merge) each(t *schema.Table, column int, v schema.Value, fn func(key sc
 		}
 	}
 	for _, k := range m.changedIn(t, column)[v] {
-		fn(k.key, m.changed[k])
+		if m.missing[k] == nil {
+			fn(k.key, m.changed[k])
+		}
 	}
 	return true
+}
+
+// eachPartial calls fn for the rows of a bucket that neither the commits nor the
+// read carry wholly.
+func (m *merge) eachPartial(t *schema.Table, column int, v schema.Value, fn func(key schema.Value, r schema.Row)) {
+	if len(m.missing) == 0 {
+		return
+	}
+	for _, k := range m.changedIn(t, column)[v] {
+		if m.missing[k] != nil {
+			fn(k.key, m.changed[k])
+		}
+	}
 }
 
 func (m *merge) changedIn(t *schema.Table, column int) map[schema.Value][]netKey {
@@ -215,6 +249,12 @@ func (t *Router) answerBucket(b *bucket) bool {
 	for i := range b.bound.list {
 		b.bound.list[i].scope.whole.waits--
 	}
+	tab := b.link.table
+	t.merge.eachPartial(tab.def, b.link.column, b.value, func(key schema.Value, vals schema.Row) {
+		if r := tab.rows.get(key); r == nil || !r.known {
+			t.applyPartial(tab, key, vals)
+		}
+	})
 	t.restateOf(b.link, b.value)
 	return true
 }

@@ -32,6 +32,8 @@ type world struct {
 	reads  []*route.Read
 	asks   []route.Ask
 	open   map[string]*client
+	// lean has the router told as little as a source may tell.
+	lean bool
 }
 
 // client is a scope, or the part of a user, and what someone who follows it
@@ -98,13 +100,21 @@ func (w *world) deliver() {
 		}
 	}
 	w.staged = nil
-	w.router.Commit(c)
+	w.router.Commit(w.told(c))
+}
+
+// told is what the router hears of a commit.
+func (w *world) told(c *feed.Commit) *feed.Commit {
+	if w.lean {
+		return memdb.Lean(c)
+	}
+	return c
 }
 
 // stage hands the router the first changes of the next commit.
 func (w *world) stage(n int) {
 	c := w.queue[0]
-	w.router.Stage(&feed.Commit{Position: c.Position, Changes: c.Changes[:n], More: true})
+	w.router.Stage(w.told(&feed.Commit{Position: c.Position, Changes: c.Changes[:n], More: true}))
 	w.staged = append(w.staged, c.Changes[:n]...)
 	w.queue[0] = &feed.Commit{Position: c.Position, Changes: c.Changes[n:]}
 }

@@ -76,6 +76,7 @@ func random(t *testing.T, r *rapid.T, th theme) {
 	t.Helper()
 	keep := rapid.SampledFrom([]int{3, 1000}).Draw(r, "keep")
 	m := &machine{theme: th, r: r, t: t, world: newWorld(t, keep), old: map[string][]remembered{}}
+	m.world.lean = rapid.Bool().Draw(r, "lean")
 	steps := map[string]func(*rapid.T){
 		"":        func(*rapid.T) { m.world.check(r) },
 		"commit":  m.commit,

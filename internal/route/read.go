@@ -97,7 +97,7 @@ func (t *Router) addRows(b *wantBuilder) {
 	later := t.wantRows[:0]
 	for _, w := range t.wantRows {
 		switch {
-		case w.row.known || w.row.asked || w.row.members.len() == 0:
+		case w.row.known || w.row.asked || !w.row.used():
 		case w.via != nil && w.via.coming():
 			later = append(later, w)
 		default:
@@ -170,6 +170,7 @@ func (t *Router) learn(r *row, vals schema.Row) {
 	for i := range r.members.list {
 		r.members.list[i].scope.whole.waits--
 	}
+	t.settlePending(r)
 	t.change(r, vals)
 }
 

@@ -18,6 +18,8 @@ type row struct {
 	orphan, stale bool
 	// windows is the number of windows that hold the row.
 	windows int32
+	// pending tells that only a part of the row is known, and who waits for it.
+	pending *pending
 	// at is the row's index in its bucket, per link column of the table; most
 	// tables have few.
 	at  []int32
@@ -27,7 +29,7 @@ type row struct {
 }
 
 // used tells whether anything holds the row in memory.
-func (r *row) used() bool { return len(r.members.list) > 0 || r.windows > 0 }
+func (r *row) used() bool { return len(r.members.list) > 0 || r.windows > 0 || r.pending != nil }
 
 // bucket is the rows of one table with one value in one link column.
 type bucket struct {
@@ -42,6 +44,8 @@ type bucket struct {
 	// only while bound is not empty: rows that nobody shows are forgotten.
 	complete bool
 	asked    bool
+	// pending are its rows that have to be read first.
+	pending []*row
 	// node is the layer that asked first; reads descend from it.
 	node *node
 }
@@ -85,7 +89,7 @@ func (l *link) bucket(v schema.Value) *bucket {
 
 // release forgets a bucket that holds nothing and that nobody looks at.
 func (l *link) release(b *bucket) {
-	if len(b.rows) == 0 && b.bound.len() == 0 && len(b.windows) == 0 {
+	if len(b.rows) == 0 && b.bound.len() == 0 && len(b.windows) == 0 && len(b.pending) == 0 {
 		l.buckets.delete(b.value)
 	}
 }

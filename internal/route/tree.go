@@ -120,6 +120,7 @@ func (t *Router) unlinkBelow(r *row, vals schema.Row, p *Scope, n *node) {
 func (t *Router) bind(b *bucket, s *Scope, n *node) {
 	b.bound.add(s, n)
 	s.links++
+	s.whole.waits += len(b.pending)
 	if !b.complete {
 		s.whole.waits++
 	}
@@ -137,12 +138,14 @@ func (t *Router) bind(b *bucket, s *Scope, n *node) {
 func (t *Router) unbind(b *bucket, s *Scope, n *node) {
 	b.bound.remove(s, n)
 	t.unlinked(s)
+	s.whole.waits -= len(b.pending)
 	if !b.complete {
 		s.whole.waits--
 	}
 	for _, r := range b.rows {
 		t.leave(r, s, n)
 	}
+	t.unwatched(b)
 	if b.bound.len() == 0 {
 		// A read that is under way is not waited for: its answer may come while
 		// nobody shows the bucket.

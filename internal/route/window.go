@@ -45,6 +45,7 @@ func (t *Router) openWindow(s *Scope, values []schema.Value) {
 	for _, v := range values {
 		b := w.node.link.bucket(v)
 		b.windows = append(b.windows, w)
+		s.waits += len(b.pending)
 		w.node.table.windows++
 	}
 	t.refill(w)
@@ -57,6 +58,8 @@ func (t *Router) closeWindow(w *Window) {
 	for _, v := range w.values {
 		b := l.buckets.get(v)
 		b.windows = slices.DeleteFunc(b.windows, func(o *Window) bool { return o == w })
+		w.scope.waits -= len(b.pending)
+		t.unwatched(b)
 		l.table.windows--
 		l.release(b)
 	}
@@ -278,7 +281,11 @@ func (t *Router) follow(w *Window, key schema.Value) {
 		}
 		return
 	}
-	vals, _ := t.merge.row(w.node.table.def, key)
+	vals, whole := t.merge.row(w.node.table.def, key)
+	if vals != nil && !whole {
+		t.applyPartial(w.node.table, key, vals)
+		return
+	}
 	if r == nil {
 		if vals == nil || !w.takes(vals) {
 			return
