@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # setup.sh installs by apt what the tests run: a C compiler for the race
-# detector, a browser, the sqlite3 shell. Without root it names what is missing.
+# detector, a browser, the sqlite3 shell, and the servers that they start for
+# themselves. Without root it names what is missing.
 set -euo pipefail
 
 # One line per need: a command that shows it is there, and Debian's package.
@@ -8,12 +9,26 @@ needs=(
 	"gcc gcc"
 	"chromium chromium"
 	"sqlite3 sqlite3"
+	"/usr/lib/postgresql/*/bin/postgres postgresql"
+	"redis-server redis-server"
+	"nats-server nats-server"
+	"nginx nginx"
 )
+
+# installed tells whether a command is in the path, or a pattern names one:
+# Debian keeps those of PostgreSQL in folders by version. What only root looks
+# for stands in /usr/sbin.
+installed() {
+	case $1 in
+	/*) compgen -G "$1" >/dev/null ;;
+	*) PATH=$PATH:/usr/sbin command -v "$1" >/dev/null ;;
+	esac
+}
 
 missing=()
 for need in "${needs[@]}"; do
 	read -r command package <<<"$need"
-	command -v "$command" >/dev/null || missing+=("$package")
+	installed "$command" || missing+=("$package")
 done
 # gcc alone has no C library to link with.
 if command -v dpkg >/dev/null && ! dpkg -s libc6-dev >/dev/null 2>&1; then
