@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"reflect"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -85,10 +86,10 @@ func (s *seed) build(ctx context.Context, file string) error {
 	s.writers = append(s.writers, handle{db})
 	s.read, s.plain = open(dsn), handle{open(world.DSN(k.Schema, file, false))}
 	create := append(world.Create(k.Schema), world.Statement{SQL: createLedger})
-	if err := world.Perform(ctx, db, world.Tx{Statements: create}, nil); err != nil {
+	if err := world.Perform(ctx, k.Schema.Database, db, world.Tx{Statements: create}, nil); err != nil {
 		return err
 	}
-	if err := world.Perform(ctx, s.plain.db, k.First, nil); err != nil {
+	if err := world.Perform(ctx, k.Schema.Database, s.plain.db, k.First, nil); err != nil {
 		return err
 	}
 	serve := func(db *sql.DB) *server {
@@ -233,11 +234,13 @@ func (s *seed) rest(ctx context.Context) error {
 	defer cancel()
 	for {
 		shown := 0
+		var gone []<-chan struct{}
 		for _, c := range s.clients {
 			c.breaking.Wait()
 			if err := c.connect(ctx); err != nil {
 				return fmt.Errorf("client %d: %w", c.id, err)
 			}
+			gone = append(gone, c.conn.Closed())
 			for _, v := range c.views {
 				if v.open {
 					shown++
@@ -248,14 +251,24 @@ func (s *seed) rest(ctx context.Context) error {
 		if open == shown {
 			return nil
 		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
+		s.journal.logf("     rest: the servers have %d streams, the clients %d", open, shown)
+		// A client may hear last of all that a server has closed its connection.
+		first(append(gone, changed, ctx.Done())...)
+		if ctx.Err() != nil {
 			return &divergenceError{
 				client: -1, waited: context.Cause(ctx), what: fmt.Sprintf("the servers have %d streams, and the clients %d", open, shown),
 			}
 		}
 	}
+}
+
+// first waits until one of several channels is closed.
+func first(of ...<-chan struct{}) {
+	cases := make([]reflect.SelectCase, len(of))
+	for i, c := range of {
+		cases[i] = reflect.SelectCase{Dir: reflect.SelectRecv, Chan: reflect.ValueOf(c)}
+	}
+	reflect.Select(cases)
 }
 
 // verifyCalls compares what callers were told with what was done.

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 
+	"github.com/pando-sync/pando/test/internal/model"
 	"github.com/pando-sync/pando/test/internal/world"
 )
 
@@ -25,7 +26,7 @@ type writer interface {
 type handle struct{ db *sql.DB }
 
 func (h handle) perform(ctx context.Context, tx world.Tx, before func(conn *sql.Conn) error) error {
-	return world.Perform(ctx, h.db, tx, before)
+	return world.Perform(ctx, model.SQLite, h.db, tx, before)
 }
 
 func (h handle) close() error { return h.db.Close() }
@@ -92,7 +93,7 @@ func runWriter(dsn string, in io.Reader, out io.Writer) error {
 			return err
 		}
 		answer := ""
-		switch err := world.Perform(context.Background(), db, tx, nil); {
+		switch err := world.Perform(context.Background(), model.SQLite, db, tx, nil); {
 		case errors.Is(err, world.ErrRefused):
 			answer = fmt.Sprintf("%q", err)
 		case err != nil:

@@ -27,8 +27,18 @@ const (
 	JSON   Kind = "json"
 )
 
+// Database is what kind of database holds the tables.
+type Database string
+
+// The databases.
+const (
+	SQLite   Database = ""
+	Postgres Database = "postgres"
+)
+
 // Schema is one application.
 type Schema struct {
+	Database Database `json:"database,omitempty"`
 	// ForeignKeys has links checked at the commit. Without them links may
 	// dangle.
 	ForeignKeys bool `json:"foreign_keys"`

@@ -8,6 +8,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/pando-sync/pando/test/internal/model"
@@ -23,7 +24,8 @@ type Data struct {
 	Schema *model.Schema
 	// Tables holds the rows of every table in the order of its key.
 	Tables map[string][]Row
-	// Head is the number of the newest change in the log.
+	// Head is the place in the database's log that this is the state of: the number
+	// of the newest change, or the LSN.
 	Head uint64
 
 	groups map[string]map[string][]Row
@@ -47,14 +49,15 @@ func Read(ctx context.Context, db *sql.DB, s *model.Schema) (*Data, error) {
 
 // ReadIn reads everything in a transaction that runs: what it has changed too.
 func ReadIn(ctx context.Context, tx Queryer, s *model.Schema) (*Data, error) {
-	d := &Data{Schema: s, Tables: map[string][]Row{}, groups: map[string]map[string][]Row{}, states: map[string]*State{}}
+	tables := map[string][]Row{}
 	var err error
 	for _, t := range s.Tables {
-		if d.Tables[t.Name], err = rows(ctx, tx, t); err != nil {
+		if tables[t.Name], err = rows(ctx, tx, s.Database, t); err != nil {
 			return nil, fmt.Errorf("oracle: read %s: %w", t.Name, err)
 		}
 	}
-	head, err := tx.QueryContext(ctx, "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'pando_log'), 0)")
+	d := New(s, tables, 0)
+	head, err := tx.QueryContext(ctx, heads[s.Database])
 	if err != nil {
 		return nil, fmt.Errorf("oracle: read the log's head: %w", err)
 	}
@@ -67,7 +70,25 @@ func ReadIn(ctx context.Context, tx Queryer, s *model.Schema) (*Data, error) {
 	return d, head.Err()
 }
 
-func rows(ctx context.Context, tx Queryer, t *model.Table) ([]Row, error) {
+// heads read where the log ends.
+var heads = map[model.Database]string{
+	model.SQLite:   "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'pando_log'), 0)",
+	model.Postgres: "SELECT pg_current_wal_insert_lsn() - '0/0'::pg_lsn",
+}
+
+// New returns a state whose tables are known. Their rows are put in the order of
+// the key.
+func New(s *model.Schema, tables map[string][]Row, head uint64) *Data {
+	for _, t := range s.Tables {
+		slices.SortFunc(tables[t.Name], func(a, b Row) int { return compareRows(t, a, b, nil) })
+	}
+	return &Data{Schema: s, Tables: tables, Head: head, groups: map[string]map[string][]Row{}, states: map[string]*State{}}
+}
+
+func rows(ctx context.Context, tx Queryer, database model.Database, t *model.Table) ([]Row, error) {
+	if database == model.Postgres {
+		return postgresRows(ctx, tx, t)
+	}
 	names := make([]string, len(t.Columns))
 	for i, c := range t.Columns {
 		names[i] = c.Name

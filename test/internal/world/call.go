@@ -150,7 +150,7 @@ func (d *writing) fill() {
 			d.Mark = fmt.Sprintf("~%08x~%s", d.rng.Uint32(), d.gen.draw(words))
 			d.set(name, c, d.Mark)
 		case !c.Marked && d.rng.IntN(3) == 0:
-			d.set(name, c, value(c.Kind, d.gen.value(c)))
+			d.set(name, c, value(c.Kind, d.gen.common(c)))
 		}
 	}
 	for _, child := range d.Offer.Struct.Layers {
@@ -220,7 +220,7 @@ func (d *writing) look() {
 	}
 	v := row[d.table.Index(name)]
 	if d.rng.IntN(4) == 0 && c.References == "" {
-		v = value(c.Kind, d.gen.value(c))
+		v = value(c.Kind, d.gen.common(c))
 	}
 	d.Seen = map[string]json.RawMessage{name: json.RawMessage(oracle.Text(d.table, name, v))}
 }

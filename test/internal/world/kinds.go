@@ -279,7 +279,7 @@ func (g *Generator) about(t *model.Table) string {
 		}
 		return " WHERE " + c.Name + " >= " + v
 	default:
-		return fmt.Sprintf(" WHERE rowid %% %d = 0", 2+g.rng.IntN(3))
+		return " WHERE " + g.sql.everyNth(2+g.rng.IntN(3))
 	}
 }
 
@@ -319,7 +319,7 @@ func (g *Generator) deleteFirst() []Statement {
 	if c := g.schema.Channels[g.rng.IntN(len(g.schema.Channels))]; c.Limit > 0 {
 		t, by = g.schema.Table(c.Root.Table), first(g.schema.Table(c.Root.Table), c.Root.Order)
 	}
-	return []Statement{{t.Name, fmt.Sprintf("DELETE FROM %[1]s WHERE rowid IN (SELECT rowid FROM %[1]s ORDER BY %[2]s LIMIT %[3]d)", t.Name, by, 2+g.rng.IntN(16))}}
+	return []Statement{g.sql.deleteFirst(t, by, 2+g.rng.IntN(16))}
 }
 
 // first is an order as SQL has it.
@@ -338,12 +338,8 @@ func first(t *model.Table, order []model.Order) string {
 // replace puts another row in the place of one with the same key.
 func (g *Generator) replace() []Statement {
 	t := g.any()
-	return []Statement{orReplace(g.insert(t, g.some(t), nil))}
-}
-
-func orReplace(s Statement) Statement {
-	s.SQL = strings.Replace(s.SQL, "INSERT", "INSERT OR REPLACE", 1)
-	return s
+	key := g.some(t)
+	return g.sql.replace(t, g.insert(t, key, nil), key, "", "")
 }
 
 // replaceAnother displaces a row of another key through a unique column.
@@ -355,7 +351,8 @@ func (g *Generator) replaceAnother() []Statement {
 		}
 		for _, r := range g.data.Tables[t.Name] {
 			if r[i] != nil && g.rng.IntN(2) == 0 {
-				return []Statement{orReplace(g.insert(t, g.fresh(t), map[string]string{t.Columns[i].Name: literal(r[i])}))}
+				key, name, taken := g.fresh(t), t.Columns[i].Name, literal(r[i])
+				return g.sql.replace(t, g.insert(t, key, map[string]string{name: taken}), key, name, taken)
 			}
 		}
 	}

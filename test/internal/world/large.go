@@ -19,7 +19,7 @@ func (g *Generator) thousands() []Statement {
 		return nil
 	}
 	g.large = t.Name
-	values := map[string]string{t.Key[0]: fmt.Sprintf("%d + i", farAway), "mark": "printf('~%08x~', i * 2654435761 % 4294967296)"}
+	values := map[string]string{t.Key[0]: fmt.Sprintf("%d + i", farAway), "mark": g.sql.numbered()}
 	for _, link := range t.Links() {
 		for i, part := range parts(g.target(t, link)) {
 			values[link[i]] = part

@@ -24,9 +24,12 @@ func DSN(s *model.Schema, file string, foreignKeys bool) string {
 // Create makes the tables, their indexes and their triggers.
 func Create(s *model.Schema) []Statement {
 	var all []Statement
+	sql := speaks(s)
 	for _, t := range s.Tables {
-		all = append(all, Statement{SQL: createTable(s, t, t.Name)})
-		all = append(all, furnish(t)...)
+		all = append(all, sql.create(s, t)...)
+	}
+	if s.ForeignKeys {
+		all = append(all, sql.foreignKeys(s)...)
 	}
 	return all
 }

@@ -3,7 +3,6 @@ package world
 import (
 	"math/rand/v2"
 	"slices"
-	"strings"
 
 	"github.com/pando-sync/pando/test/internal/model"
 	"github.com/pando-sync/pando/test/internal/oracle"
@@ -25,6 +24,7 @@ type Tx struct {
 type Generator struct {
 	rng    *rand.Rand
 	schema *model.Schema
+	sql    dialect
 	data   *oracle.Data
 	// gone are the keys that rows once had, by table.
 	gone map[string][]string
@@ -35,7 +35,7 @@ type Generator struct {
 
 // NewGenerator returns a generator for a schema.
 func NewGenerator(rng *rand.Rand, s *model.Schema) *Generator {
-	return &Generator{rng: rng, schema: s, gone: map[string][]string{}, had: map[string][]string{}}
+	return &Generator{rng: rng, schema: s, sql: speaks(s), gone: map[string][]string{}, had: map[string][]string{}}
 }
 
 // First fills the tables.
@@ -57,12 +57,10 @@ func (g *Generator) First() Tx {
 			g.data.Tables[t.Name] = append(g.data.Tables[t.Name], row)
 		}
 	}
-	var all []Statement
+	all := g.sql.unchecked()
 	for _, t := range g.schema.Tables {
 		for _, key := range chosen[t.Name] {
-			s := g.insert(t, key, nil)
-			s.SQL = strings.Replace(s.SQL, "INSERT", "INSERT OR IGNORE", 1) // by a unique column
-			all = append(all, s)
+			all = append(all, g.sql.unlessTaken(t, g.insert(t, key, nil)))
 		}
 	}
 	return Tx{Kind: "first", Statements: all}

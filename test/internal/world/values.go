@@ -124,9 +124,12 @@ func (g *Generator) mark() string {
 	return literal(text)
 }
 
-// value draws what a column that is no key and no link may hold: from few, so
-// that orders have ties and conditions are met.
-func (g *Generator) value(c *model.Column) string {
+// value draws what a column that is no key and no link may hold.
+func (g *Generator) value(c *model.Column) string { return g.sql.value(c.Kind, g.common(c)) }
+
+// common draws a value as a literal of SQLite's: from few, so that orders have
+// ties and conditions are met.
+func (g *Generator) common(c *model.Column) string {
 	if c.Marked && !c.Nullable {
 		return g.mark()
 	}

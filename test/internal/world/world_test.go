@@ -27,7 +27,7 @@ func build(t *testing.T, s *model.Schema, seed uint64) *sql.DB {
 	t.Cleanup(func() { db.Close() })
 	create := append(world.Create(s), world.Statement{SQL: "CREATE TABLE pando_log (seq INTEGER PRIMARY KEY AUTOINCREMENT)"})
 	for _, tx := range []world.Tx{{Statements: create}, world.NewGenerator(source(seed, 9), s).First()} {
-		if err := world.Perform(t.Context(), db, tx, nil); err != nil && len(tx.Statements) == len(create) {
+		if err := world.Perform(t.Context(), model.SQLite, db, tx, nil); err != nil && len(tx.Statements) == len(create) {
 			t.Fatalf("seed %d: %v", seed, err)
 		}
 	}
@@ -48,7 +48,7 @@ func play(t *testing.T, seed uint64, n int) (statements []string, accepted map[s
 		for _, st := range tx.Statements {
 			statements = append(statements, st.SQL)
 		}
-		switch err := world.Perform(t.Context(), db, tx, nil); {
+		switch err := world.Perform(t.Context(), model.SQLite, db, tx, nil); {
 		case err == nil:
 			accepted[tx.Kind]++
 		case !errors.Is(err, world.ErrRefused):
@@ -136,7 +136,7 @@ func TestRebuildKeepsTheRows(t *testing.T) {
 	db := build(t, s, 3)
 	before := read(t, db, s)
 	for _, table := range s.Tables {
-		if err := world.Perform(t.Context(), db, world.Tx{Statements: world.Rebuild(s, table.Name)}, nil); err != nil {
+		if err := world.Perform(t.Context(), model.SQLite, db, world.Tx{Statements: world.Rebuild(s, table.Name)}, nil); err != nil {
 			t.Fatalf("rebuild %s: %v", table.Name, err)
 		}
 	}
