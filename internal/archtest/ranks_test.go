@@ -44,6 +44,7 @@ var ranks = map[string]place{
 
 	"internal/snapshot": {stage, 6}, // reads what the router wants
 	"internal/presence": {stage, 6}, // is told by groups
+	"internal/warm":     {stage, 6}, // keeps scopes in the cache, and opens them from it
 	"internal/write":    {stage, 6}, // checks and makes what clients write
 
 	"internal/hub":   {stage, 5},
@@ -66,8 +67,10 @@ var ranks = map[string]place{
 	"feed/pgfeed":      {kind: adapter},
 	"feed/sqlitefeed":  {kind: adapter},
 	"broker/membroker": {kind: adapter},
+	"cache/memcache":   {kind: adapter},
 
 	"broker/brokertest":  {kind: kit},
+	"cache/cachetest":    {kind: kit},
 	"feed/feedtest":      {kind: kit},
 	"pandotest":          {kind: kit},
 	"internal/archtest":  {kind: kit},

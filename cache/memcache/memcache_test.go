@@ -1,0 +1,71 @@
+package memcache_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/pando-sync/pando/cache"
+	"github.com/pando-sync/pando/cache/cachetest"
+	"github.com/pando-sync/pando/cache/memcache"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestConformance(t *testing.T) {
+	cachetest.Run(t, cachetest.Harness{
+		New:      func(testing.TB) cache.Store { return memcache.New(memcache.Config{}) },
+		TooLarge: cache.MaxData + 1,
+	})
+}
+
+// TestFull forgets whole entries, those that cool first, and takes on new ones.
+func TestFull(t *testing.T) {
+	s := memcache.New(memcache.Config{MaxBytes: 10_000})
+	defer s.Close()
+	key := func(i int) cache.Key { return cache.Key{Channel: "c", Anchor: fmt.Sprint(i)} }
+	state := func(i int) cache.State {
+		e, err := s.Get(t.Context(), key(i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return e.State
+	}
+	write := func(i int, st cache.State) error {
+		if _, err := s.Swap(t.Context(), cache.Entry{Key: key(i), State: st, Generation: "g"}); err != nil {
+			t.Fatal(err)
+		}
+		return s.Write(t.Context(), key(i), "g", []cache.Row{{ID: "r", Version: 1, Data: make([]byte, 4000)}})
+	}
+	for i, st := range []cache.State{cache.Hot, cache.Cooling} {
+		if err := write(i, st); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := write(2, cache.Hot); err != nil {
+		t.Fatal(err)
+	}
+	if state(0) != cache.Hot || state(1) != cache.Cold || state(2) != cache.Hot {
+		t.Errorf("states %v, %v, %v: want the one that was cooling to be forgotten", state(0), state(1), state(2))
+	}
+	if err := write(3, cache.Hot); err != nil && !errors.Is(err, cache.ErrGone) {
+		t.Fatal(err)
+	}
+	hot := 0
+	for i := range 4 {
+		if state(i) == cache.Hot {
+			hot++
+		}
+	}
+	if hot != 2 {
+		t.Errorf("%d entries are hot, want as many as fit", hot)
+	}
+	s.Wipe()
+	for i := range 4 {
+		if state(i) != cache.Cold {
+			t.Errorf("entry %d has outlived the wipe", i)
+		}
+	}
+}
