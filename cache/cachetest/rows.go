@@ -195,7 +195,7 @@ func (k *kit) manyRows() {
 	const many = 5000
 	rows := make([]cache.Row, many)
 	for i := range rows {
-		rows[i] = cache.Row{ID: fmt.Sprint(i), Version: 1, Data: bytes.Repeat([]byte{byte(i)}, 100)}
+		rows[i] = cache.Row{ID: strconv.Itoa(i), Version: 1, Data: bytes.Repeat([]byte{byte(i)}, 100)}
 	}
 	k.write(s, e, rows...)
 	for i := range rows {
@@ -204,7 +204,7 @@ func (k *kit) manyRows() {
 	k.write(s, e, rows[:many/2]...)
 	got := k.read(s, e)
 	for i := range rows {
-		want := cache.Row{ID: fmt.Sprint(i), Version: 2, Data: []byte{byte(i)}}
+		want := cache.Row{ID: strconv.Itoa(i), Version: 2, Data: []byte{byte(i)}}
 		if i >= many/2 {
 			want.Version, want.Data = 1, bytes.Repeat([]byte{byte(i)}, 100)
 		}
@@ -296,7 +296,7 @@ func (k *kit) concurrency() {
 // generation it is.
 func (k *kit) turn(s cache.Store, random *rand.Rand, name string) error {
 	ctx := k.Context()
-	e, err := s.Get(ctx, key(fmt.Sprint(random.IntN(3))))
+	e, err := s.Get(ctx, key(strconv.Itoa(random.IntN(3))))
 	if err != nil {
 		return err
 	}
