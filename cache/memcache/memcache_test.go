@@ -2,7 +2,7 @@ package memcache_test
 
 import (
 	"errors"
-	"fmt"
+	"strconv"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -25,7 +25,7 @@ func TestConformance(t *testing.T) {
 func TestFull(t *testing.T) {
 	s := memcache.New(memcache.Config{MaxBytes: 10_000})
 	defer s.Close()
-	key := func(i int) cache.Key { return cache.Key{Channel: "c", Anchor: fmt.Sprint(i)} }
+	key := func(i int) cache.Key { return cache.Key{Channel: "c", Anchor: strconv.Itoa(i)} }
 	state := func(i int) cache.State {
 		e, err := s.Get(t.Context(), key(i))
 		if err != nil {
