@@ -39,6 +39,8 @@ type Router struct {
 	reads  int
 	merge  *merge
 	staged staged
+	// noted counts the rows that recorded scopes have noted.
+	noted int
 }
 
 // New returns a router over the registry's tables. All trees must have been

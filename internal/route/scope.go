@@ -49,6 +49,9 @@ type Scope struct {
 	quiet bool
 	dirty bool
 
+	// recorded notes what changes of the whole scope, nil where nobody asks.
+	recorded *recording
+
 	shape  *shape
 	window *Window
 	picks  *picks
@@ -126,6 +129,7 @@ func (t *Router) Close(s *Scope) {
 		p.hush()
 	}
 	delete(t.scopes, s.Key)
+	t.Unrecord(s)
 	s.closed = true
 	s.hush()
 	root := s.shape.root

@@ -9,6 +9,7 @@ func (t *Router) join(r *row, s *Scope, n *node) {
 		return
 	}
 	t.note(r, s, n, r.vals)
+	t.record(s, r)
 	r.members.add(s, n)
 	s.links++
 	if !r.known {
@@ -28,6 +29,7 @@ func (t *Router) leave(r *row, s *Scope, n *node) {
 		return
 	}
 	t.note(r, s, n, r.vals)
+	t.recordLeave(s, r)
 	r.members.remove(s, n)
 	t.unlinked(s)
 	if r.known {
@@ -93,6 +95,7 @@ func (t *Router) collapse(r *row, vals schema.Row, s *Scope, n *node) {
 
 // linkBelow links what stands below a row that p shows.
 func (t *Router) linkBelow(r *row, vals schema.Row, p *Scope, n *node) {
+	t.recordFresh(p, r)
 	for _, c := range n.children {
 		if c.link != nil {
 			t.bind(c.link.bucket(r.key), p, c)
@@ -191,6 +194,7 @@ func (t *Router) change(r *row, vals schema.Row) {
 	old := r.vals
 	for i := range r.members.list {
 		m := &r.members.list[i]
+		t.recordChange(m.scope, r, vals)
 		t.note(r, m.scope, m.node, old)
 		if !m.node.plain {
 			t.note(r, m.scope, m.node, vals)
@@ -283,6 +287,7 @@ func (t *Router) enter(r *row, m member, old, vals schema.Row) {
 	}
 	for _, c := range m.node.children {
 		if c.link == nil && old[c.Link] != vals[c.Link] && !vals[c.Link].IsNull() {
+			t.recordFresh(p, r)
 			t.join(c.table.row(vals[c.Link]), p, c)
 		}
 	}
