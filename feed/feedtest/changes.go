@@ -257,7 +257,7 @@ func testSetup(t *testing.T, f *fixture) {
 	if err := source.Setup(ctx, f.tables); err != nil {
 		t.Fatalf("second Setup: %v", err)
 	}
-	if after, _ := source.Head(ctx); after != before {
+	if after, _ := source.Head(ctx); after != before && !f.Dialect.Restless {
 		t.Errorf("a second Setup moved the head from %d to %d", before, after)
 	}
 	for _, table := range []*schema.Table{
@@ -299,7 +299,7 @@ func testTwoSources(t *testing.T, f *fixture) {
 	one, first := f.follow()
 	two, second := f.follow()
 	f.exec("INSERT INTO items VALUES (1, 1, 'a', 'h')")
-	if a, b := first.Reach(one), second.Reach(two); a != b {
+	if a, b := first.Reach(one), second.Reach(two); a != b && !f.Dialect.Restless {
 		t.Errorf("heads differ: %d and %d", a, b)
 	}
 	if a, b := first.Starts(1)[0].Epoch, second.Starts(1)[0].Epoch; a != b {

@@ -46,6 +46,10 @@ type Dialect struct {
 	Concurrent bool
 	// Replace tells that REPLACE INTO exists.
 	Replace bool
+	// Restless tells that the head moves by itself, as that of a whole server.
+	Restless bool
+	// Lasting tells that an epoch outlasts the loss of continuity of a table.
+	Lasting bool
 	// Lossy makes the source lose continuity of a table, as a migration may.
 	// It may be nil.
 	Lossy func(t testing.TB, db *sql.DB, table string)

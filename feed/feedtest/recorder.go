@@ -32,6 +32,8 @@ type Recorder struct {
 	starts   []Start
 	commits  []*feed.Commit
 	position feed.Position
+	// stalled tells that the feed stands still.
+	stalled bool
 	// partial holds the parts so far of a commit that goes on, else nil.
 	partial *feed.Commit
 	// changed is closed and replaced at every call.
@@ -68,7 +70,7 @@ func Record(t testing.TB, source feed.Source) (r *Recorder, stop func()) {
 func (r *Recorder) Start(epoch string, head feed.Position, reason string) {
 	r.note(func() {
 		r.starts = append(r.starts, Start{epoch, head, reason})
-		r.commits, r.partial = nil, nil
+		r.commits, r.partial, r.stalled = nil, nil, false
 		r.position = head
 	})
 }
@@ -79,11 +81,12 @@ func (r *Recorder) Commit(c *feed.Commit) {
 		if len(c.Changes) == 0 {
 			r.t.Errorf("commit %d has no changes", c.Position)
 		}
-		whole := &feed.Commit{Position: c.Position, Changes: slices.Clip(c.Changes)}
+		r.stalled = false
+		whole := &feed.Commit{Position: c.Position, Transaction: c.Transaction, Changes: slices.Clip(c.Changes)}
 		if r.partial != nil {
 			whole.Changes = r.partial.Changes
 			whole.Changes = append(whole.Changes, c.Changes...)
-			if c.Position != r.partial.Position {
+			if c.Position != r.partial.Position || c.Transaction != r.partial.Transaction {
 				r.t.Errorf("a part of commit %d comes within commit %d", c.Position, r.partial.Position)
 			}
 		}
@@ -101,7 +104,10 @@ func (r *Recorder) Commit(c *feed.Commit) {
 func (r *Recorder) Advance(p feed.Position) { r.note(func() { r.advance(p) }) }
 
 // Stall implements feed.Sink. What comes next tells more.
-func (r *Recorder) Stall(reason string) { r.t.Logf("the feed stands still: %s", reason) }
+func (r *Recorder) Stall(reason string) {
+	r.t.Logf("the feed stands still: %s", reason)
+	r.note(func() { r.stalled = true })
+}
 
 func (r *Recorder) advance(p feed.Position) {
 	if len(r.starts) == 0 {
@@ -110,10 +116,10 @@ func (r *Recorder) advance(p feed.Position) {
 	if r.partial != nil {
 		r.t.Errorf("position %d comes within commit %d", p, r.partial.Position)
 	}
-	if p <= r.position {
+	if p < r.position || p == r.position && !r.stalled {
 		r.t.Errorf("position %d comes after %d", p, r.position)
 	}
-	r.position = p
+	r.position, r.stalled = p, false
 }
 
 func (r *Recorder) note(change func()) {
@@ -213,9 +219,18 @@ func (s State) apply(change feed.Change) {
 		rows = make(map[schema.Value]schema.Row)
 		s[change.Table] = rows
 	}
-	if change.New == nil {
+	switch {
+	case change.New == nil:
 		delete(rows, change.Key)
-	} else {
+	case change.Missing == nil:
 		rows[change.Key] = change.New
+	default:
+		row, held := slices.Clone(change.New), rows[change.Key]
+		for _, i := range change.Missing {
+			if held != nil {
+				row[i] = held[i]
+			}
+		}
+		rows[change.Key] = change.Table.Complete(row)
 	}
 }
