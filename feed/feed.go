@@ -66,7 +66,8 @@ type Sink interface {
 	// Commit delivers the next commit. The sink may keep it.
 	Commit(c *Commit)
 	// Advance tells that the feed has passed position without a change to a
-	// declared table.
+	// declared table. After a Stall it may come with the position where the feed
+	// stood.
 	Advance(p Position)
 	// Stall tells that the feed stands still and why: the connection to what it
 	// follows is lost. The next call of another method tells that it goes on.

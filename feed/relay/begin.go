@@ -1,0 +1,115 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/pando-sync/pando/broker"
+)
+
+// begin appends the first record of the term: from then on no owner before can
+// append.
+func (p *publisher) begin(ctx context.Context) error {
+	history, err := p.history(ctx)
+	if err != nil {
+		return err
+	}
+	p.known = history
+	for {
+		last, number, err := lastRecord(ctx, p.stream)
+		if err != nil && !errors.Is(err, broker.ErrNoRecord) {
+			return fmt.Errorf("read the end of the stream: %w", err)
+		}
+		r, err := p.opening(ctx, last, number+1)
+		if err != nil {
+			return err
+		}
+		number, err = appendOne(ctx, p.stream, number, r)
+		if errors.Is(err, broker.ErrStale) {
+			continue // the owner before was quicker by one record
+		}
+		if err != nil {
+			return fmt.Errorf("append to the stream: %w", err)
+		}
+		p.start(r, number)
+		return nil
+	}
+}
+
+// lastRecord reads the end of a stream. That of an empty one is
+// broker.ErrNoRecord.
+func lastRecord(ctx context.Context, stream broker.Stream) (*record, uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, patient)
+	defer cancel()
+	last, err := stream.Last(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	r, err := decode(last.Body)
+	return r, last.Number, err
+}
+
+func appendOne(ctx context.Context, stream broker.Stream, after uint64, r *record) (uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, patient)
+	defer cancel()
+	return stream.Append(ctx, after, r.encode())
+}
+
+// opening makes the first record of the term: the stream goes on after its last
+// record, nil for none, or an epoch begins where the log does. Its own number
+// will be the one given.
+func (p *publisher) opening(ctx context.Context, last *record, number uint64) (*record, error) {
+	reason, err := p.discontinuity(ctx, last)
+	switch {
+	case err != nil:
+		return nil, err
+	case reason == "":
+		r := *last
+		r.kind, r.term = begun, p.term
+		r.position, r.previous = last.end(), last.end()
+		r.more, r.split, r.packed, r.transaction, r.part, r.first, r.body = false, false, false, 0, 0, 0, nil
+		r.visible = max(r.visible, min(p.log.Start(), r.position))
+		return &r, nil
+	}
+	epoch, err := newEpoch(p.known)
+	if err != nil {
+		return nil, err
+	}
+	p.logger.Warn("the stream of commits begins anew: all nodes read what they show again", "reason", reason)
+	start := p.log.Start()
+	return &record{kind: renewed, term: p.term, epoch: epoch, base: start, position: start, previous: start, visible: start, from: number, body: cut(reason)}, nil
+}
+
+// discontinuity tells why the log cannot go on where the stream ends, or "".
+func (p *publisher) discontinuity(ctx context.Context, last *record) (string, error) {
+	if last == nil {
+		return "nothing was published before, or it was lost", nil
+	}
+	if last.history() != p.known {
+		return "the stream tells another history of the database", nil
+	}
+	if last.term >= p.term {
+		return "", fmt.Errorf("%w: it has term %d, this one is %d", errLost, last.term, p.term)
+	}
+	if start := p.log.Start(); start > last.end() {
+		return fmt.Sprintf("the log begins at %d, but the stream ends at %d", start, last.end()), nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, patient)
+	defer cancel()
+	head, err := p.db.Head(ctx)
+	if err != nil {
+		return "", fmt.Errorf("ask for the head: %w", err)
+	}
+	if head < last.end() {
+		return fmt.Sprintf("the database has come to %d, but the stream ends at %d: it was restored", head, last.end()), nil
+	}
+	return "", nil
+}
+
+// start takes over what the first record of the term says.
+func (p *publisher) start(r *record, number uint64) {
+	p.number, p.position, p.epoch, p.base = number, r.position, r.epoch, r.base
+	p.resumed, p.reached, p.acked = r.position, r.position, r.visible
+	p.sight = newSight(p.db.Visible, p.logger, r.visible, r.from)
+}
