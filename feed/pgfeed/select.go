@@ -1,0 +1,387 @@
+package pgfeed
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+
+	"github.com/pando-sync/pando/feed"
+	"github.com/pando-sync/pando/schema"
+)
+
+// selection is a query in SQL.
+type selection struct {
+	query *feed.Query
+	table *table
+	// where are conditions, args their parameters.
+	where []string
+	args  []any
+	// whole tells that SQL selects just the rows of the query; else Go does, of all
+	// that SQL selects.
+	whole bool
+	// strict orders by what values are, where the database has some that
+	// schema.Value has not; else those are put in order by the database's own way,
+	// which an index has.
+	strict bool
+}
+
+// newSelection puts into SQL what SQL compares as schema.Value does.
+func newSelection(q *feed.Query, t *table, strict bool) *selection {
+	s := &selection{query: q, table: t, whole: true, strict: strict}
+	s.addValues()
+	for i := range q.Where {
+		s.addCondition(&q.Where[i])
+	}
+	if s.ordered() && q.After != nil {
+		s.addAfter()
+	}
+	return s
+}
+
+// bind adds a parameter.
+func (s *selection) bind(text, cast string) string {
+	s.args = append(s.args, text)
+	return fmt.Sprintf("$%d::%s", len(s.args), cast)
+}
+
+// ordered tells whether SQL orders the rows and cuts them off. It cannot where a
+// column of the order is compared by Go, nor where Go drops rows.
+func (s *selection) ordered() bool {
+	if s.query.Limit == 0 || !s.whole {
+		return false
+	}
+	for _, o := range s.order() {
+		if s.table.columns[o.Column].compare == inGo {
+			s.whole = false
+			return false
+		}
+	}
+	return true
+}
+
+// order is that of the query with the key's columns.
+func (s *selection) order() []schema.Order {
+	order := append([]schema.Order{}, s.query.Order...)
+	for _, i := range stored(s.table.declared, s.table.declared.Key) {
+		order = append(order, schema.Order{Column: i})
+	}
+	return order
+}
+
+// sql is the statement.
+func (s *selection) sql(lock string) string {
+	var b strings.Builder
+	b.WriteString("SELECT ")
+	first := true
+	for _, c := range s.table.columns {
+		if c == nil {
+			continue
+		}
+		if !first {
+			b.WriteString(", ")
+		}
+		first = false
+		b.WriteString(c.output())
+	}
+	b.WriteString(" FROM " + s.table.sqlName() + " AS t")
+	for i, condition := range s.where {
+		b.WriteString([]string{" WHERE ", " AND "}[min(i, 1)] + "(" + condition + ")")
+	}
+	if s.ordered() {
+		b.WriteString(" ORDER BY ")
+		for i, o := range s.order() {
+			if i > 0 {
+				b.WriteString(", ")
+			}
+			b.WriteString(s.orderBy(o))
+		}
+		fmt.Fprintf(&b, " LIMIT %d", s.query.Limit)
+	}
+	b.WriteString(lock)
+	return b.String()
+}
+
+func (s *selection) orderBy(o schema.Order) string {
+	c := s.table.columns[o.Column]
+	text := s.sortable(c)
+	if o.Desc {
+		text += " DESC"
+	}
+	if c.notNull && c.compare != asFloats {
+		return text // an index has no NULLs where they do not belong
+	}
+	if o.Desc {
+		return text + " NULLS LAST"
+	}
+	return text + " NULLS FIRST"
+}
+
+// sortable is SQL for what a column is ordered by.
+func (s *selection) sortable(c *column) string {
+	if c.compare == asTimes && !s.strict {
+		return c.quoted
+	}
+	return c.ordinal()
+}
+
+// ordinal is SQL for what SQL orders as schema.Value orders the column's values.
+func (c *column) ordinal() string {
+	switch c.compare {
+	case asTexts, asLabels:
+		if c.collation == "C" || c.collation == "POSIX" {
+			return c.quoted
+		}
+		return c.quoted + `::text COLLATE "C"`
+	case asTimes:
+		return fmt.Sprintf("least(greatest(%s, '0001-01-01 00:00:00+00 BC'::%s), '%s'::%[2]s)", c.quoted, c.sqlType, lastTime)
+	case asFloats:
+		const largest = "1.7976931348623157e308"
+		return fmt.Sprintf("CASE %s WHEN 'NaN' THEN NULL WHEN 'Infinity' THEN %s WHEN '-Infinity' THEN -%[2]s ELSE %[1]s END", c.quoted, largest)
+	default:
+		return c.quoted
+	}
+}
+
+// addValues limits the rows to those of the query's values.
+func (s *selection) addValues() {
+	i := s.query.Column
+	declared := &s.table.declared.Columns[i]
+	switch {
+	case declared.Parts != nil:
+		s.addTuples(declared.Parts)
+	case declared.Derived():
+		s.whole = false
+	default:
+		s.where = append(s.where, s.among(s.table.columns[i], s.query.Values))
+	}
+}
+
+// among is a condition that a column has one of the values; it is true where only
+// Go can tell.
+func (s *selection) among(c *column, values []schema.Value) string {
+	if c.compare == inGo {
+		s.whole = false
+		return "true"
+	}
+	var texts []string
+	ends := false
+	for _, v := range values {
+		if !c.findable(v) {
+			continue
+		}
+		ends = ends || c.compare == asTimes && (v.Str() == firstTime || c.isLast(v))
+		texts = append(texts, c.text(v))
+	}
+	switch {
+	case len(texts) == 0:
+		return "false"
+	case c.compare == asLabels:
+		return fmt.Sprintf("%s = ANY(ARRAY(SELECT l.enumlabel::text::%s FROM pg_enum l WHERE l.enumtypid = %d AND l.enumlabel = ANY(%s)))",
+			c.quoted, c.sqlType, c.typ, s.bind(array(texts), "text[]"))
+	case ends || c.compare == asFloats:
+		return c.ordinal() + " = ANY(" + s.bind(array(texts), c.sqlType+"[]") + ")"
+	case c.byType():
+		return c.quoted + " = ANY(" + s.bind(array(texts), c.cast()+"[]") + ")"
+	default:
+		return c.quoted + "::text = ANY(" + s.bind(array(texts), "text[]") + ")"
+	}
+}
+
+// isLast tells that a time is what those after the last one count as.
+func (c *column) isLast(v schema.Value) bool {
+	last, _ := c.floor(lastValue)
+	return v == last
+}
+
+var lastValue, _ = schema.Time.FromDriver(lastTime)
+
+// addTuples limits the rows to those in which columns together are one of the
+// query's tuples.
+func (s *selection) addTuples(parts []int) {
+	if len(parts) == 0 {
+		return // one tuple is that of every row
+	}
+	columns := make([]*column, len(parts))
+	for i, p := range parts {
+		columns[i] = s.table.columns[p]
+		if !columns[i].byType() || columns[i].compare == asLabels {
+			s.whole = false
+			return
+		}
+	}
+	texts := make([][]string, len(parts))
+	for _, tuple := range s.query.Values {
+		values := tuple.Parts()
+		if len(values) != len(parts) {
+			continue
+		}
+		for i, v := range values {
+			if !columns[i].findable(v) {
+				values = nil
+				break
+			}
+			if columns[i].compare == asTimes && (v.Str() == firstTime || columns[i].isLast(v)) {
+				s.whole = false // rare enough
+				return
+			}
+		}
+		for i, v := range values {
+			texts[i] = append(texts[i], columns[i].text(v))
+		}
+	}
+	if len(texts[0]) == 0 {
+		s.where = append(s.where, "false")
+		return
+	}
+	var names, sets []string
+	for i, c := range columns {
+		names = append(names, c.quoted)
+		sets = append(sets, s.bind(array(texts[i]), c.cast()+"[]"))
+	}
+	s.where = append(s.where, "("+strings.Join(names, ", ")+") IN (SELECT * FROM unnest("+strings.Join(sets, ", ")+"))")
+}
+
+// addCondition adds one of the query's conditions.
+func (s *selection) addCondition(b *schema.Bound) {
+	c := s.table.columns[b.Column]
+	if c == nil || c.compare == inGo {
+		s.whole = false
+		return
+	}
+	condition := ""
+	switch b.Op {
+	case schema.IsNull:
+		condition = s.nullable(c) + " IS NULL"
+	case schema.NotNull:
+		condition = s.nullable(c) + " IS NOT NULL"
+	case schema.In, schema.Eq:
+		condition = s.among(c, b.Values)
+	default:
+		condition = s.compared(c, b.Op, b.Values[0])
+	}
+	s.where = append(s.where, condition)
+}
+
+// nullable is SQL for what is NULL when the value is.
+func (s *selection) nullable(c *column) string {
+	if c.compare == asFloats {
+		return c.ordinal()
+	}
+	return c.quoted
+}
+
+// compared is a comparison with one value, which does not hold for NULLs.
+func (s *selection) compared(c *column, op schema.Op, v schema.Value) string {
+	if v.IsNull() {
+		return "false"
+	}
+	if v.Kind() != c.declared.Kind {
+		// Values of other kinds are all before or all after those of the column.
+		if holds(op, cmp.Compare(c.declared.Kind, v.Kind())) {
+			return s.nullable(c) + " IS NOT NULL"
+		}
+		return "false"
+	}
+	cut, exact := c.floor(v)
+	if !exact { // between two values that there can be
+		switch op {
+		case schema.Ne:
+			return c.quoted + " IS NOT NULL"
+		case schema.Lt:
+			op = schema.Le
+		case schema.Ge:
+			op = schema.Gt
+		default:
+		}
+	}
+	left, right := s.sides(c, cut)
+	return left + " " + op.String() + " " + right
+}
+
+// sides are SQL for what is ordered of a column, and for a value to compare it
+// with.
+func (s *selection) sides(c *column, v schema.Value) (left, right string) {
+	switch c.compare {
+	case asTexts, asLabels:
+		if !storable(v.Str()) {
+			return "convert_to(" + c.quoted + "::text, 'UTF8')", s.bind(`\x`+fmt.Sprintf("%x", v.Str()), "bytea")
+		}
+		return c.ordinal(), s.bind(v.Str(), "text")
+	case asTimes:
+		if v.Str() != firstTime && !c.isLast(v) {
+			return c.quoted, s.bind(c.text(v), c.sqlType)
+		}
+		return c.ordinal(), s.bind(c.text(v), c.sqlType)
+	default:
+		return c.ordinal(), s.bind(c.text(v), c.cast())
+	}
+}
+
+// holds tells whether a comparison of two different things holds by their order.
+func holds(op schema.Op, order int) bool {
+	switch op {
+	case schema.Ne:
+		return true
+	case schema.Lt, schema.Le:
+		return order < 0
+	case schema.Gt, schema.Ge:
+		return order > 0
+	default:
+		return false
+	}
+}
+
+// addAfter limits the rows to those that come after a row in the order.
+func (s *selection) addAfter() {
+	order := s.order()
+	after := ""
+	for i := len(order) - 1; i >= 0; i-- {
+		beyond, same := s.beyond(order[i])
+		if after == "" {
+			after = beyond
+			continue
+		}
+		after = beyond + " OR " + same + " AND (" + after + ")"
+	}
+	s.where = append(s.where, after)
+	// An index can begin with the first column.
+	first := order[0]
+	c, v := s.table.columns[first.Column], s.query.After[first.Column]
+	if v.IsNull() || first.Desc && !c.notNull || c.compare == asTimes && (s.strict || v.Str() == firstTime || c.isLast(v)) {
+		return
+	}
+	op := schema.Ge
+	if first.Desc {
+		op = schema.Le
+	}
+	left, right := s.sides(c, v)
+	s.where = append(s.where, left+" "+op.String()+" "+right)
+}
+
+// beyond is SQL for that a column of the order is beyond that of the row After,
+// and for that it is the same.
+func (s *selection) beyond(o schema.Order) (beyond, same string) {
+	c, v := s.table.columns[o.Column], s.query.After[o.Column]
+	switch {
+	case v.IsNull() && o.Desc:
+		return "false", s.nullable(c) + " IS NULL"
+	case v.IsNull():
+		return s.nullable(c) + " IS NOT NULL", s.nullable(c) + " IS NULL"
+	}
+	cut, exact := c.floor(v)
+	same = "false"
+	if exact {
+		left, right := s.sides(c, v)
+		same = left + " = " + right
+	}
+	if !o.Desc {
+		left, right := s.sides(c, cut)
+		return left + " > " + right, same
+	}
+	op := " < "
+	if !exact {
+		op = " <= "
+	}
+	left, right := s.sides(c, cut)
+	return "(" + left + op + right + " OR " + s.nullable(c) + " IS NULL)", same
+}
