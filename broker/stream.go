@@ -76,8 +76,10 @@ type Record struct {
 	Body []byte
 }
 
-// MaxRecord is the size of a record in bytes that every Stream carries.
-const MaxRecord = 1 << 20
+// MaxRecord is the size of a record in bytes that every Stream carries: with what
+// a broker writes to it, it stays within 1 MiB, which is what NATS takes unless
+// it is configured otherwise.
+const MaxRecord = 1<<20 - 1<<12
 
 // Defaults of a StreamConfig.
 const (

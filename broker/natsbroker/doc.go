@@ -1,0 +1,67 @@
+// Package natsbroker is a broker.Broker on NATS, and a broker.Stream on its
+// JetStream, for apps that run on several machines.
+//
+// # What NATS can do
+//
+// The channel layer is NATS's core: subjects, of which nothing is kept. What is
+// sent to a channel reaches who reads it then, and is lost when nobody does. A
+// channel is held by the Broker that reads it, so its capacity counts there: what
+// is above is dropped, counted by that Broker's Dropped, and its reader is told
+// of a gap. Send never returns broker.ErrChannelFull. It returns when the server
+// has the message.
+//
+//   - A Broker hears a channel that it made by NewChannel, or that somebody has
+//     received from, until it was not read for the time of Expiry. Where several
+//     processes read one channel, which is not for those of NewChannel, a message
+//     reaches one of them.
+//   - A member of a group is one by the Broker that has added it: add it where it
+//     is read, and discard it there.
+//   - Messages come in the order in which one sender sent them.
+//   - Flush returns when this Broker has forgotten all; those of other processes
+//     do so in the same moment, but do not tell when.
+//
+// # Loss
+//
+// A server that is gone, or silent, is noticed within a second: who receives
+// gets an error, once, and word of a gap when a server is back. Calls that send
+// fail meanwhile; nothing is sent later.
+//
+// In a cluster GroupAdd has returned when the server of this process has heard of
+// the member. The others learn of it by the cluster's routes, which takes about
+// as long as a message does; until then a message that is sent by a process of
+// another server may not reach the member. What is on its way when a route
+// between two servers breaks is lost, and no client is told by NATS: each Broker
+// sends a beat four times a second, and one that misses another's has its
+// readers told of a gap, since what came with the beats may be missing, too.
+//
+// # The stream
+//
+// A Stream is one JetStream stream with one subject. A record's number is its
+// sequence, and each record is stored on the condition that it follows on the
+// one before, so that many are on their way at once without a hole. The subject
+// has a random part, which tells a stream that was deleted and made again from
+// the one before.
+//
+// # The server
+//
+// NATS 2.9 or later. Nothing has to be set, but see to the following:
+//
+//	# nats.conf
+//	max_payload: 1MB          # the default; less is refused at start-up
+//	jetstream {
+//	  store_dir: /var/lib/nats
+//	  max_file_store: 10GB    # above the sum of MaxBytes, times Replicas in a cluster
+//	  sync_interval: always   # 2.10: a record that is stored outlives a loss of power
+//	}
+//
+// Without the last a server whose machine loses power may come back with a
+// stream as it was two minutes before. Writers and readers notice: ErrStale and
+// ErrTrimmed, and all is read again.
+//
+// With permissions, a user needs publish and subscribe of "pando.>" and
+// "_INBOX.>", and publish of "$JS.API.>", where pando is Config.Prefix.
+//
+// In a cluster set Config.Replicas to 3. Gateways and leaf nodes between the
+// processes of one app are not supported: what holds for routes does not hold
+// there.
+package natsbroker

@@ -1,0 +1,229 @@
+package natsbroker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/pando-sync/pando/broker"
+)
+
+// errLost is returned while there is no connection, and for what was under way
+// when it was lost.
+var errLost = errors.New("the connection to NATS is lost; it is tried again")
+
+// A server that says nothing is given up after two pings without an answer, that
+// is 0.6 to 0.9 seconds.
+const (
+	pingInterval = 300 * time.Millisecond
+	pingsOut     = 2
+	// connectTimeout bounds one attempt to connect, answerTimeout the wait for an
+	// answer by who names no time.
+	connectTimeout = time.Second
+	answerTimeout  = 5 * time.Second
+	// minRetry and maxRetry bound the pause between attempts.
+	minRetry = 20 * time.Millisecond
+	maxRetry = time.Second
+)
+
+// link is a connection that comes back by itself.
+type link struct {
+	nc     *nats.Conn
+	log    *slog.Logger
+	closed chan struct{}
+	// slow is called for a subscription whose messages came too fast, down and back
+	// when the connection is lost and when it is there again; all in order, never
+	// two at once.
+	slow func(*nats.Subscription)
+	down func()
+	back func()
+
+	mu    sync.Mutex      // guards what follows
+	alive context.Context //nolint:containedctx // ends with the connection that there is, not with a call
+	end   context.CancelCauseFunc
+}
+
+// connect makes l's connection. Its callbacks must be set.
+func (l *link) connect(cfg Config) error {
+	l.closed, l.log = make(chan struct{}), cfg.Logger
+	l.renew()
+	// The last option counts: those of the configuration may not turn off what
+	// loss is noticed by.
+	opts := append([]nats.Option{nats.Name("pando")}, cfg.Options...)
+	opts = append(opts,
+		nats.Timeout(connectTimeout),
+		nats.PingInterval(pingInterval), nats.MaxPingsOutstanding(pingsOut),
+		nats.MaxReconnects(-1), nats.IgnoreAuthErrorAbort(), nats.RetryOnFailedConnect(false),
+		nats.CustomReconnectDelay(retryPause),
+		// What cannot be sent now is refused, and not sent later.
+		nats.ReconnectBufSize(-1),
+		nats.DisconnectErrHandler(l.onDown),
+		nats.ReconnectHandler(l.onBack),
+		nats.ErrorHandler(func(_ *nats.Conn, sub *nats.Subscription, err error) { l.onError(sub, err) }),
+		nats.ClosedHandler(func(*nats.Conn) { close(l.closed) }),
+	)
+	nc, err := nats.Connect(cfg.URL, opts...)
+	if err != nil {
+		return fmt.Errorf("natsbroker: connect to %s: %w: start nats-server there, or name another in Config.URL", redact(cfg.URL), err)
+	}
+	l.nc = nc
+	if most := nc.MaxPayload(); most < broker.MaxMessage {
+		l.close()
+		return fmt.Errorf("natsbroker: %s takes messages of %d bytes: set max_payload to %d at least", redact(cfg.URL), most, broker.MaxMessage)
+	}
+	return nil
+}
+
+// retryPause is the pause before the servers are tried for the nth time. Its half
+// is chance, so that not all come at once.
+func retryPause(n int) time.Duration {
+	pause := min(minRetry<<min(n, 10), maxRetry)
+	return pause/2 + rand.N(pause/2) //nolint:gosec // nobody gains by guessing it
+}
+
+// redact takes the passwords out of the names of servers.
+func redact(urls string) string {
+	all := strings.Split(urls, ",")
+	for i, one := range all {
+		u, err := url.Parse(strings.TrimSpace(one))
+		if err != nil {
+			return "the servers of Config.URL"
+		}
+		all[i] = u.Redacted()
+	}
+	return strings.Join(all, ",")
+}
+
+func (l *link) onDown(nc *nats.Conn, err error) {
+	if nc.IsClosed() {
+		return // nobody is left to be told
+	}
+	l.lose(errLost)
+	l.log.Warn("the connection to NATS is lost: trying again", "error", err)
+	l.down()
+}
+
+func (l *link) onBack(nc *nats.Conn) {
+	// The server has to know the subscriptions before anybody looks for what was
+	// missed. If this fails, the connection is lost again.
+	if err := nc.FlushTimeout(answerTimeout); err != nil {
+		l.log.Warn("the connection to NATS was lost as soon as it was back", "error", err)
+	}
+	if nc.IsClosed() {
+		return
+	}
+	l.renew()
+	l.log.Info("the connection to NATS is back", "server", nc.ConnectedUrlRedacted())
+	l.back()
+}
+
+func (l *link) onError(sub *nats.Subscription, err error) {
+	if errors.Is(err, nats.ErrSlowConsumer) && sub != nil {
+		l.log.Warn("messages of NATS came faster than they were taken: some are lost", "subject", sub.Subject)
+		l.slow(sub)
+		return
+	}
+	l.log.Error("NATS refuses what the broker needs: see the package's documentation for what to permit", "error", err)
+}
+
+// renew begins the life of a connection.
+func (l *link) renew() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.alive, l.end = context.WithCancelCause(context.Background())
+}
+
+// lose ends it.
+func (l *link) lose(why error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.end(why)
+}
+
+// life is that of the connection that is there now, or was last.
+func (l *link) life() context.Context {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.alive
+}
+
+// during returns a context that ends with ctx, and with the connection that is
+// there now or another life: it has the cause of that then, errLost or ErrClosed.
+func (l *link) during(ctx context.Context, lives ...context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	stops := make([]func() bool, 0, 2)
+	for _, life := range append(lives, l.life()) {
+		stops = append(stops, context.AfterFunc(life, func() { cancel(context.Cause(life)) }))
+	}
+	return ctx, func() {
+		for _, stop := range stops {
+			stop()
+		}
+		cancel(nil)
+	}
+}
+
+// confirm waits until the server has all that was sent before.
+func (l *link) confirm(ctx context.Context) error {
+	if !l.nc.IsConnected() {
+		return l.fail(errLost)
+	}
+	if _, ok := ctx.Deadline(); !ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, answerTimeout)
+		defer cancel()
+	}
+	if err := l.nc.FlushWithContext(ctx); err != nil {
+		return l.fail(err)
+	}
+	return nil
+}
+
+// publish sends a message and waits until the server has it.
+func (l *link) publish(ctx context.Context, subject string, body []byte) error {
+	connection := l.nc.Stats().Reconnects
+	if err := l.nc.Publish(subject, body); err != nil {
+		return l.fail(err)
+	}
+	if err := l.confirm(ctx); err != nil {
+		return err
+	}
+	if l.nc.Stats().Reconnects != connection {
+		return errLost // another connection has answered than the one that was sent to
+	}
+	return nil
+}
+
+// why says what an error means of a call with a context of during.
+func (l *link) why(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	return l.fail(err)
+}
+
+// fail says what an error of the connection means.
+func (l *link) fail(err error) error {
+	switch {
+	case l.nc.IsClosed():
+		return broker.ErrClosed
+	case errors.Is(err, nats.ErrConnectionClosed), errors.Is(err, nats.ErrReconnectBufExceeded):
+		return errLost // of waiting for an answer, and of sending while it is lost
+	}
+	return err
+}
+
+// close ends the connection and waits until its callbacks are over.
+func (l *link) close() {
+	l.lose(broker.ErrClosed)
+	l.nc.Close()
+	<-l.closed
+}
