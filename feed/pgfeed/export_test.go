@@ -1,0 +1,4 @@
+package pgfeed
+
+// PartRows is for tests of large transactions.
+const PartRows = partRows

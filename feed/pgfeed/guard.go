@@ -1,0 +1,212 @@
+package pgfeed
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	// guardEvery is how often the catalog is looked at.
+	guardEvery = time.Second
+	// guardPatience is for how long tables may not be as they are declared, as
+	// while a migration is half done.
+	guardPatience = 10 * time.Second
+)
+
+// guard looks at what no message of the log tells: a table that was dropped and
+// made again is not published any more, and one that was rewritten by ALTER TABLE
+// has other values; a partition that is attached, detached or truncated brings or
+// takes rows; and a new epoch may be begun.
+type guard struct {
+	source *Source
+	log    *slotLog
+	known  facts
+	began  string // the epoch
+	// keep tells that what is known is noted for the next owner.
+	keep bool
+	// failing is since when the tables have not been as they are declared.
+	failing time.Time
+}
+
+// facts are what the catalog says about the published tables: those in which a
+// table's rows or their values lie, to which table they belong.
+type facts map[fact]bool
+
+// fact is one of them.
+type fact struct {
+	table uint32
+	// kind is t for the table, c for a column and p for a file of rows: the
+	// table's own, or that of a partition.
+	kind, text string
+}
+
+const factsQuery = `WITH published AS (
+		SELECT r.prrelid AS oid FROM pg_publication p JOIN pg_publication_rel r ON r.prpubid = p.oid WHERE p.pubname = $1::text)
+	SELECT c.oid, 't', n.nspname || '.' || c.relname FROM published JOIN pg_class c USING (oid) JOIN pg_namespace n ON n.oid = c.relnamespace
+	UNION ALL SELECT published.oid, 'p', l.relid::oid || ' ' || coalesce(pg_relation_filenode(l.relid), 0)
+		FROM published CROSS JOIN LATERAL (SELECT published.oid AS relid UNION SELECT t.relid::oid FROM pg_partition_tree(published.oid) t) l
+	UNION ALL SELECT published.oid, 'c', concat_ws(' ', a.attname, a.atttypid, a.atttypmod,
+			(SELECT string_agg(quote_literal(e.enumlabel), ',' ORDER BY e.oid) FROM pg_enum e WHERE e.enumtypid = a.atttypid))
+		FROM published JOIN pg_attribute a ON a.attrelid = published.oid AND a.attnum > 0 AND NOT a.attisdropped`
+
+func (s *Source) readFacts(ctx context.Context) (facts, error) {
+	rows, err := s.db.QueryContext(ctx, factsQuery, s.publication())
+	if err != nil {
+		return nil, fmt.Errorf("look at the published tables: %w", err)
+	}
+	defer rows.Close()
+	all := make(facts)
+	for rows.Next() {
+		var f fact
+		if err := rows.Scan(&f.table, &f.kind, &f.text); err != nil {
+			return nil, fmt.Errorf("look at the published tables: %w", err)
+		}
+		f.text = strings.ReplaceAll(f.text, "\n", " ")
+		all[f] = true
+	}
+	return all, rows.Err()
+}
+
+// changed tells which table is not as it was, "" for none: something of it is
+// gone, or it has a partition more. That a table is new, or has a new column, is
+// nothing to those who know the others.
+func (known facts) changed(now facts) (table string) {
+	titles := make(map[uint32]string)
+	for f := range known {
+		if f.kind == "t" {
+			titles[f.table] = f.text
+		}
+	}
+	for f := range known {
+		if !now[f] {
+			return titles[f.table]
+		}
+	}
+	for f := range now {
+		if f.kind == "p" && !known[f] && titles[f.table] != "" {
+			return titles[f.table]
+		}
+	}
+	return ""
+}
+
+// newGuard takes what the catalog says now for what the log's beginning goes by.
+func (s *Source) newGuard(ctx context.Context, log *slotLog) (*guard, error) {
+	known, err := s.readFacts(ctx)
+	if err != nil {
+		return nil, err
+	}
+	epoch, err := s.Epoch(ctx)
+	return &guard{source: s, log: log, known: known, began: epoch}, err
+}
+
+// watch looks at the catalog until end is called. The context that it returns
+// ends when the log cannot be followed any more.
+func (g *guard) watch(ctx context.Context) (watched context.Context, end func()) {
+	ctx, stop := context.WithCancelCause(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for pause(ctx, guardEvery) == nil {
+			if err := g.look(ctx); err != nil {
+				stop(err)
+			}
+		}
+	}()
+	return ctx, func() {
+		stop(nil)
+		<-done
+	}
+}
+
+// look compares the catalog with what it was.
+func (g *guard) look(ctx context.Context) error {
+	epoch, err := g.source.Epoch(ctx)
+	if err != nil {
+		return nil //nolint:nilerr // the stream itself tells when the server is away
+	}
+	if epoch != g.began {
+		return &restartError{"another epoch of the database was begun"}
+	}
+	now, err := g.source.readFacts(ctx)
+	if err != nil {
+		return nil //nolint:nilerr // the same
+	}
+	changed := g.known.changed(now)
+	if changed == "" && g.failing.IsZero() {
+		return g.note(ctx, now)
+	}
+	if ok, err := g.repair(ctx); !ok || err != nil {
+		return err
+	}
+	// What was put back is part of what is known from now on.
+	if now, err = g.source.readFacts(ctx); err != nil {
+		return nil //nolint:nilerr // the same
+	}
+	g.log.startAnew(fmt.Sprintf("the table %s was rebuilt, or its columns, partitions or enums were changed", changed))
+	g.source.hasten(g.source.wake.next())
+	return g.note(ctx, now)
+}
+
+// note goes on from what the catalog says now.
+func (g *guard) note(ctx context.Context, now facts) error {
+	if !g.keep || maps.Equal(g.known, now) {
+		g.known = now
+		return nil
+	}
+	if err := g.source.keepFacts(ctx, now); err != nil {
+		return nil //nolint:nilerr // it is noted next time, or all is told again
+	}
+	g.known = now
+	return nil
+}
+
+// String writes the facts a line each.
+func (known facts) String() string {
+	lines := make([]string, 0, len(known))
+	for f := range known {
+		lines = append(lines, strconv.FormatUint(uint64(f.table), 10)+" "+f.kind+" "+f.text)
+	}
+	slices.Sort(lines)
+	return strings.Join(lines, "\n")
+}
+
+// parseFacts is the inverse of String.
+func parseFacts(text string) facts {
+	known := make(facts)
+	for line := range strings.SplitSeq(text, "\n") {
+		table, rest, _ := strings.Cut(line, " ")
+		kind, text, _ := strings.Cut(rest, " ")
+		if id, err := strconv.ParseUint(table, 10, 32); err == nil {
+			known[fact{uint32(id), kind, text}] = true
+		}
+	}
+	return known
+}
+
+// repair publishes declared tables that were made again, and bears with a
+// migration that is half done.
+func (g *guard) repair(ctx context.Context) (ok bool, err error) {
+	s := g.source
+	s.mu.Lock()
+	tables := s.tables
+	s.mu.Unlock()
+	err = s.Setup(ctx, tables)
+	switch {
+	case err == nil:
+		g.failing = time.Time{}
+		return true, nil
+	case ctx.Err() != nil:
+	case g.failing.IsZero():
+		g.failing = time.Now()
+		s.log.Warn("the followed tables are not as they are declared; looking again", "error", err)
+	case time.Since(g.failing) > guardPatience:
+		return false, &brokenError{err}
+	}
+	return false, nil
+}

@@ -1,0 +1,90 @@
+package pgfeed
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/pando-sync/pando/feed"
+	"github.com/pando-sync/pando/schema"
+)
+
+// snapshot is one read transaction.
+type snapshot struct {
+	source *Source
+	tx     *sql.Tx
+	state  state
+}
+
+// Snapshot implements feed.Source.
+func (s *Source) Snapshot(ctx context.Context) (feed.Snapshot, error) {
+	if err := s.ready(); err != nil {
+		return nil, err
+	}
+	tx, err := s.db.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true})
+	if err != nil {
+		return nil, fmt.Errorf("open a snapshot: %w", err)
+	}
+	// The state comes first, since it pins what is seen.
+	now, err := s.readState(ctx, tx)
+	if err == nil {
+		_, err = tx.ExecContext(ctx, setTexts)
+	}
+	if err != nil {
+		tx.Rollback()
+		return nil, fmt.Errorf("open a snapshot: %w", err)
+	}
+	// Who reads waits for the feed to come to where the snapshot stands.
+	s.hasten(now.head)
+	return &snapshot{s, tx, now}, nil
+}
+
+// setTexts has a transaction write the texts of values as the log does.
+var setTexts = func() string {
+	var b strings.Builder
+	b.WriteString("SELECT ")
+	for i, name := range slices.Sorted(maps.Keys(textSettings)) {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		fmt.Fprintf(&b, "set_config('%s', '%s', true)", name, textSettings[name])
+	}
+	return b.String()
+}()
+
+// Epoch implements feed.Snapshot.
+func (s *snapshot) Epoch() string { return s.state.epoch }
+
+// Position implements feed.Snapshot.
+func (s *snapshot) Position() feed.Position { return s.state.head }
+
+// Saw implements feed.Snapshot. Commits become visible in another order than
+// that of the log, so positions tell nothing but for a commit of no transaction.
+func (s *snapshot) Saw(c *feed.Commit) bool {
+	if c.Transaction == 0 {
+		return c.Position <= s.state.head
+	}
+	return s.state.seen.saw(c.Transaction)
+}
+
+// Rows implements feed.Snapshot.
+func (s *snapshot) Rows(ctx context.Context, q feed.Query, fn func(schema.Row) error) error {
+	return s.source.rows(ctx, s.tx, q, fn)
+}
+
+// Close implements feed.Snapshot.
+func (s *snapshot) Close() error {
+	if s.tx == nil {
+		return nil
+	}
+	err := s.tx.Rollback()
+	s.tx = nil
+	if err != nil && !errors.Is(err, sql.ErrTxDone) {
+		return fmt.Errorf("close a snapshot: %w", err)
+	}
+	return nil
+}
