@@ -56,6 +56,9 @@ type Dialect struct {
 	// Values are extra values to store in a column of a kind, beyond those
 	// that every database holds.
 	Values map[schema.Kind][]any
+	// Unstorable tells that the database cannot hold a value, as a text with the
+	// character U+0000; nil for one that holds all.
+	Unstorable func(v schema.Value) bool
 	// Times are the layouts, by name, in which a program may store all times of
 	// a column, each by what it stores for a time.
 	Times map[string]func(time.Time) any

@@ -3,7 +3,10 @@ package pgfeed_test
 import (
 	"database/sql"
 	"log/slog"
+	"math"
+	"strings"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -24,7 +27,19 @@ var dialect = feedtest.Dialect{
 		schema.Bool: "boolean", schema.Int: "bigint", schema.Float: "double precision", schema.Text: "text",
 		schema.UUID: "uuid", schema.Time: "timestamptz", schema.Bytes: "bytea", schema.JSON: "jsonb",
 	},
-	Serial:     "bigserial PRIMARY KEY",
+	Serial: "bigserial PRIMARY KEY",
+	Values: map[schema.Kind][]any{
+		schema.Float: {math.NaN(), math.Inf(1), math.Inf(-1), math.MaxFloat64, -math.MaxFloat64},
+		schema.Time: {
+			"infinity", "-infinity", "9999-12-31 23:59:59.999999Z", "20000-01-01", "0001-01-01 00:00:00Z BC", "0044-03-15 BC",
+			"0001-06-01 12:00:00Z BC", "1800-01-01 00:00:00",
+		},
+	},
+	Unstorable: func(v schema.Value) bool { return v.Kind() == schema.Text && strings.ContainsRune(v.Str(), 0) },
+	Times: map[string]func(time.Time) any{
+		"an instant": func(t time.Time) any { return t },
+		"a text":     func(t time.Time) any { return t.Format(time.RFC3339Nano) },
+	},
 	Numbered:   true,
 	Concurrent: true,
 	Restless:   true,
@@ -63,3 +78,5 @@ func openDB(t testing.TB, url string) *sql.DB {
 }
 
 func TestConformance(t *testing.T) { feedtest.Run(t, harness) }
+
+func TestWriter(t *testing.T) { feedtest.RunWriter(t, harness) }

@@ -31,7 +31,11 @@ func (c *column) parse(text []byte) (schema.Value, error) {
 		}
 		return schema.BytesValue(raw), nil
 	case schema.Time:
-		return parseTime(s)
+		v, err := parseTime(s)
+		if v == lastValue {
+			v = c.last()
+		}
+		return v, err
 	case schema.Text:
 		if c.typ == pgtype.BPCharOID {
 			s = strings.TrimRight(s, " ")

@@ -70,8 +70,7 @@ func (s *selection) timed() bool {
 // atEnds tells whether a row has, in the order, a time that others count as.
 func (s *selection) atEnds(row schema.Row) bool {
 	return slices.ContainsFunc(s.order(), func(o schema.Order) bool {
-		c, v := s.table.columns[o.Column], row[o.Column]
-		return c.compare == asTimes && (v.Str() == firstTime || c.isLast(v))
+		return s.table.columns[o.Column].atEnd(row[o.Column])
 	})
 }
 
@@ -119,26 +118,21 @@ func (s *selection) scan(ctx context.Context, tx *sql.Tx, source *Source, lock s
 	}
 	defer rows.Close()
 	columns := s.table.columns
-	texts := make([]sql.RawBytes, 0, len(columns))
-	for _, c := range columns {
+	texts := make([]text, len(columns))
+	var dest []any
+	for i, c := range columns {
 		if c != nil {
-			texts = append(texts, nil)
+			dest = append(dest, &texts[i])
 		}
-	}
-	dest := make([]any, len(texts))
-	for i := range texts {
-		dest[i] = &texts[i]
 	}
 	for rows.Next() {
 		if err := rows.Scan(dest...); err != nil {
 			return err
 		}
 		row := make(schema.Row, len(columns))
-		next := 0
 		for i, c := range columns {
 			if c != nil {
-				row[i] = source.valueOf(c, texts[next])
-				next++
+				row[i] = source.valueOf(c, texts[i])
 			}
 		}
 		if err := fn(s.table.declared.Complete(row)); err != nil {
@@ -146,4 +140,29 @@ func (s *selection) scan(ctx context.Context, tx *sql.Tx, source *Source, lock s
 		}
 	}
 	return rows.Err()
+}
+
+// text is a column of a result, nil for NULL. It is good until the next row.
+type text []byte
+
+// Scan implements sql.Scanner. Unlike sql.RawBytes it tells an empty text from
+// NULL.
+func (t *text) Scan(src any) error {
+	switch src := src.(type) {
+	case nil:
+		*t = nil
+	case string:
+		if *t == nil {
+			*t = make(text, 0, len(src))
+		}
+		*t = append((*t)[:0], src...)
+	case []byte:
+		if *t == nil {
+			*t = make(text, 0, len(src))
+		}
+		*t = append((*t)[:0], src...)
+	default:
+		return fmt.Errorf("the driver gives a %T for a text: use one of PostgreSQL's drivers as it is", src)
+	}
+	return nil
 }

@@ -133,7 +133,7 @@ func (c *column) ordinal() string {
 		}
 		return c.quoted + `::text COLLATE "C"`
 	case asTimes:
-		return fmt.Sprintf("least(greatest(%s, '0001-01-01 00:00:00+00 BC'::%s), '%s'::%[2]s)", c.quoted, c.sqlType, lastTime)
+		return fmt.Sprintf("least(greatest(%s, '0001-01-01 00:00:00+00 BC'::%s), '%s'::%[2]s)", c.quoted, c.sqlType, c.last().Str())
 	case asFloats:
 		const largest = "1.7976931348623157e308"
 		return fmt.Sprintf("CASE %s WHEN 'NaN' THEN NULL WHEN 'Infinity' THEN %s WHEN '-Infinity' THEN -%[2]s ELSE %[1]s END", c.quoted, largest)
@@ -169,7 +169,7 @@ func (s *selection) among(c *column, values []schema.Value) string {
 		if !c.findable(v) {
 			continue
 		}
-		ends = ends || c.compare == asTimes && (v.Str() == firstTime || c.isLast(v))
+		ends = ends || c.atEnd(v)
 		texts = append(texts, c.text(v))
 	}
 	switch {
@@ -187,10 +187,19 @@ func (s *selection) among(c *column, values []schema.Value) string {
 	}
 }
 
-// isLast tells that a time is what those after the last one count as.
-func (c *column) isLast(v schema.Value) bool {
+// atEnd tells that a value is a time which those beyond the years of schema.Time
+// count as.
+func (c *column) atEnd(v schema.Value) bool {
+	if c.compare != asTimes {
+		return false
+	}
+	return v.Str() == firstTime || v == c.last()
+}
+
+// last is the last time that the column can have.
+func (c *column) last() schema.Value {
 	last, _ := c.floor(lastValue)
-	return v == last
+	return last
 }
 
 var lastValue, _ = schema.Time.FromDriver(lastTime)
@@ -220,7 +229,7 @@ func (s *selection) addTuples(parts []int) {
 				values = nil
 				break
 			}
-			if columns[i].compare == asTimes && (v.Str() == firstTime || columns[i].isLast(v)) {
+			if columns[i].atEnd(v) {
 				s.whole = false // rare enough
 				return
 			}
@@ -308,7 +317,7 @@ func (s *selection) sides(c *column, v schema.Value) (left, right string) {
 		}
 		return c.ordinal(), s.bind(v.Str(), "text")
 	case asTimes:
-		if v.Str() != firstTime && !c.isLast(v) {
+		if !c.atEnd(v) {
 			return c.quoted, s.bind(c.text(v), c.sqlType)
 		}
 		return c.ordinal(), s.bind(c.text(v), c.sqlType)
@@ -334,54 +343,50 @@ func holds(op schema.Op, order int) bool {
 // addAfter limits the rows to those that come after a row in the order.
 func (s *selection) addAfter() {
 	order := s.order()
-	after := ""
-	for i := len(order) - 1; i >= 0; i-- {
-		beyond, same := s.beyond(order[i])
-		if after == "" {
-			after = beyond
-			continue
-		}
-		after = beyond + " OR " + same + " AND (" + after + ")"
+	after := s.beyond(order[len(order)-1])
+	for i := len(order) - 2; i >= 0; i-- {
+		after = s.beyond(order[i]) + " OR " + s.same(order[i]) + " AND (" + after + ")"
 	}
 	s.where = append(s.where, after)
 	// An index can begin with the first column.
 	first := order[0]
 	c, v := s.table.columns[first.Column], s.query.After[first.Column]
-	if v.IsNull() || first.Desc && !c.notNull || c.compare == asTimes && (s.strict || v.Str() == firstTime || c.isLast(v)) {
+	if v.IsNull() || first.Desc && !c.notNull || c.atEnd(v) || len(order) == 1 {
 		return
 	}
 	op := schema.Ge
 	if first.Desc {
 		op = schema.Le
 	}
-	left, right := s.sides(c, v)
-	s.where = append(s.where, left+" "+op.String()+" "+right)
+	s.where = append(s.where, s.compared(c, op, v))
 }
 
-// beyond is SQL for that a column of the order is beyond that of the row After,
-// and for that it is the same.
-func (s *selection) beyond(o schema.Order) (beyond, same string) {
+// beyond is SQL for that a column of the order is beyond that of the row After.
+func (s *selection) beyond(o schema.Order) string {
 	c, v := s.table.columns[o.Column], s.query.After[o.Column]
 	switch {
 	case v.IsNull() && o.Desc:
-		return "false", s.nullable(c) + " IS NULL"
+		return "false"
 	case v.IsNull():
-		return s.nullable(c) + " IS NOT NULL", s.nullable(c) + " IS NULL"
+		return s.nullable(c) + " IS NOT NULL"
+	case !o.Desc:
+		return s.compared(c, schema.Gt, v)
+	case c.notNull && c.compare != asFloats:
+		return s.compared(c, schema.Lt, v)
+	default:
+		return "(" + s.compared(c, schema.Lt, v) + " OR " + s.nullable(c) + " IS NULL)"
 	}
-	cut, exact := c.floor(v)
-	same = "false"
-	if exact {
-		left, right := s.sides(c, v)
-		same = left + " = " + right
+}
+
+// same is SQL for that a column of the order is as that of the row After.
+func (s *selection) same(o schema.Order) string {
+	c, v := s.table.columns[o.Column], s.query.After[o.Column]
+	if v.IsNull() {
+		return s.nullable(c) + " IS NULL"
 	}
-	if !o.Desc {
-		left, right := s.sides(c, cut)
-		return left + " > " + right, same
+	if _, exact := c.floor(v); !exact {
+		return "false"
 	}
-	op := " < "
-	if !exact {
-		op = " <= "
-	}
-	left, right := s.sides(c, cut)
-	return "(" + left + op + right + " OR " + s.nullable(c) + " IS NULL)", same
+	left, right := s.sides(c, v)
+	return left + " = " + right
 }

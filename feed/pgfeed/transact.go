@@ -197,7 +197,7 @@ func (t *tx) insert(ctx context.Context, declared *schema.Table, set []feed.Assi
 	}
 	parts := stored(declared, declared.Key)
 	row := make(schema.Row, len(declared.Columns))
-	texts, dest := make([]sql.RawBytes, len(parts)), make([]any, len(parts))
+	texts, dest := make([]text, len(parts)), make([]any, len(parts))
 	for i, p := range parts {
 		keys = append(keys, into.columns[p].output())
 		dest[i] = &texts[i]
