@@ -1,0 +1,384 @@
+package redisbroker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"github.com/pando-sync/pando/broker"
+)
+
+// Times of a connection. Together they have a loss noticed within a second.
+const (
+	// heartbeat is how often a silent connection is tried, patience how long the
+	// answer may take.
+	heartbeat = 250 * time.Millisecond
+	patience  = 700 * time.Millisecond
+	// dialing is how long a connection may take to be made.
+	dialing = time.Second
+	// opTime is how long an operation may take, and how long it waits for a host
+	// that is being connected.
+	opTime = 3 * time.Second
+	upTime = time.Second
+	// shortPause and longPause are between attempts to connect.
+	shortPause = 20 * time.Millisecond
+	longPause  = 500 * time.Millisecond
+)
+
+// topicsAtOnce bounds a command that subscribes.
+const topicsAtOnce = 500
+
+var (
+	// errLost is what ends with a connection: it may have been done.
+	errLost = errors.New("the connection is lost")
+	// errUnreachable is what was not begun for want of one.
+	errUnreachable = errors.New("cannot be reached: is it running, and are address and password right?")
+)
+
+// host is one server. Its keeper is a goroutine that holds the connection which
+// hears what is published, and keeps it subscribed to what is wanted:
+//
+//	down ──connected, all topics confirmed──► up
+//	 ▲                                         │
+//	 └──connection lost (found told, lost)─────┘
+//
+// Commands go over other connections, but only while the host is up: so every
+// loss is noticed by the heartbeat of the first.
+type host struct {
+	// ctx ends with the broker.
+	ctx    context.Context //nolint:containedctx // it is the keeper's
+	name   string
+	client rueidis.Client
+	logger *slog.Logger
+	// hear is called with what is published, in order, and must not block; turn
+	// when the host is lost, and when it is up again.
+	hear func(topic, message string)
+	turn func(h *host)
+
+	// wanted has one value when topics are to be subscribed or left.
+	wanted chan struct{}
+
+	mu     sync.Mutex // guards what follows
+	topics map[string]*topic
+	// up ends when the connection is lost; nil while there is none.
+	up *life
+	// changed is closed, and made anew, when up changes; was tells that there has
+	// been a connection.
+	changed chan struct{}
+	was     bool
+}
+
+// life is the time of one connection.
+type life struct {
+	ctx context.Context //nolint:containedctx // it is the life of a connection, not of a call
+	end context.CancelFunc
+}
+
+// topic is a name that is subscribed to while anybody wants it.
+type topic struct {
+	wants int
+	// on tells that the server has confirmed the subscription of this connection;
+	// ready is closed then.
+	on    bool
+	ready chan struct{}
+}
+
+// newHost returns a host that its keeper connects.
+func newHost(ctx context.Context, opts rueidis.ClientOption, logger *slog.Logger) (*host, error) {
+	opts.ForceSingleClient, opts.DisableCache, opts.DisableRetry = true, true, true
+	opts.PipelineMultiplex = -1 // one connection: commands of one caller after another stay in order
+	opts.RingScaleEachConn = 9
+	opts.ReadBufferEachConn, opts.WriteBufferEachConn = 64<<10, 64<<10
+	opts.Dialer.Timeout, opts.Dialer.KeepAlive = dialing, heartbeat
+	opts.ConnWriteTimeout = patience
+	opts.ClientName = "pando"
+	client, err := rueidis.NewClient(opts)
+	if client == nil {
+		return nil, fmt.Errorf("redisbroker: %s: %w", nameOf(opts), err)
+	}
+	// That the server is not there yet is no error: the keeper goes on trying.
+	return &host{
+		ctx: ctx, name: nameOf(opts), client: client, logger: logger.With("redis", nameOf(opts)),
+		wanted: make(chan struct{}, 1), topics: map[string]*topic{}, changed: make(chan struct{}),
+	}, nil
+}
+
+// keep connects, and connects again, until the broker is closed.
+func (h *host) keep() {
+	ctx, pause := h.ctx, shortPause
+	for ctx.Err() == nil {
+		was, err := h.connect(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if was {
+			pause = shortPause
+			h.logger.WarnContext(ctx, "lost the connection to redis: connecting again", "error", err)
+		} else {
+			h.logger.WarnContext(ctx, "cannot connect to redis: trying again", "error", err)
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+		}
+		pause = min(2*pause, longPause)
+	}
+}
+
+// connect makes a connection and keeps its subscriptions until it is lost. It
+// tells whether the host was up.
+func (h *host) connect(ctx context.Context) (was bool, err error) {
+	line, release := h.client.Dedicate()
+	defer release()
+	ended := line.SetPubSubHooks(rueidis.PubSubHooks{
+		OnMessage: func(m rueidis.PubSubMessage) { h.hear(m.Channel, m.Message) },
+	})
+	defer h.lost(ctx, &was)
+	for {
+		if err := h.reconcile(ctx, line); err != nil {
+			line.Close()
+			return was, err
+		}
+		if !was {
+			// Nothing is asked of a host before somebody wants to hear of it.
+			if err := line.Do(ctx, line.B().Ping().Build()).Error(); err != nil {
+				line.Close()
+				return false, err
+			}
+			was = true
+			h.raise(ctx)
+		}
+		select {
+		case <-h.wanted:
+		case err := <-ended:
+			return was, err
+		case <-ctx.Done():
+			line.Close()
+			return was, ctx.Err()
+		}
+	}
+}
+
+// reconcile has the server send what is wanted, and nothing else.
+func (h *host) reconcile(ctx context.Context, line rueidis.DedicatedClient) error {
+	for {
+		add, drop := h.differences()
+		if len(add)+len(drop) == 0 {
+			return nil
+		}
+		if len(drop) > 0 {
+			if err := line.Do(ctx, line.B().Unsubscribe().Channel(drop...).Build()).Error(); err != nil {
+				return fmt.Errorf("unsubscribe: %w", err)
+			}
+		}
+		if len(add) > 0 {
+			// The answer is the server's confirmation.
+			if err := line.Do(ctx, line.B().Subscribe().Channel(add...).Build()).Error(); err != nil {
+				return fmt.Errorf("subscribe: %w", err)
+			}
+			h.confirm(add)
+		}
+	}
+}
+
+// differences returns topics to subscribe and to leave. The latter are forgotten:
+// who wants one again makes it anew.
+func (h *host) differences() (add, drop []string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for name, t := range h.topics {
+		switch {
+		case t.wants == 0 && len(drop) < topicsAtOnce:
+			delete(h.topics, name)
+			if t.on {
+				drop = append(drop, name)
+			}
+		case t.wants > 0 && !t.on && len(add) < topicsAtOnce:
+			add = append(add, name)
+		}
+	}
+	return add, drop
+}
+
+func (h *host) confirm(names []string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, name := range names {
+		if t := h.topics[name]; !t.on { // only the keeper removes topics
+			t.on = true
+			close(t.ready)
+		}
+	}
+}
+
+func (h *host) raise(ctx context.Context) {
+	h.mu.Lock()
+	up := &life{}
+	up.ctx, up.end = context.WithCancel(ctx)
+	h.set(up)
+	again := h.was
+	h.was = true
+	h.mu.Unlock()
+	if again {
+		h.turn(h)
+	}
+}
+
+// set changes up. The mutex is held.
+func (h *host) set(up *life) {
+	h.up = up
+	close(h.changed)
+	h.changed = make(chan struct{})
+}
+
+func (h *host) lost(ctx context.Context, was *bool) {
+	h.mu.Lock()
+	if h.up != nil {
+		h.up.end()
+		h.set(nil)
+	}
+	for _, t := range h.topics {
+		if t.on {
+			t.on, t.ready = false, make(chan struct{})
+		}
+	}
+	h.mu.Unlock()
+	if *was && ctx.Err() == nil {
+		h.turn(h)
+	}
+}
+
+// life waits until the host is up, for a while.
+func (h *host) life(ctx context.Context) (*life, error) {
+	var late <-chan time.Time
+	for {
+		h.mu.Lock()
+		up, changed := h.up, h.changed
+		h.mu.Unlock()
+		if up != nil {
+			return up, nil
+		}
+		if late == nil {
+			timer := time.NewTimer(upTime)
+			defer timer.Stop()
+			late = timer.C
+		}
+		select {
+		case <-changed:
+		case <-late:
+			return nil, fmt.Errorf("redis at %s %w", h.name, errUnreachable)
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-h.ctx.Done():
+			return nil, broker.ErrClosed
+		}
+	}
+}
+
+// do calls fn with a context that ends with the connection, and when an operation
+// has taken too long.
+func (h *host) do(ctx context.Context, fn func(ctx context.Context) error) error {
+	up, err := h.life(ctx)
+	if err != nil {
+		return err
+	}
+	op, cancel := context.WithTimeout(ctx, opTime)
+	defer cancel()
+	stop := context.AfterFunc(up.ctx, cancel)
+	defer stop()
+	err = fn(op)
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case up.ctx.Err() != nil:
+		return fmt.Errorf("redis at %s: %w", h.name, errLost)
+	default:
+		return fmt.Errorf("redis at %s: %w", h.name, err)
+	}
+}
+
+// script runs a script.
+func (h *host) script(ctx context.Context, s *rueidis.Lua, keys, args []string) (rueidis.RedisResult, error) {
+	var result rueidis.RedisResult
+	err := h.do(ctx, func(ctx context.Context) error {
+		result = s.Exec(ctx, h.client, keys, args)
+		if err := result.Error(); err != nil && !rueidis.IsRedisNil(err) {
+			return err
+		}
+		return nil
+	})
+	return result, err
+}
+
+// want has the host hear a topic, and returns once the server has confirmed it:
+// what is published after that is heard. Each call that succeeds needs one of
+// leave.
+func (h *host) want(ctx context.Context, name string) error {
+	h.mu.Lock()
+	t := h.topics[name]
+	if t == nil {
+		t = &topic{ready: make(chan struct{})}
+		h.topics[name] = t
+	}
+	t.wants++
+	h.mu.Unlock()
+	if err := h.heard(ctx, name, t); err != nil {
+		h.leave(name)
+		return err
+	}
+	return nil
+}
+
+// heard waits until a topic that is wanted is confirmed.
+func (h *host) heard(ctx context.Context, name string, t *topic) error {
+	late := time.NewTimer(opTime)
+	defer late.Stop()
+	for {
+		h.mu.Lock()
+		ready, on := t.ready, t.on
+		h.mu.Unlock()
+		if on {
+			return nil
+		}
+		h.tell()
+		if _, err := h.life(ctx); err != nil {
+			return err
+		}
+		select {
+		case <-ready:
+		case <-late.C:
+			return fmt.Errorf("redis at %s does not confirm the subscription of %s", h.name, name)
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-h.ctx.Done():
+			return broker.ErrClosed
+		}
+	}
+}
+
+// tell wakes the keeper.
+func (h *host) tell() {
+	select {
+	case h.wanted <- struct{}{}:
+	default:
+	}
+}
+
+func (h *host) leave(name string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	t := h.topics[name]
+	if t == nil {
+		return
+	}
+	if t.wants--; t.wants == 0 {
+		h.tell()
+	}
+}
