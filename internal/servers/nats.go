@@ -94,7 +94,10 @@ func (s *NATSServer) Restart(ctx context.Context) error {
 
 // Pause has the server stand still, as a machine that is cut off does: its
 // connections stay, but nothing comes. Resume has it go on.
-func (s *NATSServer) Pause() { s.process.signal(syscall.SIGSTOP) }
+func (s *NATSServer) Pause() {
+	s.process.signal(syscall.SIGSTOP)
+	awaitStop(s.process.cmd.Process.Pid)
+}
 
 // Resume is described with Pause.
 func (s *NATSServer) Resume() { s.process.signal(syscall.SIGCONT) }
