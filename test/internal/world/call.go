@@ -186,13 +186,15 @@ func (d *writing) link(name string, link []string, plain bool) {
 	linked := Linked{Link: link}
 	if d.rng.IntN(6) > 0 {
 		linked.To = d.target(to, func(m oracle.Member) bool { return m.Struct.Table == to.Name && m.Relation == "" })
-	} else if !d.table.Column(link[0]).Nullable {
-		d.Invalid = true
 	}
 	if to.Name == "nodes" && d.rng.IntN(3) == 0 && len(d.data.Tables["nodes"]) > 0 {
 		rows := d.data.Tables["nodes"]
 		linked.To = oracle.KeyText(to, rows[d.rng.IntN(len(rows))])
-		d.Invalid = false
+	}
+	// The link to the parent is the library's to set.
+	placed := d.Op == "create" && d.Place.Parent != nil && slices.Equal(d.Place.Layer.Link, link)
+	if linked.To == "" && !placed && !d.table.Column(link[0]).Nullable {
+		d.Invalid = true
 	}
 	text := json.RawMessage("null")
 	if linked.To != "" {
