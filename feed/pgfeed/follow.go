@@ -60,7 +60,7 @@ func (s *Source) Run(ctx context.Context, sink feed.Sink) error {
 		}
 		f.lost(err)
 		if pause(ctx, wait) != nil {
-			return nil
+			return nil //nolint:nilerr // an end that was asked for is no error
 		}
 	}
 }

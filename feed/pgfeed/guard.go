@@ -196,17 +196,19 @@ func (g *guard) repair(ctx context.Context) (ok bool, err error) {
 	s.mu.Lock()
 	tables := s.tables
 	s.mu.Unlock()
-	err = s.Setup(ctx, tables)
-	switch {
+	switch err = s.Setup(ctx, tables); {
 	case err == nil:
 		g.failing = time.Time{}
 		return true, nil
 	case ctx.Err() != nil:
+		return false, nil //nolint:nilerr // the end was asked for
 	case g.failing.IsZero():
 		g.failing = time.Now()
 		s.log.Warn("the followed tables are not as they are declared; looking again", "error", err)
+		return false, nil
 	case time.Since(g.failing) > guardPatience:
 		return false, &brokenError{err}
+	default:
+		return false, nil
 	}
-	return false, nil
 }

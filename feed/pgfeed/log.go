@@ -214,10 +214,12 @@ func (l *slotLog) describe(r *relation, raw []byte) {
 	l.tx.reset = fmt.Sprintf("columns of the table %s were changed", r.title())
 }
 
-// keptBy tells whether a later description has all columns as they were.
+// keptBy tells whether a later description has all columns as they were. Which of
+// them identify a row is another matter.
 func (r *relation) keptBy(later *relation) bool {
 	for _, c := range r.columns {
-		if !slices.Contains(later.columns, c) {
+		same := func(o relationColumn) bool { return o.name == c.name && o.typ == c.typ && o.modifier == c.modifier }
+		if !slices.ContainsFunc(later.columns, same) {
 			return false
 		}
 	}

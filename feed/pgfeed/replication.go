@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"net"
 	"os"
@@ -104,7 +105,7 @@ func startStream(ctx context.Context, conn *pgconn.PgConn, slot, publication str
 	}
 	s := &stream{conn: hijacked.Conn, frontend: hijacked.Frontend, asked: make(chan struct{}, 1), done: make(chan struct{}), gone: func(error) {}}
 	s.confirmed.Store(confirmed)
-	release := context.AfterFunc(ctx, func() { s.conn.SetDeadline(past) })
+	release := context.AfterFunc(ctx, func() { _ = s.conn.SetDeadline(past) })
 	err = s.begin(slot, publication)
 	release()
 	if err == nil {
@@ -167,8 +168,10 @@ func (s *stream) receive(ctx context.Context) (received, error) {
 	if !s.waiting() {
 		// The deadline is set before the context is watched, or it would undo what
 		// an end of the context did.
-		s.conn.SetReadDeadline(time.Now().Add(silence))
-		defer context.AfterFunc(ctx, func() { s.conn.SetReadDeadline(past) })()
+		if err := s.conn.SetReadDeadline(time.Now().Add(silence)); err != nil {
+			return received{}, fmt.Errorf("read the replication stream: %w", err)
+		}
+		defer context.AfterFunc(ctx, func() { _ = s.conn.SetReadDeadline(past) })()
 	}
 	for {
 		r, err := s.next()
@@ -287,7 +290,9 @@ func (s *stream) status() error {
 	}
 	b = binary.BigEndian.AppendUint64(b, uint64(time.Since(postgresEpoch).Microseconds()))
 	b = append(b, 1)
-	s.conn.SetWriteDeadline(time.Now().Add(death))
+	if err := s.conn.SetWriteDeadline(time.Now().Add(death)); err != nil {
+		return err
+	}
 	_, err := s.conn.Write(b)
 	return err
 }
@@ -302,17 +307,19 @@ func (s *stream) whenGone(fn func(error)) {
 // postgresEpoch is where PostgreSQL counts time from.
 var postgresEpoch = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// close ends the stream, with a last word of what is confirmed.
+// close ends the stream, with a last word of what is confirmed, and waits, not
+// for long, until the server has released the slot.
 func (s *stream) close() {
 	s.stop()
-	s.conn.SetWriteDeadline(time.Now().Add(beat))
+	_ = s.conn.SetWriteDeadline(past) // ends a write that hangs
 	<-s.done
 	if s.status() == nil {
-		s.conn.Write(copyDoneAndTerminate) //nolint:errcheck // a goodbye; the connection is closed either way
+		if _, err := s.conn.Write(goodbye); err == nil && s.conn.SetReadDeadline(time.Now().Add(silence)) == nil {
+			_, _ = io.Copy(io.Discard, s.conn) // up to the end of the connection
+		}
 	}
 	s.conn.Close()
 }
 
-// copyDoneAndTerminate has the server release the slot without waiting for the
-// connection's end to be noticed.
-var copyDoneAndTerminate = []byte{'c', 0, 0, 0, 4, 'X', 0, 0, 0, 4}
+// goodbye ends the copying and then the connection.
+var goodbye = []byte{'c', 0, 0, 0, 4, 'X', 0, 0, 0, 4}

@@ -22,7 +22,7 @@ const patience = 3 * time.Second
 // and all that was committed before is visible to whoever reads from now on.
 func (s *Source) temporarySlot(ctx context.Context, conn *pgconn.PgConn) (name string, begins uint64, err error) {
 	random := make([]byte, 8)
-	rand.Read(random) //nolint:errcheck // it never fails
+	rand.Read(random)
 	name = "pando_tmp_" + hex.EncodeToString(random)
 	begins, err = s.createSlot(ctx, conn, name, "TEMPORARY ")
 	return name, begins, err
