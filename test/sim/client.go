@@ -321,6 +321,7 @@ func (c *client) attempt(ctx context.Context) error {
 		}
 		c.traffic[len(c.traffic)-1].asks(v.route)
 		held := v.stream.Version()
+		v.asks(c.at)
 		if err := v.stream.Resume(ctx); err != nil {
 			return fmt.Errorf("open %s: %w", world.Path(v.route), err)
 		}
@@ -371,6 +372,9 @@ func (c *client) verify(h *history) (compared int, err error) {
 			return compared, err
 		}
 		for _, s := range v.take() {
+			if s.elsewhere {
+				v.shown, v.version = 0, 0
+			}
 			at, wrong, want := h.find(v.route, c.user, s.version, s.text, v.shown)
 			if wrong != "" {
 				if s.first {

@@ -35,6 +35,9 @@ type view struct {
 	mu     sync.Mutex // guards what follows
 	states []shownState
 	fresh  bool // no state has come since the view was renewed
+	// server is the one that the view is opened at, shownAt the one that it was
+	// last shown by.
+	server, shownAt int
 }
 
 // shownState is a state that a client showed, to be looked up in history once
@@ -42,8 +45,17 @@ type view struct {
 type shownState struct {
 	version uint64
 	text    string
-	// first tells that the stream held nothing before.
-	first bool
+	// first tells that the stream held nothing before, elsewhere that it was
+	// another server then by which the view had been shown last. Servers do not
+	// wait for each other: who comes with nothing may be shown less.
+	first, elsewhere bool
+}
+
+// asks notes the server that the view is opened at.
+func (v *view) asks(server int) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.server = server
 }
 
 // awaitedState is what a view showed when it had awaited a call.
@@ -97,8 +109,8 @@ func (v *view) renew(c *pandotest.Client) {
 // observe notes a state. It runs on the client's reader.
 func (v *view) observe(version uint64, state []byte) {
 	v.mu.Lock()
-	v.states = append(v.states, shownState{version, string(state), v.fresh})
-	v.fresh = false
+	v.states = append(v.states, shownState{version, string(state), v.fresh, v.fresh && v.server != v.shownAt})
+	v.fresh, v.shownAt = false, v.server
 	v.mu.Unlock()
 	select {
 	case v.changed <- struct{}{}:
