@@ -67,7 +67,7 @@ func (b *Broker) Close() error {
 	b.end()
 	b.tasks.Wait()
 	for _, h := range b.hosts {
-		h.client.Close()
+		h.close()
 	}
 	return nil
 }

@@ -37,7 +37,7 @@ type Config struct {
 // client for each host.
 func (c Config) withDefaults() (Config, []rueidis.ClientOption, error) {
 	var err error
-	if c.Config, err = c.Config.WithDefaults(); err != nil {
+	if c.Config, err = c.WithDefaults(); err != nil {
 		return c, nil, err
 	}
 	c.Prefix = cmp.Or(c.Prefix, DefaultPrefix)

@@ -1,6 +1,7 @@
 package redisbroker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,13 +22,20 @@ const (
 	patience  = 700 * time.Millisecond
 	// dialing is how long a connection may take to be made.
 	dialing = time.Second
-	// opTime is how long an operation may take, and how long it waits for a host
-	// that is being connected.
+	// opTime is how long an operation may take, and upTime how long it waits for a
+	// host that is being connected.
 	opTime = 3 * time.Second
 	upTime = time.Second
 	// shortPause and longPause are between attempts to connect.
 	shortPause = 20 * time.Millisecond
 	longPause  = 500 * time.Millisecond
+)
+
+// Sizes of a connection: what may wait for answers, as a power of two, and its
+// buffers.
+const (
+	ringScale   = 9
+	bufferBytes = 64 << 10
 )
 
 // topicsAtOnce bounds a command that subscribes.
@@ -36,6 +44,8 @@ const topicsAtOnce = 500
 var (
 	// errLost is what ends with a connection: it may have been done.
 	errLost = errors.New("the connection is lost")
+	// errLate is what took too long: it may be done yet.
+	errLate = errors.New("the answer takes too long")
 	// errUnreachable is what was not begun for want of one.
 	errUnreachable = errors.New("cannot be reached: is it running, and are address and password right?")
 )
@@ -53,7 +63,8 @@ type host struct {
 	// ctx ends with the broker.
 	ctx    context.Context //nolint:containedctx // it is the keeper's
 	name   string
-	client rueidis.Client
+	client rueidis.Client // for commands
+	events rueidis.Client // for what is published
 	logger *slog.Logger
 	// hear is called with what is published, in order, and must not block; turn
 	// when the host is lost, and when it is up again.
@@ -88,24 +99,38 @@ type topic struct {
 	ready chan struct{}
 }
 
-// newHost returns a host that its keeper connects.
+// newHost returns a host that its keeper is to connect.
 func newHost(ctx context.Context, opts rueidis.ClientOption, logger *slog.Logger) (*host, error) {
 	opts.ForceSingleClient, opts.DisableCache, opts.DisableRetry = true, true, true
-	opts.PipelineMultiplex = -1 // one connection: commands of one caller after another stay in order
-	opts.RingScaleEachConn = 9
-	opts.ReadBufferEachConn, opts.WriteBufferEachConn = 64<<10, 64<<10
-	opts.Dialer.Timeout, opts.Dialer.KeepAlive = dialing, heartbeat
-	opts.ConnWriteTimeout = patience
-	opts.ClientName = "pando"
-	client, err := rueidis.NewClient(opts)
-	if client == nil {
-		return nil, fmt.Errorf("redisbroker: %s: %w", nameOf(opts), err)
+	// One connection, so that the commands of a caller stay in order, which always
+	// waits for answers in the background, so that a caller's end is noticed.
+	opts.PipelineMultiplex, opts.AlwaysPipelining = -1, true
+	opts.RingScaleEachConn = ringScale
+	opts.ReadBufferEachConn, opts.WriteBufferEachConn = bufferBytes, bufferBytes
+	opts.ClientName = cmp.Or(opts.ClientName, "pando")
+	opts.Dialer.Timeout = dialing
+	h := &host{
+		ctx: ctx, name: nameOf(opts), logger: logger.With("redis", nameOf(opts)),
+		wanted: make(chan struct{}, 1), topics: map[string]*topic{}, changed: make(chan struct{}),
+	}
+	var err error
+	opts.Dialer.KeepAlive, opts.ConnWriteTimeout = heartbeat, patience
+	if h.events, err = rueidis.NewClient(opts); h.events == nil {
+		return nil, fmt.Errorf("redisbroker: %s: %w", h.name, err)
+	}
+	// A large message may keep its connection busy for longer than a heartbeat.
+	opts.Dialer.KeepAlive, opts.ConnWriteTimeout = opTime, opTime
+	if h.client, err = rueidis.NewClient(opts); h.client == nil {
+		h.events.Close()
+		return nil, fmt.Errorf("redisbroker: %s: %w", h.name, err)
 	}
 	// That the server is not there yet is no error: the keeper goes on trying.
-	return &host{
-		ctx: ctx, name: nameOf(opts), client: client, logger: logger.With("redis", nameOf(opts)),
-		wanted: make(chan struct{}, 1), topics: map[string]*topic{}, changed: make(chan struct{}),
-	}, nil
+	return h, nil
+}
+
+func (h *host) close() {
+	h.events.Close()
+	h.client.Close()
 }
 
 // keep connects, and connects again, until the broker is closed.
@@ -133,7 +158,7 @@ func (h *host) keep() {
 // connect makes a connection and keeps its subscriptions until it is lost. It
 // tells whether the host was up.
 func (h *host) connect(ctx context.Context) (was bool, err error) {
-	line, release := h.client.Dedicate()
+	line, release := h.events.Dedicate()
 	defer release()
 	ended := line.SetPubSubHooks(rueidis.PubSubHooks{
 		OnMessage: func(m rueidis.PubSubMessage) { h.hear(m.Channel, m.Message) },
@@ -283,11 +308,15 @@ func (h *host) life(ctx context.Context) (*life, error) {
 // do calls fn with a context that ends with the connection, and when an operation
 // has taken too long.
 func (h *host) do(ctx context.Context, fn func(ctx context.Context) error) error {
+	return h.doFor(ctx, opTime, fn)
+}
+
+func (h *host) doFor(ctx context.Context, limit time.Duration, fn func(ctx context.Context) error) error {
 	up, err := h.life(ctx)
 	if err != nil {
 		return err
 	}
-	op, cancel := context.WithTimeout(ctx, opTime)
+	op, cancel := context.WithTimeoutCause(ctx, limit, errLate)
 	defer cancel()
 	stop := context.AfterFunc(up.ctx, cancel)
 	defer stop()
@@ -299,6 +328,8 @@ func (h *host) do(ctx context.Context, fn func(ctx context.Context) error) error
 		return ctx.Err()
 	case up.ctx.Err() != nil:
 		return fmt.Errorf("redis at %s: %w", h.name, errLost)
+	case op.Err() != nil:
+		return fmt.Errorf("redis at %s: %w", h.name, context.Cause(op))
 	default:
 		return fmt.Errorf("redis at %s: %w", h.name, err)
 	}

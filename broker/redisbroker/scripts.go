@@ -20,10 +20,13 @@ var (
 	publishLua string
 	//go:embed lua/join.lua
 	joinLua string
+	//go:embed lua/append.lua
+	appendLua string
 
 	sendScript    = rueidis.NewLuaScript(queueLua + sendLua)
 	deliverScript = rueidis.NewLuaScript(queueLua + deliverLua)
 	takeScript    = rueidis.NewLuaScript(queueLua + takeLua)
 	publishScript = rueidis.NewLuaScript(queueLua + publishLua)
 	joinScript    = rueidis.NewLuaScript(queueLua + joinLua)
+	appendScript  = rueidis.NewLuaScript(queueLua + appendLua)
 )
