@@ -32,9 +32,6 @@ type Stream struct {
 
 var _ broker.Stream = (*Stream)(nil)
 
-// headroom is what NATS may add to a record.
-const headroom = 1 << 12
-
 // dedupWindow is how long JetStream knows the names of records, by which one is
 // stored only after the one before.
 const dedupWindow = 5 * time.Second
@@ -68,9 +65,6 @@ func (b *Broker) Stream(name string, cfg broker.StreamConfig) (*Stream, error) {
 }
 
 func (s *Stream) open() (err error) {
-	if most := s.link.nc.MaxPayload(); most < broker.MaxRecord+headroom {
-		return fmt.Errorf("natsbroker: %s takes messages of %d bytes: set max_payload to %d at least", redact(s.cfg.URL), most, broker.MaxRecord+headroom)
-	}
 	if s.js, err = jetstream.New(s.link.nc, jetstream.WithPublishAsyncTimeout(answerTimeout)); err != nil {
 		return fmt.Errorf("natsbroker: %w", err)
 	}
@@ -94,7 +88,7 @@ func (s *Stream) hint(err error) error {
 		return fmt.Errorf("%w: switch on JetStream in the server's configuration", err)
 	case errors.As(err, &coded) && (coded.ErrorCode == codeNoStorage || coded.ErrorCode == codeNoStore):
 		return fmt.Errorf("%w: set max_file_store of the server above %d, or MaxBytes lower", err, s.limits.MaxBytes)
-	case errors.As(err, &coded) && coded.ErrorCode == codeNoPeers:
+	case errors.As(err, &coded) && (coded.ErrorCode == codeNoPeers || coded.ErrorCode == codeNoCluster):
 		return fmt.Errorf("%w: the cluster needs %d servers for Config.Replicas", err, s.cfg.Replicas)
 	}
 	return err
@@ -106,6 +100,7 @@ const (
 	codeNoStore   = 10023
 	codeNoStorage = 10047
 	codeWrongID   = 10070
+	codeNoCluster = 10074
 )
 
 // config is that of a stream which begins now.
