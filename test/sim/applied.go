@@ -12,7 +12,7 @@ import (
 func (j *judgment) applied() string {
 	w := j.write
 	switch {
-	case !j.committed:
+	case !j.Committed:
 		return "was answered without an error, and nothing was committed"
 	case !j.offered():
 		return "was applied, though it is not offered"

@@ -11,7 +11,7 @@ import (
 
 // TestWhatCallersAreTold compares every end of a call with what was applied.
 func TestWhatCallersAreTold(t *testing.T) {
-	done := []*execution{{committed: true, before: &oracle.Data{}, after: &oracle.Data{}}}
+	done := []*execution{{Committed: true, before: &oracle.Data{}, after: &oracle.Data{}}}
 	for _, c := range []struct {
 		name    string
 		call    *call

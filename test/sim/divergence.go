@@ -48,10 +48,10 @@ func lines(text string) []string {
 }
 
 // replayCommand is how a user runs a seed again.
-func replayCommand(seed uint64, fault string) string {
-	command := fmt.Sprintf("make sim-replay SEED=%d", seed)
-	if fault != "" {
-		command = faultVariable + "=" + fault + " " + command
+func (o options) replayCommand(seed uint64) string {
+	command := fmt.Sprintf("make sim-replay %sSEED=%d", o.surroundings(), seed)
+	if o.fault != "" {
+		command = faultVariable + "=" + o.fault + " " + command
 	}
 	return command
 }

@@ -20,7 +20,7 @@ const (
 
 // brief is what is wrong, in a few lines, of which the last tell most: logs are
 // cut at their beginnings.
-func (f failure) brief(fault string) string {
+func (f failure) brief(replay string) string {
 	what, more, _ := strings.Cut(f.err.Error(), "\n")
 	b := new(strings.Builder)
 	fmt.Fprintln(b)
@@ -35,7 +35,7 @@ func (f failure) brief(fault string) string {
 	if errors.Is(f.err, errPatience) {
 		fmt.Fprintln(b, "it was waited for in vain: nothing else is known to be wrong")
 	}
-	fmt.Fprintf(b, "replay it by: %s\n", replayCommand(f.seed, fault))
+	fmt.Fprintf(b, "replay it by: %s\n", replay)
 	return b.String()
 }
 

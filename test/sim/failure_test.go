@@ -20,7 +20,7 @@ func TestTheEndOfALogTellsTheCause(t *testing.T) {
 		client: 3, user: "2", route: "c0", what: "went back " + strings.Repeat("and back ", 1000),
 		shows: `"` + strings.Join(rows, `","`) + `"`, want: "null",
 	}
-	text := failure{7, d}.brief("drop-change")
+	text := failure{7, d}.brief("SIM_FAULT=drop-change make sim-replay SEED=7")
 	lines := strings.Split(strings.TrimSpace(text), "\n")
 	end := strings.Join(lines[max(0, len(lines)-5):], "\n")
 	for _, want := range []string{`seed 7: client 3 (user "2"), c0: went back`, "replay it by: SIM_FAULT=drop-change make sim-replay SEED=7"} {

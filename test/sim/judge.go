@@ -29,6 +29,7 @@ func (b *book) verify(ledger map[string][]string) (calls int, err error) {
 		if k.told == "" {
 			continue // its caller has failed
 		}
+		b.recount(k)
 		wrong := k.wrong(ledger[id])
 		for _, x := range k.executions {
 			if wrong == "" {
@@ -53,7 +54,7 @@ func number(id string) int {
 func (k *call) wrong(applied []string) string {
 	committed := 0
 	for _, x := range k.executions {
-		if x.committed {
+		if x.Committed {
 			committed++
 		}
 	}
@@ -84,7 +85,7 @@ func (k *call) expected(entered string) string {
 	}
 	if k.op == "create" {
 		for _, x := range k.executions {
-			if x.committed {
+			if x.Committed {
 				return quoted(k.created(x))
 			}
 		}
@@ -100,9 +101,14 @@ func quoted(text string) string {
 // created is the key of the row that an execution has created, "" unless there
 // is exactly one that was not there.
 func (k *call) created(x *execution) string {
-	t, found := k.write.Offer.Table, ""
-	for _, r := range x.after.Tables[t.Name] {
-		if key := oracle.KeyText(t, r); x.before.Row(t.Name, key) == nil {
+	return added(k.write.Offer.Table, x.before, x.after)
+}
+
+// added is the key of the only row that a table has more, "" for none or several.
+func added(t *model.Table, before, after *oracle.Data) string {
+	found := ""
+	for _, r := range after.Tables[t.Name] {
+		if key := oracle.KeyText(t, r); before.Row(t.Name, key) == nil {
 			if found != "" {
 				return ""
 			}
@@ -115,22 +121,26 @@ func (k *call) created(x *execution) string {
 // judge says what is wrong with what a server did, "" for nothing.
 func (b *book) judge(x *execution) string {
 	if x.call.write == nil {
-		if x.code != "" && x.code != codeTeapot && !transient(x.code) {
-			return "failed with " + x.code + ", " + x.message
+		if x.Code != "" && x.Code != codeTeapot && !transient(x.Code) {
+			return "failed with " + x.Code + ", " + x.Message
 		}
 		return ""
 	}
-	if x.before == nil || x.claimed && !x.committed || transient(x.code) {
+	if x.before == nil || x.Claimed && !x.Committed || transient(x.Code) {
 		return ""
 	}
-	j := b.judgment(x)
-	if x.code == "" {
-		return j.applied()
+	if x.Code == "" {
+		return b.judgment(x).applied()
 	}
-	if !j.explains(x.code) {
-		return "was refused without a reason: " + x.code + ", " + x.message
+	if x.window == nil {
+		x.window = []*oracle.Data{x.before}
 	}
-	return ""
+	for _, x.before = range x.window {
+		if b.judgment(x).explains(x.Code) {
+			return ""
+		}
+	}
+	return "was refused without a reason: " + x.Code + ", " + x.Message
 }
 
 // judgment is what the oracle thinks of a write.
@@ -179,7 +189,7 @@ func (j *judgment) explains(code string) bool {
 	case "unknown_write":
 		return !j.offered()
 	case "denied":
-		return !j.stood || j.linksOutside() || j.after != nil && !j.stands()
+		return !j.stood || j.linksOutside() || j.Outside || j.after != nil && !j.stands()
 	case codeForbidden:
 		return j.stood && !j.permitted()
 	case "invalid":

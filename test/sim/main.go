@@ -48,6 +48,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	_ "modernc.org/sqlite" // the driver
 
+	"github.com/pando-sync/pando/test/internal/model"
 	"github.com/pando-sync/pando/test/internal/perturb"
 	"github.com/pando-sync/pando/test/internal/world"
 )
@@ -63,6 +64,9 @@ type options struct {
 	shrink              time.Duration
 	events              bool
 	fault               string
+	database            model.Database
+	nodes               int
+	broker              string
 	// without passes over seeds whose schema has this feature.
 	without string
 	// file is a script to play instead.
@@ -79,6 +83,13 @@ func main() {
 		}
 		return
 	}
+	if os.Getenv(nodeVariable) != "" {
+		if err := runNode(os.Stdin, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, "sim: node:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	o := options{fault: os.Getenv(faultVariable)}
 	flag.Uint64Var(&o.seeds, "seeds", 200, "how many seeds to play")
@@ -91,7 +102,13 @@ func main() {
 	flag.BoolVar(&o.events, "events", true, "list how often each event happened")
 	flag.StringVar(&o.file, "script", "", "play this script, as a failure has saved it, and print its history")
 	flag.StringVar(&o.without, "without", "", "pass over seeds whose schema has this feature")
+	db := flag.String("db", "sqlite", "the database: sqlite or postgres")
+	flag.IntVar(&o.nodes, "nodes", 0, "how many processes serve, with a broker between them (0: this one, without)")
+	flag.StringVar(&o.broker, "broker", withNATS, "the broker between nodes: nats or redis")
 	flag.Parse()
+	if *db != "sqlite" {
+		o.database = model.Database(*db)
+	}
 	err := simulate(ctx, o, os.Stdout, os.Stderr)
 	stop()
 	if err != nil {
@@ -108,11 +125,23 @@ var errDiverged = errors.New("clients show what they must not")
 
 // simulate plays seeds. Divergences, the end line, and each divergence once more
 // in short go to out, progress to progress.
-func simulate(ctx context.Context, o options, out, progress io.Writer) error {
+func simulate(ctx context.Context, o options, out, progress io.Writer) (err error) {
 	if err := (perturb.Plan{Fault: o.fault}).Check(); err != nil {
 		return err
 	}
-	t := newTally()
+	if o.nodes > 0 && o.database != model.Postgres {
+		return errors.New("nodes share a PostgreSQL: use -db=postgres")
+	}
+	if drivers[o.database] == "" {
+		return fmt.Errorf("no database is named %q: use sqlite or postgres", o.database)
+	}
+	t := o.newTally()
+	g := new(grounds)
+	defer func() {
+		if failed := g.close(); err == nil {
+			err = failed
+		}
+	}()
 	defer report(t, progress)()
 	var log io.Writer
 	if o.file != "" {
@@ -121,13 +150,13 @@ func simulate(ctx context.Context, o options, out, progress io.Writer) error {
 	if o.replay != 0 {
 		o.from, o.seeds, o.parallel, log = o.replay, 1, 1, out
 	}
-	failed := play(ctx, o, t, log, out)
+	failed := play(ctx, o, g, t, log, out)
 	if o.events {
 		t.list(progress)
 	}
 	fmt.Fprintln(out, t)
 	for _, f := range t.failures {
-		fmt.Fprint(out, f.brief(o.fault))
+		fmt.Fprint(out, f.brief(o.replayCommand(f.seed)))
 	}
 	if failed != nil {
 		return failed
@@ -140,7 +169,7 @@ func simulate(ctx context.Context, o options, out, progress io.Writer) error {
 
 // play plays the seeds, several at once, and begins no other after a
 // divergence.
-func play(ctx context.Context, o options, t *tally, log, out io.Writer) error {
+func play(ctx context.Context, o options, g *grounds, t *tally, log, out io.Writer) error {
 	if o.minutes > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithCancel(ctx)
@@ -162,13 +191,13 @@ func play(ctx context.Context, o options, t *tally, log, out io.Writer) error {
 			if err != nil {
 				return err
 			}
-			s := &seed{script: script, patience: o.patience, tally: t, journal: &journal{live: log}}
+			s := &seed{script: script, patience: o.patience, grounds: g, tally: t, journal: &journal{live: log}}
 			err = s.run(context.WithoutCancel(ctx))
 			t.played(n, err)
 			if err != nil && !diverged.Swap(true) {
 				fmt.Fprintf(out, "\nseed %d ended with\n%s\n\nseed %d: %v\nreplay it by: %s\n\n",
-					n, s.journal.tail(journalTail), n, err, replayCommand(n, o.fault))
-				o.smaller(ctx, script, err, out)
+					n, s.journal.tail(journalTail), n, err, o.replayCommand(n))
+				o.smaller(ctx, g, script, err, out)
 			}
 			return nil
 		})
@@ -180,7 +209,7 @@ func play(ctx context.Context, o options, t *tally, log, out io.Writer) error {
 		return errDiverged
 	}
 	if n < o.from+o.seeds {
-		fmt.Fprintf(out, "sim: stopped early; go on by: make sim FROM=%d SEEDS=%d\n", n, o.from+o.seeds-n)
+		fmt.Fprintf(out, "sim: stopped early; go on by: make sim %sFROM=%d SEEDS=%d\n", o.surroundings(), n, o.from+o.seeds-n)
 	}
 	return nil
 }
@@ -190,17 +219,30 @@ func (o options) script(n uint64) (*script, error) {
 	if o.file != "" {
 		return loadScript(o.file)
 	}
-	return newScript(n, o.fault), nil
+	return drawScript(n, o), nil
+}
+
+// surroundings are what of the command line tells where seeds are played, as make
+// has it.
+func (o options) surroundings() string {
+	text := ""
+	if o.database != model.SQLite {
+		text += "DB=" + string(o.database) + " "
+	}
+	if o.nodes > 0 {
+		text += fmt.Sprintf("NODES=%d BROKER=%s ", o.nodes, o.broker)
+	}
+	return text
 }
 
 // smaller prints a smaller script that ends as badly.
-func (o options) smaller(ctx context.Context, s *script, err error, out io.Writer) {
+func (o options) smaller(ctx context.Context, g *grounds, s *script, err error, out io.Writer) {
 	if o.shrink == 0 {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, o.shrink)
 	defer cancel()
-	s, err = shrink(ctx, s, err, o.patience)
+	s, err = shrink(ctx, g, s, err, o.patience)
 	fmt.Fprintf(out, "the smallest script that was found:\n%s\nends with: %v\n", s, err)
 	if path, err := s.save(); err != nil {
 		fmt.Fprintln(out, "it could not be saved:", err)

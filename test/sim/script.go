@@ -28,6 +28,9 @@ type script struct {
 	Second  bool `json:"second,omitempty"`
 	// Twin runs a second server over the database.
 	Twin bool `json:"twin,omitempty"`
+	// Nodes is how many processes serve instead, with a Broker between them.
+	Nodes  int    `json:"nodes,omitempty"`
+	Broker string `json:"broker,omitempty"`
 	// First fills the tables.
 	First    world.Tx         `json:"first"`
 	Routes   []oracle.Route   `json:"routes"`
@@ -47,9 +50,13 @@ type segmentScript struct {
 
 // event is something that happens to the database or the server.
 type event struct {
-	// Do is "tx", "together", "restart", "rebuild", "retrigger" or "trim".
-	Do     string `json:"do"`
-	Writer int    `json:"writer,omitempty"`
+	// Do is "tx", "together", "restart", with SQLite "rebuild", "retrigger" or
+	// "trim", with PostgreSQL "reshape", "truncate", "kill sender" or "kill server",
+	// with nodes one of nodeEvents.
+	Do     string        `json:"do"`
+	Way    int           `json:"way,omitempty"`
+	Delay  time.Duration `json:"delay,omitempty"`
+	Writer int           `json:"writer,omitempty"`
 	// Txs are one transaction, or several that wait for each other.
 	Txs   []world.Tx `json:"txs,omitempty"`
 	Table string     `json:"table,omitempty"`
@@ -87,14 +94,18 @@ func random(seed, stream uint64) *rand.Rand {
 	return rand.New(rand.NewPCG(seed, stream)) //nolint:gosec // the same every time
 }
 
-// newScript draws the script of a seed.
-func newScript(seed uint64, fault string) *script {
+// newScript draws the script of a seed on SQLite.
+func newScript(seed uint64, fault string) *script { return drawScript(seed, options{fault: fault}) }
+
+// drawScript draws the script of a seed.
+func drawScript(seed uint64, o options) *script {
 	rng := random(seed, streamScript)
 	s := &script{
 		Seed: seed, Schema: world.RandomSchema(random(seed, streamSchema)),
-		Plan:   perturb.Plan{Fault: fault, SlowFeed: rng.IntN(3) == 0, SlowRead: rng.IntN(3) == 0, Seed: seed},
+		Plan:   perturb.Plan{Fault: o.fault, SlowFeed: rng.IntN(3) == 0, SlowRead: rng.IntN(3) == 0, Seed: seed},
 		Second: rng.IntN(2) == 0, Foreign: rng.IntN(8) == 0, Users: []string{"1", "2", "3"},
 	}
+	s.Schema.Database, s.Nodes, s.Broker = o.database, o.nodes, o.broker
 	if rng.IntN(2) == 0 {
 		s.LogBytes = 1 + rng.IntN(2000)
 	}
@@ -166,11 +177,16 @@ func (s *script) clone() *script {
 	return c
 }
 
-// describe is the script's beginning as one line.
-func describe(s *script) string {
+// short is the script without what happens.
+func (s *script) short() *script {
 	short := *s
 	short.First, short.Segments = world.Tx{}, nil
-	text, err := json.Marshal(&short)
+	return &short
+}
+
+// describe is the script's beginning as one line.
+func describe(s *script) string {
+	text, err := json.Marshal(s.short())
 	if err != nil {
 		panic(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -22,6 +23,7 @@ import (
 type seed struct {
 	script   *script
 	patience time.Duration
+	grounds  *grounds
 	tally    *tally
 	journal  *journal
 
@@ -31,11 +33,13 @@ type seed struct {
 	history *history
 
 	book    *book
+	base    database
 	server  *server
 	twin    *server // nil for none
+	cluster *cluster
 	read    *sql.DB // the oracle's
 	writers []writer
-	plain   handle // does not check foreign keys
+	plain   handle // does not check links
 	clients []*client
 }
 
@@ -69,44 +73,34 @@ func memoryFolder() string {
 }
 
 // build makes the database, the server, the writers and the clients.
-func (s *seed) build(ctx context.Context, file string) error {
+func (s *seed) build(ctx context.Context, file string) (err error) {
 	k := s.script
 	s.rng, s.gen = random(k.Seed, streamWriter), world.NewGenerator(random(k.Seed, streamGenerator), k.Schema)
 	s.clock, s.history = newClock(), new(history)
 	s.book = newBook(k.Schema, s.history)
-	dsn := world.DSN(k.Schema, file, k.Schema.ForeignKeys)
-	open := func(dsn string) *sql.DB {
-		db, err := sql.Open("sqlite", dsn)
-		if err != nil {
-			panic(err) // the driver is linked
+	if s.base, err = s.grounds.open(ctx, k.Schema, s.history, file); err != nil {
+		return err
+	}
+	db := s.open(false)
+	s.writers = append(s.writers, handle{k.Schema.Database, db})
+	s.read, s.plain = s.open(false), handle{k.Schema.Database, s.open(true)}
+	if err := s.fill(ctx); err != nil {
+		return err
+	}
+	s.server = s.serve(db)
+	if k.Nodes > 0 {
+		if err := s.gather(ctx); err != nil {
+			return err
 		}
-		return db
-	}
-	db := open(dsn)
-	s.writers = append(s.writers, handle{db})
-	s.read, s.plain = open(dsn), handle{open(world.DSN(k.Schema, file, false))}
-	create := append(world.Create(k.Schema), world.Statement{SQL: createLedger})
-	if err := world.Perform(ctx, k.Schema.Database, db, world.Tx{Statements: create}, nil); err != nil {
-		return err
-	}
-	if err := world.Perform(ctx, k.Schema.Database, s.plain.db, k.First, nil); err != nil {
-		return err
-	}
-	serve := func(db *sql.DB) *server {
-		plan := k.Plan
-		plan.Witness = s.book
-		return &server{db: db, log: s.journal.logger(), plan: plan, schema: k.Schema, logBytes: k.LogBytes, keep: k.Keep, narrow: k.Narrow, linger: k.Linger, book: s.book}
-	}
-	s.server = serve(db)
-	if k.Twin {
-		s.twin = serve(open(dsn))
+	} else if k.Twin {
+		s.twin = s.serve(s.open(false))
 		s.tally.count("two servers")
 	}
 	if k.Second {
-		s.writers = append(s.writers, handle{open(dsn)})
+		s.writers = append(s.writers, handle{k.Schema.Database, s.open(false)})
 	}
 	if k.Foreign {
-		w, err := startForeign(dsn)
+		w, err := startForeign(s.base.address())
 		if err != nil {
 			return err
 		}
@@ -118,6 +112,37 @@ func (s *seed) build(ctx context.Context, file string) error {
 	return s.begin(ctx)
 }
 
+func (s *seed) open(unchecked bool) *sql.DB {
+	db, err := s.base.open(unchecked)
+	if err != nil {
+		panic(err) // the driver is linked
+	}
+	return db
+}
+
+// fill makes the tables and their first rows.
+func (s *seed) fill(ctx context.Context) error {
+	create := world.Tx{Statements: append(world.Create(s.script.Schema), world.Statement{SQL: createLedger})}
+	if err := world.Perform(ctx, s.script.Schema.Database, s.plain.db, create, nil); err != nil {
+		return err
+	}
+	if err := s.base.watch(ctx); err != nil {
+		return err
+	}
+	return world.Perform(ctx, s.script.Schema.Database, s.plain.db, s.script.First, nil)
+}
+
+// serve is a server that answers by the book.
+func (s *seed) serve(db *sql.DB) *server {
+	k := s.script
+	one := k.server(db, s.journal.logger(), s.book, s.base.where(db))
+	if one.clerk.where == nil {
+		one.clerk.history = s.history
+	}
+	one.source = s.base.source
+	return one
+}
+
 func (s *seed) begin(ctx context.Context) error {
 	var urls []string
 	for _, one := range s.servers() {
@@ -127,13 +152,11 @@ func (s *seed) begin(ctx context.Context) error {
 		if err := one.start(ctx); err != nil {
 			return err
 		}
-		urls = append(urls, one.url)
+		urls = append(urls, one.address())
 	}
-	data, err := oracle.Read(ctx, s.read, s.script.Schema)
-	if err != nil {
+	if err := s.base.known(ctx); err != nil {
 		return err
 	}
-	s.history.add(data)
 	var offers [][]*world.Offer
 	var structs []map[*model.Layer]*model.Layer
 	for _, c := range s.script.Schema.Channels {
@@ -151,12 +174,20 @@ func (s *seed) begin(ctx context.Context) error {
 	return nil
 }
 
-// servers are one, or two over the same database.
-func (s *seed) servers() []*server {
-	if s.twin == nil {
-		return []*server{s.server}
+// servers are one, or two over the same database, or nodes.
+func (s *seed) servers() []host {
+	switch {
+	case s.cluster != nil:
+		var all []host
+		for _, n := range s.cluster.nodes {
+			all = append(all, n)
+		}
+		return all
+	case s.twin != nil:
+		return []host{s.server, s.twin}
+	default:
+		return []host{s.server}
 	}
-	return []*server{s.server, s.twin}
 }
 
 // event returns what notes what a client does.
@@ -170,6 +201,10 @@ func (s *seed) close() error {
 	for _, c := range s.clients {
 		c.breaking.Wait()
 		c.conn.Drop()
+	}
+	if s.cluster != nil {
+		errs = append(errs, s.cluster.close())
+		s.grounds.releaseBroker(s.script.Broker, s.cluster.broker)
 	}
 	if s.server != nil && s.server.http != nil {
 		errs = append(errs, s.server.close())
@@ -189,6 +224,9 @@ func (s *seed) close() error {
 	if s.plain.db != nil {
 		errs = append(errs, s.plain.close())
 	}
+	if s.base != nil {
+		errs = append(errs, s.base.close())
+	}
 	return errors.Join(errs...)
 }
 
@@ -206,7 +244,13 @@ func (s *seed) segment(ctx context.Context, script *segmentScript) error {
 	if err := group.Wait(); err != nil {
 		return err
 	}
+	if err := s.calm(ctx); err != nil {
+		return err
+	}
 	if err := s.rest(ctx); err != nil {
+		return err
+	}
+	if err := s.known(ctx); err != nil {
 		return err
 	}
 	if err := s.verifyCalls(ctx); err != nil {
@@ -222,6 +266,32 @@ func (s *seed) segment(ctx context.Context, script *segmentScript) error {
 		}
 		if err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// calm waits until what was taken away is there again.
+func (s *seed) calm(context.Context) error {
+	if s.cluster == nil {
+		return nil
+	}
+	return s.cluster.rest()
+}
+
+// known has the history be complete, and compares where it ends with the tables.
+func (s *seed) known(ctx context.Context) error {
+	if err := s.base.known(ctx); err != nil {
+		return err
+	}
+	read, err := tenacious(ctx, func() (*oracle.Data, error) { return oracle.Read(ctx, s.read, s.script.Schema) })
+	if err != nil {
+		return err
+	}
+	newest := s.history.newest()
+	for _, t := range s.script.Schema.Tables {
+		if !slices.EqualFunc(read.Tables[t.Name], newest.Tables[t.Name], func(a, b oracle.Row) bool { return slices.EqualFunc(a, b, equalValues) }) {
+			return fmt.Errorf("the history of %s is not that of the database, at %d", t.Name, newest.Head)
 		}
 	}
 	return nil
@@ -285,7 +355,7 @@ func first(of ...<-chan struct{}) {
 
 // verifyCalls compares what callers were told with what was done.
 func (s *seed) verifyCalls(ctx context.Context) error {
-	ledger, err := readLedger(ctx, s.read)
+	ledger, err := tenacious(ctx, func() (map[string][]string, error) { return readLedger(ctx, s.read) })
 	if err != nil {
 		return err
 	}
@@ -298,7 +368,7 @@ func (s *seed) verifyCalls(ctx context.Context) error {
 func (s *seed) compareState(ctx context.Context) error {
 	for i, route := range s.script.Routes {
 		user := append([]string{""}, s.script.Users...)[i%(len(s.script.Users)+1)]
-		got, err := s.server.get(ctx, world.Path(route), user)
+		got, err := get(ctx, s.servers()[0].address(), world.Path(route), user)
 		if err != nil {
 			return err
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -14,8 +15,8 @@ import (
 	"time"
 
 	"github.com/pando-sync/pando"
+	"github.com/pando-sync/pando/broker"
 	"github.com/pando-sync/pando/feed"
-	"github.com/pando-sync/pando/feed/sqlitefeed"
 	"github.com/pando-sync/pando/schema"
 	"github.com/pando-sync/pando/test/internal/model"
 	"github.com/pando-sync/pando/test/internal/perturb"
@@ -33,7 +34,11 @@ type server struct {
 	keep     int
 	narrow   bool
 	linger   time.Duration
-	book     *book
+	clerk    *clerk
+	broker   broker.Broker
+	// bind is the address to listen at, "" for any.
+	bind   string
+	source func(db *sql.DB, log *slog.Logger) (feed.Source, error)
 
 	// trees are the channels' as the first app declares them.
 	trees []*schema.Tree
@@ -57,7 +62,7 @@ type life struct {
 // listen opens the address; it answers 503 until an app runs.
 func (s *server) listen(ctx context.Context) error {
 	var config net.ListenConfig
-	listener, err := config.Listen(ctx, "tcp", "127.0.0.1:0")
+	listener, err := config.Listen(ctx, "tcp", cmp.Or(s.bind, "127.0.0.1:0"))
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
@@ -84,28 +89,44 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	http.Error(w, "between two lives", http.StatusServiceUnavailable)
 }
 
-// start runs an app.
-func (s *server) start(ctx context.Context) error {
-	source := perturb.Wrap(sqlitefeed.New(s.db, sqlitefeed.WithLogger(s.log)), s.plan)
+func (s *server) address() string { return s.url }
+
+// build makes an app.
+func (s *server) build(ctx context.Context) (*pando.App, *perturb.Source, error) {
+	inner, err := s.source(s.db, s.log)
+	if err != nil {
+		return nil, nil, err
+	}
+	source := perturb.Wrap(inner, s.plan)
 	app, err := pando.New(pando.Config{
 		Source: source, Logger: s.log, LogBytes: s.logBytes, Keep: s.keep, Linger: s.linger, Auth: byName{},
+		Broker: s.broker,
 	})
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	app.Use(s.book.around)
-	world.Declare(app, s.schema, s.book)
+	app.Use(s.clerk.around)
+	world.Declare(app, s.schema, s.clerk)
 	if err := app.Setup(ctx); err != nil {
-		return errors.Join(err, source.Close())
+		return nil, nil, errors.Join(err, source.Close())
 	}
 	if s.trees == nil {
 		m, err := app.Manifest()
 		if err != nil {
-			return errors.Join(err, source.Close())
+			return nil, nil, errors.Join(err, source.Close())
 		}
 		for _, c := range m.Channels[len(m.Channels)-len(s.schema.Channels):] {
 			s.trees = append(s.trees, c.Tree)
 		}
+	}
+	return app, source, nil
+}
+
+// start runs an app.
+func (s *server) start(ctx context.Context) error {
+	app, source, err := s.build(ctx)
+	if err != nil {
+		return err
 	}
 	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
 	l := &life{app: app, source: source, stop: stop, done: make(chan error, 1)}
@@ -146,9 +167,9 @@ func (byName) Authenticate(_ context.Context, _ *http.Request, name string) (pan
 	return pando.Identity{ID: name}, nil
 }
 
-// get fetches GET /state of a route.
-func (s *server) get(ctx context.Context, route, user string) (string, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url+"/state/"+route, nil)
+// get fetches GET /state of a route from a server.
+func get(ctx context.Context, server, route, user string) (string, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, server+"/state/"+route, nil)
 	if err != nil {
 		return "", err
 	}

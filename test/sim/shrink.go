@@ -16,6 +16,7 @@ import (
 // diverges too.
 type shrinker struct {
 	ctx      context.Context //nolint:containedctx // it ends with the shrinking
+	grounds  *grounds
 	patience time.Duration
 	best     *script
 	err      error // how best ended
@@ -29,8 +30,8 @@ const mostTries = 4
 
 // shrink returns the smallest script that it finds until ctx ends, and how it
 // ends.
-func shrink(ctx context.Context, s *script, err error, patience time.Duration) (*script, error) {
-	h := &shrinker{ctx: ctx, patience: min(patience, 2*time.Second), best: played(s.clone()), err: err, tries: 1}
+func shrink(ctx context.Context, g *grounds, s *script, err error, patience time.Duration) (*script, error) {
+	h := &shrinker{ctx: ctx, grounds: g, patience: min(patience, 2*time.Second), best: played(s.clone()), err: err, tries: 1}
 	for range 3 {
 		if !h.keep(h.best) {
 			h.tries = mostTries
@@ -90,7 +91,7 @@ func (h *shrinker) keep(s *script) bool {
 		if h.ctx.Err() != nil {
 			return false
 		}
-		one := &seed{script: s, patience: h.patience, tally: newTally(), journal: &journal{live: io.Discard}}
+		one := &seed{script: s, patience: h.patience, grounds: h.grounds, tally: newTally(), journal: &journal{live: io.Discard}}
 		if err := one.run(context.WithoutCancel(h.ctx)); alike(err, h.err) {
 			h.best, h.err = s, err
 			return true

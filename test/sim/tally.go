@@ -25,7 +25,7 @@ type tally struct {
 // newTally returns a tally with every event that there is at zero.
 func newTally() *tally {
 	t := &tally{events: map[string]int{
-		"restart": 0, "two servers": 0, "rebuild": 0, "trim": 0, "foreign process": 0, "writers at once": 0, "younger trigger": 0, "tx: refused by the database": 0,
+		"restart": 0, "two servers": 0, "foreign process": 0, "writers at once": 0, "tx: refused by the database": 0,
 	}}
 	for _, name := range model.Features {
 		t.events["schema: "+name] = 0
@@ -43,6 +43,22 @@ func newTally() *tally {
 	}
 	for _, at := range cuts {
 		t.events["cut "+string(at)] = 0
+	}
+	return t
+}
+
+// newTally returns a tally with every event that there is where seeds are played.
+func (o options) newTally() *tally {
+	t := newTally()
+	more := []string{"rebuild", "trim", "younger trigger"}
+	if o.database == model.Postgres {
+		more = []string{"reshape", "truncate", "kill sender", "kill server"}
+	}
+	if o.nodes > 0 {
+		more = append(more, nodeEvents...)
+	}
+	for _, event := range more {
+		t.events[event] = 0
 	}
 	return t
 }

@@ -75,7 +75,7 @@ func (v *view) verifyAwaited(c *client, h *history) error {
 	for _, a := range v.awaited {
 		head := a.call.version
 		for _, x := range a.call.executions {
-			if x.committed {
+			if x.Committed {
 				head = max(head, x.after.Head)
 			}
 		}

@@ -2,13 +2,12 @@ package main
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/pando-sync/pando/test/internal/oracle"
+	"github.com/pando-sync/pando/test/internal/model"
 	"github.com/pando-sync/pando/test/internal/world"
 )
 
@@ -33,6 +32,9 @@ func (s *seed) write(ctx context.Context, segment *segmentScript) error {
 
 // draw draws what happens next.
 func (s *seed) draw() event {
+	if s.script.Schema.Database == model.Postgres {
+		return s.drawPostgres()
+	}
 	table := s.script.Schema.Tables[s.rng.IntN(len(s.script.Schema.Tables))].Name
 	writer, wait, now := s.rng.IntN(len(s.writers)), s.rng.IntN(2) == 0, s.history.newest()
 	switch s.rng.IntN(90) {
@@ -67,6 +69,12 @@ func (s *seed) happen(ctx context.Context, e event) error {
 		return s.retrigger(ctx, e.Table)
 	case "together":
 		return s.together(ctx, e)
+	case "reshape", "truncate", "kill sender", "kill server":
+		return s.disturb(ctx, e)
+	case "kill node", "kill owner", "pause node", "pause owner", "restart broker", "wipe broker", "pause broker", "drop slot":
+		s.journal.logf("     %s %d, for %v", e.Do, e.Way, e.Delay)
+		s.tally.count(e.Do)
+		return s.cluster.happen(ctx, e)
 	default:
 		if err := s.transaction(ctx, e.Writer%len(s.writers), e.Txs[0]); err != nil {
 			return err
@@ -102,11 +110,7 @@ func (s *seed) transaction(ctx context.Context, by int, tx world.Tx) error {
 		texts[i] = st.SQL
 	}
 	s.journal.logf("%3d  after version %d, writer %d: %s: %s", s.history.len(), s.history.newest().Head, by, tx.Kind, strings.Join(texts, "; "))
-	var after *oracle.Data
-	err := s.writers[by].perform(ctx, tx, func(conn *sql.Conn) (err error) {
-		after, err = oracle.ReadIn(ctx, conn, s.script.Schema)
-		return err
-	})
+	err := s.base.perform(ctx, s.writers[by], tx)
 	s.tally.transaction()
 	switch {
 	case errors.Is(err, world.ErrRefused):
@@ -117,15 +121,6 @@ func (s *seed) transaction(ctx context.Context, by int, tx world.Tx) error {
 		return err
 	}
 	s.tally.count("tx: " + tx.Kind)
-	if tx.Rollback {
-		return nil
-	}
-	if after == nil {
-		if after, err = oracle.Read(ctx, s.read, s.script.Schema); err != nil {
-			return err
-		}
-	}
-	s.history.add(after)
 	return nil
 }
 
@@ -140,6 +135,9 @@ func (s *seed) restart(ctx context.Context) error {
 	one := all[s.history.len()%len(all)]
 	if err := one.stop(); err != nil {
 		return err
+	}
+	if n, ok := one.(*node); ok {
+		return s.cluster.revive(ctx, n)
 	}
 	return one.start(ctx)
 }

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strings"
 
 	"github.com/pando-sync/pando/test/internal/model"
 	"github.com/pando-sync/pando/test/internal/world"
@@ -23,10 +24,13 @@ type writer interface {
 }
 
 // handle is a writer in this process.
-type handle struct{ db *sql.DB }
+type handle struct {
+	database model.Database
+	db       *sql.DB
+}
 
 func (h handle) perform(ctx context.Context, tx world.Tx, before func(conn *sql.Conn) error) error {
-	return world.Perform(ctx, model.SQLite, h.db, tx, before)
+	return world.Perform(ctx, h.database, h.db, tx, before)
 }
 
 func (h handle) close() error { return h.db.Close() }
@@ -80,7 +84,11 @@ func (f *foreign) close() error { return errors.Join(f.in.Close(), f.cmd.Wait())
 // runWriter is the other process: it performs the transactions that it reads,
 // and answers each with a line, which is empty when it was accepted.
 func runWriter(dsn string, in io.Reader, out io.Writer) error {
-	db, err := sql.Open("sqlite", dsn)
+	database := model.SQLite
+	if strings.HasPrefix(dsn, "postgres:") {
+		database = model.Postgres
+	}
+	db, err := sql.Open(drivers[database], dsn)
 	if err != nil {
 		return err
 	}
@@ -93,7 +101,7 @@ func runWriter(dsn string, in io.Reader, out io.Writer) error {
 			return err
 		}
 		answer := ""
-		switch err := world.Perform(context.Background(), model.SQLite, db, tx, nil); {
+		switch err := world.Perform(context.Background(), database, db, tx, nil); {
 		case errors.Is(err, world.ErrRefused):
 			answer = fmt.Sprintf("%q", err)
 		case err != nil:

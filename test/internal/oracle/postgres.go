@@ -60,7 +60,11 @@ func Value(kind model.Kind, text string) (any, error) {
 		f, err := strconv.ParseFloat(text, 64)
 		return f, err
 	case model.Time:
-		at, err := time.Parse("2006-01-02 15:04:05.999999-07", text)
+		layout := "2006-01-02 15:04:05.999999-07"
+		if text[len(text)-3] == ':' {
+			layout += ":00"
+		}
+		at, err := time.Parse(layout, text)
 		return at.UTC().Format("2006-01-02T15:04:05.000000Z"), err
 	case model.Bytes:
 		return hex.DecodeString(strings.TrimPrefix(text, `\x`))

@@ -97,6 +97,17 @@ func (s *Source) Snapshot(ctx context.Context) (feed.Snapshot, error) {
 	return &snapshot{snap, s}, nil
 }
 
+// History implements feed.Historian; a source that keeps nothing is complete
+// never.
+func (s *Source) History(ctx context.Context, epoch string, after feed.Position, fn func(*feed.Commit) error) (complete bool, err error) {
+	h, ok := s.Source.(feed.Historian)
+	if !ok {
+		return false, nil
+	}
+	s.pause(s.plan.SlowRead)
+	return h.History(ctx, epoch, after, fn)
+}
+
 // Passed waits until the feed has delivered position.
 func (s *Source) Passed(ctx context.Context, position feed.Position) {
 	for {

@@ -117,9 +117,9 @@ func (r *Replica) Passed(ctx context.Context, lsn uint64) error {
 	return r.wait(ctx, func() bool { return r.passed >= lsn })
 }
 
-// Seen waits until a transaction is told, if it has changed a table.
-func (r *Replica) Seen(ctx context.Context, transaction uint32) error {
-	return r.wait(ctx, func() bool { return r.seen[transaction] })
+// Told is Passed, but for one transaction it may return sooner: when that is told.
+func (r *Replica) Told(ctx context.Context, transaction uint32, lsn uint64) error {
+	return r.wait(ctx, func() bool { return r.seen[transaction] || r.passed >= lsn })
 }
 
 func (r *Replica) wait(ctx context.Context, done func() bool) error {

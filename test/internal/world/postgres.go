@@ -118,7 +118,9 @@ func (postgres) deleteFirst(t *model.Table, by string, n int) Statement {
 	return Statement{t.Name, fmt.Sprintf("DELETE FROM %[1]s WHERE (%[2]s) IN (SELECT %[2]s FROM %[1]s ORDER BY %[3]s LIMIT %[4]d)", t.Name, key, by, n)}
 }
 
-func (postgres) numbered() string { return "'~' || lpad(to_hex(i * 2654435761 % 4294967296), 8, '0') || '~'" }
+func (postgres) numbered() string {
+	return "'~' || lpad(to_hex(i * 2654435761 % 4294967296), 8, '0') || '~'"
+}
 
 // Reshape changes a table's form in a way that leaves what is declared of it as
 // it is: by what of it is stored anew, by columns that nobody declares.
