@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/pando-sync/pando/feed"
@@ -234,13 +235,13 @@ func (r *relation) title() string {
 }
 
 func (l *slotLog) truncate(ids []uint32) {
+	var titles []string
 	for _, id := range ids {
 		if known := l.relations[id]; known != nil {
-			l.tx.reset = fmt.Sprintf("the table %s was emptied by TRUNCATE", known.relation.title())
-		} else {
-			l.tx.reset = "a table was emptied by TRUNCATE"
+			titles = append(titles, known.relation.title())
 		}
 	}
+	l.tx.reset = strings.Join(titles, ", ") + ": emptied by TRUNCATE"
 }
 
 // row adds a change of a row to the part, and returns the part before it when
