@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -30,10 +31,10 @@ type StreamHarness struct {
 	Age time.Duration
 }
 
-// RunStream runs the suite of streams; create makes a new stream for each case.
-// A backend whose stream can live in a synctest bubble, having no goroutine and no
-// socket, says so: its clock costs no time.
-func RunStream(t *testing.T, bubble bool, create func(t testing.TB) StreamHarness) {
+// RunStream runs the suite of streams, or only the cases that are named; create
+// makes a new stream for each. A backend whose stream can live in a synctest
+// bubble, having no goroutine and no socket, says so: its clock costs no time.
+func RunStream(t *testing.T, bubble bool, create func(t testing.TB) StreamHarness, only ...string) {
 	t.Helper()
 	for _, c := range []struct {
 		name string
@@ -60,6 +61,9 @@ func RunStream(t *testing.T, bubble bool, create func(t testing.TB) StreamHarnes
 		{"Lost", (*streamKit).lost},
 		{"Close", (*streamKit).closed},
 	} {
+		if len(only) > 0 && !slices.Contains(only, c.name) {
+			continue
+		}
 		run := func(t *testing.T) { c.test(&streamKit{T: t, h: create(t)}) }
 		if bubble {
 			t.Run(c.name, func(t *testing.T) { synctest.Test(t, run) })

@@ -3,7 +3,9 @@ package redisbroker_test
 import (
 	"crypto/rand"
 	"log/slog"
+	"strings"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -41,3 +43,41 @@ func conformance(t *testing.T, hosts ...string) {
 }
 
 func TestConformance(t *testing.T) { conformance(t, servers.SharedRedis(t).URL()) }
+
+// TestConformanceOfTwoHosts has groups and channels be in different hosts.
+func TestConformanceOfTwoHosts(t *testing.T) {
+	conformance(t, servers.SharedRedis(t).URL(), start(t, servers.RedisOptions{}).URL())
+}
+
+// eventually waits until something is the case.
+func eventually(t testing.TB, what string, is func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !is(); <-time.After(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("it does not come that %s", what)
+		}
+	}
+}
+
+func TestBadConfig(t *testing.T) {
+	const good = "redis://localhost:6379"
+	for name, cfg := range map[string]redisbroker.Config{
+		"no host":                  {},
+		"a host that is no URL":    {Hosts: []string{"localhost:6379"}},
+		"an empty host":            {Hosts: []string{""}},
+		"a bad database":           {Hosts: []string{good + "/x"}},
+		"a sentinel":               {Hosts: []string{good + "?master_set=one"}},
+		"several addresses":        {Hosts: []string{good + "?addr=localhost:6380"}},
+		"a host twice":             {Hosts: []string{good, "redis://other:secret@localhost:6379/0"}},
+		"a prefix with a colon":    {Hosts: []string{good}, Prefix: "a:b"},
+		"a bad capacity":           {Hosts: []string{good}, Config: broker.Config{Capacity: -1}},
+		"a password in a bad host": {Hosts: []string{"redis://user:secret@local host"}},
+	} {
+		_, err := redisbroker.New(cfg)
+		if err == nil {
+			t.Errorf("%s is accepted", name)
+		} else if strings.Contains(err.Error(), "secret") {
+			t.Errorf("%s: the error tells the password: %v", name, err)
+		}
+	}
+}

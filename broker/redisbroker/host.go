@@ -18,8 +18,8 @@ import (
 const (
 	// heartbeat is how often a silent connection is tried, patience how long the
 	// answer may take.
-	heartbeat = 250 * time.Millisecond
-	patience  = 700 * time.Millisecond
+	heartbeat = 200 * time.Millisecond
+	patience  = 600 * time.Millisecond
 	// dialing is how long a connection may take to be made.
 	dialing = time.Second
 	// opTime is how long an operation may take, and upTime how long it waits for a
