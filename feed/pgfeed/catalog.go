@@ -183,8 +183,9 @@ func (t *table) checkKind() error {
 
 // The type of a column is that below all of its domains.
 const columnsQuery = `SELECT a.attname, a.atttypid, b.oid, b.modifier, t.typname, t.typtype::text, t.typcategory::text,
-	coalesce(e.typname, ''), coalesce(t.typelem, 0), format_type(b.oid, NULL), a.attnotnull, a.attgenerated::text,
-	coalesce(l.collname, ''), coalesce(l.collisdeterministic, true),
+	coalesce(e.typname, ''), coalesce(t.typelem, 0), format_type(b.oid, -1), a.attnotnull, a.attgenerated::text,
+	CASE WHEN l.collname = 'default' AND (SELECT d.datcollate IN ('C', 'POSIX') AND to_jsonb(d) ->> 'datlocprovider' IS DISTINCT FROM 'i'
+		FROM pg_database d WHERE d.datname = current_database()) THEN 'C' ELSE coalesce(l.collname, '') END, coalesce(l.collisdeterministic, true),
 	EXISTS (SELECT FROM pg_cast x WHERE x.castsource = b.oid AND x.casttarget = 'text'::regtype AND x.castmethod = 'f')
 	FROM pg_attribute a
 	CROSS JOIN LATERAL (WITH RECURSIVE d (oid, modifier, typtype, base, below) AS (

@@ -131,9 +131,9 @@ func (c *column) ordinal() string {
 		if c.collation == "C" || c.collation == "POSIX" {
 			return c.quoted
 		}
-		return c.quoted + `::text COLLATE "C"`
+		return "(" + c.output() + `) COLLATE "C"`
 	case asTimes:
-		return fmt.Sprintf("least(greatest(%s, '0001-01-01 00:00:00+00 BC'::%s), '%s'::%[2]s)", c.quoted, c.sqlType, c.last().Str())
+		return fmt.Sprintf("CASE WHEN %s < '0001-01-01 00:00:00+00 BC' THEN '0001-01-01 00:00:00+00 BC' WHEN %[1]s > '%[2]s' THEN '%[2]s' ELSE %[1]s END", c.quoted, c.last().Str())
 	case asFloats:
 		const largest = "1.7976931348623157e308"
 		return fmt.Sprintf("CASE %s WHEN 'NaN' THEN NULL WHEN 'Infinity' THEN %s WHEN '-Infinity' THEN -%[2]s ELSE %[1]s END", c.quoted, largest)
@@ -183,7 +183,7 @@ func (s *selection) among(c *column, values []schema.Value) string {
 	case c.byType():
 		return c.quoted + " = ANY(" + s.bind(array(texts), c.cast()+"[]") + ")"
 	default:
-		return c.quoted + "::text = ANY(" + s.bind(array(texts), "text[]") + ")"
+		return c.output() + " = ANY(" + s.bind(array(texts), "text[]") + ")"
 	}
 }
 
@@ -313,7 +313,7 @@ func (s *selection) sides(c *column, v schema.Value) (left, right string) {
 	switch c.compare {
 	case asTexts, asLabels:
 		if !storable(v.Str()) {
-			return "convert_to(" + c.quoted + "::text, 'UTF8')", s.bind(`\x`+fmt.Sprintf("%x", v.Str()), "bytea")
+			return "convert_to(" + c.output() + ", 'UTF8')", s.bind(`\x`+fmt.Sprintf("%x", v.Str()), "bytea")
 		}
 		return c.ordinal(), s.bind(v.Str(), "text")
 	case asTimes:
