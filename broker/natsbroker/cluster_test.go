@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -78,7 +79,7 @@ func TestCluster(t *testing.T) {
 	}
 	r := reader(t, other, 1)
 	for n := uint64(1); n <= last; n++ {
-		if got := read(t, r); got.Number != n || string(got.Body) != fmt.Sprint(n) {
+		if got := read(t, r); got.Number != n || string(got.Body) != strconv.FormatUint(n, 10) {
 			t.Fatalf("read record %d, %q, want %d", got.Number, got.Body, n)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 	"pgregory.net/rapid"
 
 	"github.com/pando-sync/pando/broker"
@@ -224,5 +225,52 @@ func TestFailedAddIsUndone(t *testing.T) {
 	}
 	if err := b.GroupDiscard(t.Context(), "group", "mail"); err != nil || len(b.groups) != 0 {
 		t.Errorf("%d groups are left, %v", len(b.groups), err)
+	}
+}
+
+// leaky leaves out some records.
+type leaky struct {
+	jetstream.MessagesContext
+
+	drop int
+}
+
+func (l *leaky) Next(opts ...jetstream.NextOpt) (jetstream.Msg, error) {
+	for ; l.drop > 0; l.drop-- {
+		if _, err := l.MessagesContext.Next(opts...); err != nil {
+			return nil, err
+		}
+	}
+	return l.MessagesContext.Next(opts...)
+}
+
+// TestDroppedOnTheWay has records get lost between server and reader, as they do
+// when nobody takes them for long: they are asked for again.
+func TestDroppedOnTheWay(t *testing.T) {
+	b := openInside(t)
+	s, err := b.Stream("commits", broker.StreamConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, from := range []uint64{0, 1} {
+		r := newReader(s, from)
+		defer r.Close()
+		if err := r.begin(t.Context()); err != nil { // before there is a record
+			t.Fatal(err)
+		}
+		r.records = &leaky{r.records, 2}
+		if from == 0 {
+			if _, err := s.Append(t.Context(), 0, []byte("1"), []byte("2"), []byte("3"), []byte("4")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for n := uint64(1); n <= 4; n++ {
+			if n == 3 {
+				r.records = &leaky{r.records, 1}
+			}
+			if got, err := r.Next(t.Context()); err != nil || got.Number != n {
+				t.Fatalf("from %d: read record %d, %v, want %d", from, got.Number, err, n)
+			}
+		}
 	}
 }

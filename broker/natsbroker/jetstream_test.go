@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -91,7 +92,7 @@ func TestLargeAppends(t *testing.T) {
 // has kept is their beginning, without a hole.
 func TestKilledUnderAppend(t *testing.T) {
 	for _, read := range []uint64{1, 300, 1500} {
-		t.Run(fmt.Sprint(read), func(t *testing.T) {
+		t.Run(strconv.FormatUint(read, 10), func(t *testing.T) {
 			r := newRig(t)
 			s, other := r.open(broker.StreamConfig{}), r.open(broker.StreamConfig{})
 			all := bodies(20_000)
@@ -131,7 +132,7 @@ func checkBeginning(t *testing.T, s broker.Stream, last uint64) {
 	t.Helper()
 	r := reader(t, s, 1)
 	for n := uint64(1); n <= last; n++ {
-		if got := read(t, r); got.Number != n || string(got.Body) != fmt.Sprint(n) {
+		if got := read(t, r); got.Number != n || string(got.Body) != strconv.FormatUint(n, 10) {
 			t.Fatalf("record %d is %q, read as %d", n, got.Body, got.Number)
 		}
 	}

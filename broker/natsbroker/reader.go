@@ -38,7 +38,8 @@ type reader struct {
 	end    context.CancelCauseFunc
 	once   sync.Once
 
-	next uint64 // 0 for the first that is kept
+	next  uint64 // 0 for the first that is kept
+	first uint64 // the first that was kept when the consumer began
 	// at is when the record before next was stored, and subject the stream's when
 	// it was read; zero before the first.
 	at      time.Time
@@ -48,6 +49,7 @@ type reader struct {
 	records  jetstream.MessagesContext // nil while idle
 	consumer string
 	alive    context.Context //nolint:containedctx // ends with the connection of records, not with a call
+	watches  []func() bool
 }
 
 func newReader(s *Stream, from uint64) *reader {
@@ -88,12 +90,23 @@ func (r *reader) check(ctx context.Context) error {
 	return r.stream.check(ctx)
 }
 
+// errSkipped is of a record that does not follow on the one before: those between
+// are trimmed, or were dropped on their way since nobody took them.
+var errSkipped = errors.New("a record is missing")
+
 // read returns the next record. A consumer that is gone while the connection
-// stands is replaced, once.
+// stands, or has left something out, is replaced, once: a new one begins with the
+// record that is asked for, if that is kept.
 func (r *reader) read(ctx context.Context) (broker.Record, error) {
 	for again := false; ; again = true {
 		record, err := r.try(ctx)
-		if err == nil || again || !errors.Is(err, jetstream.ErrConsumerDeleted) && !errors.Is(err, jetstream.ErrNoHeartbeat) {
+		switch {
+		case errors.Is(err, errSkipped):
+			r.stop()
+			if again && r.next > 0 {
+				return broker.Record{}, fmt.Errorf("%w: %w", err, broker.ErrTrimmed)
+			}
+		case again, !errors.Is(err, jetstream.ErrConsumerDeleted) && !errors.Is(err, jetstream.ErrNoHeartbeat):
 			return record, err
 		}
 	}
@@ -103,26 +116,35 @@ func (r *reader) try(ctx context.Context) (broker.Record, error) {
 	if r.alive != nil && r.alive.Err() != nil {
 		r.stop()
 	}
-	ctx, cancel := r.stream.link.during(ctx, r.life)
-	defer cancel()
 	if r.records == nil {
 		if err := r.begin(ctx); err != nil {
-			return broker.Record{}, r.stream.link.why(ctx, err)
+			return broker.Record{}, err
 		}
 	}
 	for {
 		m, err := r.records.Next(jetstream.NextContext(ctx))
 		if err != nil {
-			if ctx.Err() == nil {
-				r.stop()
-			}
-			return broker.Record{}, r.stream.link.why(ctx, err)
+			return broker.Record{}, r.failed(ctx, err)
 		}
 		record, due, err := r.accept(m)
 		if due || err != nil {
 			return record, err
 		}
 	}
+}
+
+// failed ends the consumer, unless it was only the caller that did not wait, and
+// says what its error means.
+func (r *reader) failed(ctx context.Context, err error) error {
+	alive := r.alive
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case r.life.Err() != nil:
+		return broker.ErrClosed // Close does the rest
+	}
+	r.stop()
+	return r.stream.link.why(alive, err)
 }
 
 // accept takes what the consumer has brought; a record before the one that is
@@ -134,12 +156,11 @@ func (r *reader) accept(m jetstream.Msg) (record broker.Record, due bool, err er
 	}
 	number := meta.Sequence.Stream
 	switch {
-	case r.next == 0:
-		r.next = number
+	case r.next == 0 && number == r.first:
 	case number < r.next && r.at.IsZero():
 		return broker.Record{}, false, nil
 	case number != r.next:
-		return broker.Record{}, false, fmt.Errorf("record %d is there: %w", number, broker.ErrTrimmed)
+		return broker.Record{}, false, fmt.Errorf("%w before record %d", errSkipped, number)
 	}
 	r.next, r.at, r.subject = number+1, meta.Timestamp, m.Subject()
 	return broker.Record{Number: number, Time: meta.Timestamp, Body: m.Data()}, true, nil
@@ -148,9 +169,11 @@ func (r *reader) accept(m jetstream.Msg) (record broker.Record, due bool, err er
 // begin makes a consumer.
 func (r *reader) begin(ctx context.Context) error {
 	alive := r.stream.link.life()
+	ctx, cancel := r.stream.link.during(ctx, r.life)
+	defer cancel()
 	found, err := r.find(ctx)
 	if err != nil {
-		return err
+		return r.stream.link.why(ctx, err)
 	}
 	cfg := jetstream.ConsumerConfig{
 		AckPolicy: jetstream.AckNonePolicy, DeliverPolicy: jetstream.DeliverAllPolicy, FilterSubject: subjectOf(found),
@@ -161,13 +184,15 @@ func (r *reader) begin(ctx context.Context) error {
 	}
 	consumer, err := found.CreateConsumer(ctx, cfg)
 	if err != nil {
-		return err
+		return r.stream.link.why(ctx, err)
 	}
-	r.records, err = consumer.Messages(jetstream.PullMaxMessagesWithBytesLimit(aheadRecords, aheadBytes), jetstream.PullHeartbeat(heartbeat))
+	records, err := consumer.Messages(jetstream.PullMaxMessagesWithBytesLimit(aheadRecords, aheadBytes), jetstream.PullHeartbeat(heartbeat))
 	if err != nil {
-		return err
+		return r.stream.link.why(ctx, err)
 	}
-	r.consumer, r.alive = consumer.CachedInfo().Name, alive
+	r.records, r.consumer, r.alive, r.first = records, consumer.CachedInfo().Name, alive, firstOf(found)
+	// Whoever waits for a record is woken by its end.
+	r.watches = []func() bool{context.AfterFunc(alive, records.Stop), context.AfterFunc(r.life, records.Stop)}
 	return nil
 }
 
@@ -219,7 +244,10 @@ func (r *reader) stop() {
 	if r.records != nil {
 		r.records.Stop()
 	}
-	r.records, r.alive = nil, nil
+	for _, leave := range r.watches {
+		leave()
+	}
+	r.records, r.alive, r.watches = nil, nil, nil
 }
 
 // Close implements broker.Reader.
