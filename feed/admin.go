@@ -30,3 +30,18 @@ type Renewer interface {
 	// Setup must have returned before.
 	Renew(ctx context.Context) error
 }
+
+// As finds the T that a source is, or that the source within it is: one that is made
+// of another has a method Unwrap() Source.
+func As[T any](s Source) (found T, ok bool) {
+	for {
+		if found, ok = s.(T); ok {
+			return found, true
+		}
+		outer, wraps := s.(interface{ Unwrap() Source })
+		if !wraps {
+			return found, false
+		}
+		s = outer.Unwrap()
+	}
+}

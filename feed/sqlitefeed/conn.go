@@ -22,6 +22,8 @@ type conn struct {
 	stmts map[string]statement
 	// turn is that of the file when it was opened.
 	turn int
+	// printed, unless nil, is told of what exec executes.
+	printed func(sql string, args []driver.Value)
 }
 
 // connection and statement are what a driver must have: calls with contexts.
@@ -129,6 +131,9 @@ func queryRow(ctx context.Context, q querier, sql string, dest []driver.Value, a
 
 // exec runs a statement once, without keeping it prepared.
 func (c *conn) exec(ctx context.Context, sql string, args ...driver.Value) error {
+	if c.printed != nil {
+		c.printed(sql, args)
+	}
 	_, err := c.raw.ExecContext(ctx, sql, bind(args...))
 	return err
 }

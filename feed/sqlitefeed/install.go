@@ -125,31 +125,34 @@ func install(ctx context.Context, c *conn, tables []*schema.Table, restored bool
 			return err
 		}
 	}
-	return c.write(ctx, func() error {
-		created, err := createTables(ctx, c)
+	return c.write(ctx, func() error { return putInPlace(ctx, c, tables, restored) })
+}
+
+// putInPlace is install within the caller's write transaction.
+func putInPlace(ctx context.Context, c *conn, tables []*schema.Table, restored bool) error {
+	created, err := createTables(ctx, c)
+	if err != nil {
+		return err
+	}
+	if err := createOwn(ctx, c, tables); err != nil {
+		return err
+	}
+	descriptions, err := c.describeAll(ctx, tables)
+	if err != nil {
+		return err
+	}
+	changed := restored
+	for _, d := range descriptions {
+		replaced, err := installTriggers(ctx, c, d)
 		if err != nil {
-			return err
+			return fmt.Errorf("install triggers on table %q: %w", d.name, err)
 		}
-		if err := createOwn(ctx, c, tables); err != nil {
-			return err
-		}
-		descriptions, err := c.describeAll(ctx, tables)
-		if err != nil {
-			return err
-		}
-		changed := restored
-		for _, d := range descriptions {
-			replaced, err := installTriggers(ctx, c, d)
-			if err != nil {
-				return fmt.Errorf("install triggers on table %q: %w", d.name, err)
-			}
-			changed = changed || replaced
-		}
-		if created || !changed {
-			return nil
-		}
-		return c.exec(ctx, "UPDATE pando_meta SET generation = generation + 1")
-	})
+		changed = changed || replaced
+	}
+	if created || !changed {
+		return nil
+	}
+	return c.exec(ctx, "UPDATE pando_meta SET generation = generation + 1")
 }
 
 // inPlace tells whether everything that tables need is installed. It reads
@@ -207,19 +210,24 @@ func createTables(ctx context.Context, c *conn) (created bool, err error) {
 	if ok, err := hasLog(ctx, c); ok || err != nil {
 		return false, err
 	}
-	random := make([]byte, 8)
-	rand.Read(random)
 	for _, sql := range []string{
 		"DROP TABLE IF EXISTS pando_meta", createMeta,
 		"DROP TABLE IF EXISTS pando_shape", createShape,
 		"DROP TABLE IF EXISTS pando_log", createLog,
-		fmt.Sprintf("INSERT INTO pando_meta VALUES (1, %d, '%s', 1, 0)", format, hex.EncodeToString(random)),
+		fmt.Sprintf("INSERT INTO pando_meta VALUES (1, %d, '%s', 1, 0)", format, newEpoch()),
 	} {
 		if err := c.exec(ctx, sql); err != nil {
 			return false, fmt.Errorf("create the change log: %w", err)
 		}
 	}
 	return true, nil
+}
+
+// newEpoch names a history that there has not been yet.
+func newEpoch() string {
+	random := make([]byte, 8)
+	rand.Read(random)
+	return hex.EncodeToString(random)
 }
 
 // firesFirst tells whether d's triggers are the newest on its table, which fire
