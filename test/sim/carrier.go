@@ -8,6 +8,7 @@ import (
 
 	"github.com/pando-sync/pando/broker"
 	"github.com/pando-sync/pando/broker/natsbroker"
+	"github.com/pando-sync/pando/broker/redisbroker"
 	"github.com/pando-sync/pando/feed"
 	"github.com/pando-sync/pando/feed/pgfeed"
 	"github.com/pando-sync/pando/feed/relay"
@@ -35,8 +36,14 @@ func openCarrier(kind, url, prefix string, log *slog.Logger) (*carrier, error) {
 			return nil, err
 		}
 		return carry(b, b.Stream)
+	case withRedis:
+		b, err := redisbroker.New(redisbroker.Config{Hosts: []string{url}, Prefix: prefix, Logger: log})
+		if err != nil {
+			return nil, err
+		}
+		return carry(b, b.Stream)
 	default:
-		return nil, fmt.Errorf("no broker is named %q: use nats", kind)
+		return nil, fmt.Errorf("no broker is named %q: use nats or redis", kind)
 	}
 }
 

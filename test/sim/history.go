@@ -148,8 +148,8 @@ func (h *history) find(r oracle.Route, user string, version uint64, text string,
 		return from, fmt.Sprintf("went back in time, to version %d", version), h.states[from].State(r, user).JSON
 	}
 	want = h.states[first].State(r, user).JSON
-	if slices.ContainsFunc(h.states, is) {
-		return from, fmt.Sprintf("shows the state of another version than %d", version), want
+	if i := slices.IndexFunc(h.states, is); i >= 0 {
+		return from, fmt.Sprintf("shows the state of another version than %d, as of %d on", version, h.states[i].Head), want
 	}
 	return from, fmt.Sprintf("shows a state that was never committed, at version %d", version), want
 }

@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 )
@@ -35,6 +38,15 @@ func (j *journal) Write(line []byte) (int, error) {
 // logger logs into the journal.
 func (j *journal) logger() *slog.Logger {
 	return slog.New(slog.NewTextHandler(j, &slog.HandlerOptions{Level: slog.LevelWarn}))
+}
+
+// save writes all to a file, and says where it is.
+func (j *journal) save(seed uint64) string {
+	path := filepath.Join(os.TempDir(), fmt.Sprintf("pando-sim-%d.log", seed))
+	if err := os.WriteFile(path, []byte(j.tail(math.MaxInt)), 0o600); err != nil {
+		return err.Error()
+	}
+	return "all of it is in " + path
 }
 
 // tail is the last lines.

@@ -195,8 +195,8 @@ func play(ctx context.Context, o options, g *grounds, t *tally, log, out io.Writ
 			err = s.run(context.WithoutCancel(ctx))
 			t.played(n, err)
 			if err != nil && !diverged.Swap(true) {
-				fmt.Fprintf(out, "\nseed %d ended with\n%s\n\nseed %d: %v\nreplay it by: %s\n\n",
-					n, s.journal.tail(journalTail), n, err, o.replayCommand(n))
+				fmt.Fprintf(out, "\nseed %d ended with\n%s\n%s\n\nseed %d: %v\nreplay it by: %s\n\n",
+					n, s.journal.tail(journalTail), s.journal.save(n), n, err, o.replayCommand(n))
 				o.smaller(ctx, g, script, err, out)
 			}
 			return nil

@@ -125,6 +125,9 @@ func (s *server) build(ctx context.Context) (*pando.App, *perturb.Source, error)
 // start runs an app.
 func (s *server) start(ctx context.Context) error {
 	app, source, err := s.build(ctx)
+	for i := 1; err != nil && i < attempts; i++ { // connections may have ended with their server
+		app, source, err = s.build(ctx)
+	}
 	if err != nil {
 		return err
 	}
