@@ -29,8 +29,10 @@ type follower struct {
 	source *Source
 	sink   feed.Sink
 	chain  chain
-	// next is the number of the record to read, 0 before the first Start.
-	next uint64
+	// next is the number of the record to read, 0 before the first Start, began when
+	// that was.
+	next  uint64
+	began time.Time
 	// heard is when the last record came, trouble what has been in the way since.
 	heard   time.Time
 	trouble error
@@ -64,6 +66,9 @@ func (f *follower) run(ctx context.Context) error {
 // join waits until the stream tells where to begin, and has the sink start
 // there. It returns false when ctx ended before.
 func (f *follower) join(ctx context.Context, reason string) (bool, error) {
+	if time.Since(f.began) < joinEvery && !sleep(ctx, joinEvery) {
+		return false, nil
+	}
 	for {
 		r, err := f.newest(ctx)
 		switch {
@@ -90,15 +95,20 @@ func (f *follower) join(ctx context.Context, reason string) (bool, error) {
 func (f *follower) newest(ctx context.Context) (*record, error) {
 	ctx, cancel := context.WithTimeout(ctx, silence)
 	defer cancel()
-	r, _, err := lastRecord(ctx, f.source.stream)
+	r, number, err := lastRecord(ctx, f.source.stream)
 	if errors.Is(err, broker.ErrNoRecord) {
 		return nil, errors.New("the stream is empty: no node owns the database's log yet")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read the end of the stream: %w", err)
 	}
-	if r.visible < r.base || r.epoch == f.chain.epoch && r.visible < f.chain.position {
-		return nil, fmt.Errorf("reads see the commits up to %d, which are told of from %d on", r.visible, max(r.base, f.chain.position))
+	same := r.epoch == f.chain.epoch && number >= f.next
+	switch {
+	case r.visible < r.base, r.epoch == f.chain.epoch && r.visible < f.chain.position:
+		return nil, fmt.Errorf("reads see the commits up to %d, and not yet to %d", r.visible, max(r.base, f.chain.position))
+	case same && r.from < f.next:
+		// From there on it would break where it has broken.
+		return nil, fmt.Errorf("reads do not yet see the commits from record %d on", f.next)
 	}
 	first, err := f.source.stream.First(ctx)
 	if err != nil {
@@ -112,7 +122,7 @@ func (f *follower) newest(ctx context.Context) (*record, error) {
 
 // start has the sink start where reads see every commit.
 func (f *follower) start(r *record, reason string) {
-	f.next = r.from
+	f.next, f.began = r.from, time.Now()
 	f.chain = chain{decode: f.source.db.Decode, to: f, epoch: r.epoch, position: r.visible}
 	f.source.standing.Store(&standing{r.epoch, r.visible})
 	f.heard, f.trouble, f.stalled = time.Now(), nil, ""

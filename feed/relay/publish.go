@@ -57,8 +57,7 @@ type publisher struct {
 	// first is the number of the first record of the commit under way, 0 between
 	// commits.
 	first uint64
-	// noted and acked are the positions that sight and the log were last told.
-	noted, acked feed.Position
+	acked feed.Position
 }
 
 // publish appends the log to the stream until it is lost, or ctx ends.
@@ -248,18 +247,17 @@ func (p *publisher) append(ctx context.Context, batch []*record) error {
 
 // fill gives a record what all have, and links it to the one before.
 func (p *publisher) fill(r *record, number uint64) {
-	switch r.kind {
-	case renewed:
+	r.previous = p.position
+	switch {
+	case r.kind == renewed:
 		p.epoch, p.base, p.position, p.first = r.epoch, r.position, r.position, 0
-	case committed:
-		if p.first == 0 {
-			p.first = number
-		}
-		if r.first = p.first; !r.unfinished() {
-			p.first = 0
-		}
+	case r.kind == committed && p.first == 0:
+		p.first = number
 	}
-	r.term, r.epoch, r.base, r.previous = p.term, p.epoch, p.base, p.position
+	if r.first = p.first; !r.unfinished() && r.kind == committed {
+		p.first = 0
+	}
+	r.term, r.epoch, r.base = p.term, p.epoch, p.base
 	p.position = r.end()
 }
 
@@ -267,11 +265,10 @@ func (p *publisher) fill(r *record, number uint64) {
 // nothing of it, and one before the log has come to where the stream ended
 // nothing of what is told again.
 func (p *publisher) note(r *record, number uint64) {
-	if r.unfinished() || r.kind == advanced && r.position <= max(p.resumed, p.noted) {
+	if r.unfinished() || r.kind == advanced && (r.first != 0 || r.position <= p.resumed) {
 		return
 	}
-	p.noted = r.position
-	c := unseen{position: r.position, transaction: r.transaction, first: number}
+	c := unseen{position: r.position, transaction: r.transaction, first: number, before: r.previous}
 	if r.kind == committed {
 		c.first = r.first
 	}

@@ -25,9 +25,12 @@ const (
 	committed
 )
 
-// version is the first byte of every record. Whoever reads a later one is of an
-// older release.
-const version = 1
+// Every record begins with mark and version. Whoever reads a later version is of
+// an older release.
+const (
+	mark    = 'P'
+	version = 1
+)
 
 // The bounds of a record's fields. The rest of broker.MaxRecord is for the head.
 const (
@@ -53,7 +56,7 @@ var (
 // chain: between the two there is no commit. A commit's records all have its
 // position, and the end of the commit before it as the previous one.
 //
-//	version kind flags  one byte each
+//	mark version kind flags  one byte each
 //	term base position previous transaction visible from part first  as uvarints
 //	epoch  its length as uvarint, and its bytes
 //	body   the rest
@@ -72,8 +75,8 @@ type record struct {
 	// from the number of a record from which on all commits after it are.
 	visible feed.Position
 	from    uint64
-	// part counts the parts of a commit from 0; first is the number of the commit's
-	// first record.
+	// part counts the parts of a commit from 0; first is the number of the first
+	// record of the commit that is under way, 0 for none.
 	part, first uint64
 	body        []byte
 }
@@ -102,7 +105,7 @@ func (r *record) encode() []byte {
 	if r.packed {
 		flags |= flagPacked
 	}
-	b = append(b, version, byte(r.kind), flags)
+	b = append(b, mark, version, byte(r.kind), flags)
 	for _, n := range [...]uint64{r.term, uint64(r.base), uint64(r.position), uint64(r.previous), r.transaction, uint64(r.visible), r.from, r.part, r.first, uint64(len(r.epoch))} {
 		b = binary.AppendUvarint(b, n)
 	}
@@ -112,18 +115,18 @@ func (r *record) encode() []byte {
 
 // decode reads a record. Its body stands in b.
 func decode(b []byte) (*record, error) {
-	if len(b) < 3 || b[0] == 0 {
+	if len(b) < 4 || b[0] != mark || b[1] == 0 {
 		return nil, errForeign
 	}
-	if b[0] > version {
+	if b[1] > version {
 		return nil, errNewer
 	}
-	flags := b[2]
-	r := &record{kind: kind(b[1]), more: flags&flagMore != 0, split: flags&flagSplit != 0, packed: flags&flagPacked != 0}
+	flags := b[3]
+	r := &record{kind: kind(b[2]), more: flags&flagMore != 0, split: flags&flagSplit != 0, packed: flags&flagPacked != 0}
 	if r.kind < begun || r.kind > committed || flags >= flagPacked<<1 || flags != 0 && r.kind != committed {
 		return nil, errForeign
 	}
-	b = b[3:]
+	b = b[4:]
 	var length uint64
 	for _, field := range [...]*uint64{&r.term, (*uint64)(&r.base), (*uint64)(&r.position), (*uint64)(&r.previous), &r.transaction, (*uint64)(&r.visible), &r.from, &r.part, &r.first, &length} {
 		value, n := binary.Uvarint(b)

@@ -71,6 +71,9 @@ func (s *Source) Setup(ctx context.Context, tables []*schema.Table) error {
 // Head implements feed.Source.
 func (s *Source) Head(ctx context.Context) (feed.Position, error) { return s.db.Head(ctx) }
 
+// Unwrap is the database's source, for what else it can do.
+func (s *Source) Unwrap() feed.Source { return s.db }
+
 // Begin implements feed.Writer.
 func (s *Source) Begin(ctx context.Context) (feed.Tx, error) { return s.db.Begin(ctx) }
 

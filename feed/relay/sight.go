@@ -26,8 +26,8 @@ const (
 type unseen struct {
 	position    feed.Position
 	transaction uint64
-	// first is the number of its first record, before a position that the record
-	// before has told, and after which there is no commit but this.
+	// first is the number of its first record, and before the position that was told
+	// wholly before it.
 	first  uint64
 	before feed.Position
 }
@@ -71,10 +71,9 @@ func (s *sight) add(c unseen, next uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if c.first == 0 {
-		c.first, next = s.next, s.next
+		c.first, c.before, next = s.next, s.reached, s.next
 	}
 	if c.transaction != 0 {
-		c.before = s.reached
 		s.waiting = append(s.waiting, c)
 		signal(s.woken)
 	}
