@@ -12,7 +12,8 @@
 //	}
 //
 //	runserver                 migrates and serves; --makefrontend follows the Go files
-//	migrate                   brings the database up to date
+//	migrate                   brings the database up to date; --print-sql prints how
+//	uninstall                 removes what Pando has created in the database
 //	makefrontend              writes the TypeScript classes of the channels
 //	check                     tells what is wrong, and changes nothing
 //	createuser                creates a user

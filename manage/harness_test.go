@@ -26,8 +26,11 @@ var (
 	_ App       = (*pando.App)(nil)
 	_ Checker   = (*pando.App)(nil)
 	_ Messenger = (*pando.App)(nil)
-	_ Users     = (*token.Store)(nil)
-	_ Tokens    = (*token.Store)(nil)
+
+	_ Administrator = (*pando.App)(nil)
+
+	_ Users  = (*token.Store)(nil)
+	_ Tokens = (*token.Store)(nil)
 )
 
 // fakeApp is the smallest App: it notes what is asked of it.

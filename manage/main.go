@@ -52,6 +52,7 @@ type commands struct {
 
 	Runserver    runserver    `cmd:"" help:"Migrate, seed an empty database, and serve."`
 	Migrate      migrate      `cmd:"" help:"Bring the database up to date, and stop."`
+	Uninstall    uninstall    `cmd:"" help:"Remove what Pando has created in the database; the app's tables and rows stay."`
 	Makefrontend makefrontend `cmd:"" help:"Write the TypeScript classes of the app's channels."`
 	Check        check        `cmd:"" help:"Tell what is wrong with the app, its database and its generated files, and change nothing."`
 

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"github.com/pando-sync/pando/internal/servers"
 )
 
 // asProgram is the variable that makes the test binary an app's binary.
@@ -21,7 +23,7 @@ func TestMain(m *testing.M) {
 		b.app = &fakeApp{note: b.note}
 		Main(Config{Name: "board", Open: b.open})
 	}
-	goleak.VerifyTestMain(m)
+	goleak.VerifyTestMain(servers.Main(m))
 }
 
 func TestSignalEndsTheProgramInGoodOrder(t *testing.T) {
