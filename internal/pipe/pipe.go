@@ -24,6 +24,7 @@ import (
 	"github.com/pando-sync/pando/feed"
 	"github.com/pando-sync/pando/internal/hub"
 	"github.com/pando-sync/pando/internal/route"
+	"github.com/pando-sync/pando/internal/warm"
 	"github.com/pando-sync/pando/internal/wire"
 	"github.com/pando-sync/pando/schema"
 	"github.com/pando-sync/pando/state"
@@ -38,7 +39,9 @@ var ErrUnavailable = errors.New("pipe: the database is not available now")
 type Config struct {
 	Source   feed.Source
 	Registry *schema.Registry
-	Logger   *slog.Logger
+	// Cache has what scopes of other nodes, and of before, hold; nil for none.
+	Cache  *warm.Cache
+	Logger *slog.Logger
 	// LogBytes is what each scope's log keeps for readers that lag or come
 	// back (1 MiB); past it they get one conflated patch.
 	LogBytes int
@@ -87,6 +90,7 @@ type Pipe struct {
 	cfg     Config
 	started chan struct{}
 	reads   chan job
+	warm    chan warmJob
 	wg      sync.WaitGroup
 
 	mu     sync.Mutex
@@ -101,6 +105,8 @@ type Pipe struct {
 	// encoded are the parts that keep their encoded state, idle those without
 	// users.
 	encoded, idle []*part
+	// cachedRoots are scopes for which the cache is to be asked.
+	cachedRoots map[rootKey]route.Key
 	// opening are the scopes that are being read for the first time, ahead the
 	// reads that the feed has not passed yet.
 	opening []*Scope
@@ -126,7 +132,10 @@ type job struct {
 
 // New returns a pipe. Run starts it.
 func New(cfg Config) *Pipe {
-	p := &Pipe{cfg: cfg.withDefaults(), started: make(chan struct{}), reads: make(chan job, 64), watches: newWatches()}
+	p := &Pipe{
+		cfg: cfg.withDefaults(), started: make(chan struct{}), watches: newWatches(),
+		reads: make(chan job, 64), warm: make(chan warmJob, 64),
+	}
 	p.enc.Misfit = p.misfit
 	return p
 }
@@ -144,6 +153,12 @@ func (p *Pipe) Run(ctx context.Context) error {
 		p.wg.Go(func() { p.read(ctx) })
 	}
 	p.wg.Go(func() { p.sweep(ctx) })
+	if p.cfg.Cache != nil {
+		for range readers {
+			p.wg.Go(func() { p.readCache(ctx) })
+		}
+		p.wg.Go(func() { p.cfg.Cache.Run(ctx, p.between) })
+	}
 	err := p.cfg.Source.Run(ctx, p)
 	p.fail(err)
 	return err
@@ -211,6 +226,10 @@ func (p *Pipe) begin(epoch string, at uint64, ask bool) {
 	p.epoch = epoch
 	p.router = route.New(p.cfg.Registry, p.cfg.Keep)
 	p.router.Advance(at)
+	p.cachedRoots = map[rootKey]route.Key{}
+	if p.cfg.Cache != nil {
+		p.cfg.Cache.Start(epoch, at)
+	}
 	p.hub = hub.New(p.cfg.LogBytes)
 	p.hub.Publish(at)
 	p.last, p.staging = nil, false
@@ -239,10 +258,15 @@ func (p *Pipe) Commit(c *feed.Commit) {
 	p.last, p.staging = c, c.More
 	if c.More {
 		p.router.Stage(c)
-		return
+	} else {
+		p.router.Commit(c)
 	}
-	p.router.Commit(c)
-	p.turn()
+	if p.cfg.Cache != nil {
+		p.cfg.Cache.Commit(c)
+	}
+	if !c.More {
+		p.turn()
+	}
 }
 
 // Advance implements feed.Sink.
@@ -251,6 +275,9 @@ func (p *Pipe) Advance(pos feed.Position) {
 	defer p.mu.Unlock()
 	p.goesOn()
 	p.router.Advance(uint64(pos))
+	if p.cfg.Cache != nil {
+		p.cfg.Cache.Advance(uint64(pos))
+	}
 	p.turn()
 }
 
@@ -317,6 +344,10 @@ func (p *Pipe) finishOpening() {
 		loaded := p.router.Loaded(s.route)
 		if loaded {
 			close(s.ready)
+			p.uncached(s.route.Key)
+			if p.cfg.Cache != nil {
+				p.cfg.Cache.Ready(s.route)
+			}
 		}
 		return loaded
 	})

@@ -10,9 +10,16 @@ import (
 	"github.com/pando-sync/pando/internal/snapshot"
 )
 
-// ask hands wants to a reader. When all are busy and the queue is full the
-// wants go back, and are asked for in a later turn.
+// ask has the cache or the database answer wants.
 func (p *Pipe) ask(wants []route.Want) {
+	if rest := p.askCache(wants); len(rest) > 0 {
+		p.askDatabase(rest)
+	}
+}
+
+// askDatabase hands wants to a reader. When all are busy and the queue is full the
+// wants go back, and are asked for in a later turn.
+func (p *Pipe) askDatabase(wants []route.Want) {
 	select {
 	case p.reads <- job{p.life, wants}:
 	default:

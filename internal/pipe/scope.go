@@ -70,6 +70,7 @@ func (p *Pipe) enter(r *Request) (*Scope, []*part) {
 		}
 		p.newPart(s, schema.Value{}, rs)
 		p.opening = append(p.opening, s)
+		p.cached(r.Key)
 		if r.List != nil {
 			r.List.begin(s)
 		}
@@ -188,6 +189,10 @@ func (p *Pipe) closePart(t *part) {
 		return
 	}
 	s.closed = true
+	p.uncached(s.route.Key)
+	if p.cfg.Cache != nil {
+		p.cfg.Cache.Closed(p.router, s.route, t.unused)
+	}
 	p.router.Close(s.route)
 	if i := slices.Index(p.opening, s); i >= 0 {
 		p.opening = slices.Delete(p.opening, i, i+1)

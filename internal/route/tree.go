@@ -287,7 +287,6 @@ func (t *Router) enter(r *row, m member, old, vals schema.Row) {
 	}
 	for _, c := range m.node.children {
 		if c.link == nil && old[c.Link] != vals[c.Link] && !vals[c.Link].IsNull() {
-			t.recordFresh(p, r)
 			t.join(c.table.row(vals[c.Link]), p, c)
 		}
 	}

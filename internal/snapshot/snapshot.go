@@ -17,8 +17,15 @@ type Opener interface {
 	Snapshot(ctx context.Context) (feed.Snapshot, error)
 }
 
+// Coverer is a feed.Snapshot that does not know all rows.
+type Coverer interface {
+	// Covered returns those of the values of which it knows all rows of a layer that
+	// have them in a column.
+	Covered(l *schema.Layer, column int, values []schema.Value) []schema.Value
+}
+
 // Read reads what the router wants and everything below it. Rows that several
-// layers share come once per layer.
+// layers share come once per layer. Of a Coverer it reads what that covers.
 func Read(ctx context.Context, db Opener, wants []route.Want) (*route.Read, error) {
 	snap, err := db.Snapshot(ctx)
 	if err != nil {
@@ -143,6 +150,9 @@ func (w *wanted) window(ctx context.Context, snap feed.Snapshot, want *route.Wan
 // layers below those that meet the conditions are to read.
 func (w *wanted) layer(ctx context.Context, snap feed.Snapshot, l *schema.Layer, column int, values []schema.Value, where []schema.Condition) error {
 	values = distinct(values)
+	if c, ok := snap.(Coverer); ok && len(values) > 0 {
+		values = c.Covered(l, column, values)
+	}
 	if len(values) == 0 {
 		return nil
 	}

@@ -1,0 +1,465 @@
+package pipe_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/pando-sync/pando/cache"
+	"github.com/pando-sync/pando/cache/cachetest"
+	"github.com/pando-sync/pando/cache/memcache"
+	"github.com/pando-sync/pando/feed"
+	"github.com/pando-sync/pando/internal/memdb"
+	"github.com/pando-sync/pando/internal/pipe"
+	"github.com/pando-sync/pando/internal/route"
+	"github.com/pando-sync/pando/internal/snapshot"
+	"github.com/pando-sync/pando/internal/warm"
+	"github.com/pando-sync/pando/internal/wire"
+	"github.com/pando-sync/pando/schema"
+	"github.com/pando-sync/pando/state"
+)
+
+type Person struct {
+	ID   int64  `json:"id"`
+	Name string `json:"name"`
+}
+
+type Remark struct {
+	ID     int64   `json:"id"`
+	Body   string  `json:"body"`
+	Author *Person `json:"author"`
+}
+
+type Card struct {
+	ID       int64    `json:"id"`
+	Title    string   `json:"title"`
+	Hidden   bool     `json:"-"`
+	Assignee *Person  `json:"assignee"`
+	Remarks  []Remark `json:"remarks"`
+}
+
+type Stack struct {
+	ID    int64   `json:"id"`
+	Name  string  `json:"name"`
+	Cards []Card  `json:"cards" pando:"filter:hidden=false"`
+	Owner *Person `json:"owner"`
+}
+
+type Aside struct {
+	ID       int64    `json:"id"`
+	Body     string   `json:"body"`
+	Kind     string   `json:"kind"`
+	PersonID *int64   `json:"-"`
+	Remarks  []Remark `json:"remarks"`
+}
+
+type Folder struct {
+	ID      int64    `json:"id"`
+	Name    string   `json:"name"`
+	Folders []Folder `json:"folders" pando:"link:parent_id,depth:2"`
+}
+
+type Board struct {
+	ID     int64   `json:"id"`
+	Name   string  `json:"name"`
+	Owner  *Person `json:"owner"`
+	Stacks []Stack `json:"stacks"`
+	Asides []Aside `json:"asides" pando:"user_key:person_id,filter:kind=$kind"`
+	Folder *Folder `json:"folder"`
+	Count  int     `json:"count" pando:"count:Stacks"`
+}
+
+// cluster is a database with several nodes over it, and a cache that all of them
+// use, in a bubble.
+type cluster struct {
+	t      *testing.T
+	random *rand.Rand
+	db     *memdb.DB
+	reg    *schema.Registry
+	trees  []*schema.Tree
+	mem    *memcache.Store
+	log    []*feed.Commit
+	// kept is the first commit that the history has.
+	kept  int
+	nodes []*node
+
+	mu     sync.Mutex // guards what follows, which the store asks
+	faults int        // so many of a hundred calls fail
+	dice   *rand.Rand
+}
+
+// node is a process: a pipe with its cache.
+type node struct {
+	*pipe.Pipe
+
+	cluster *cluster
+	cache   *warm.Cache
+	source  *nodeSource
+	ctx     context.Context
+	stop    func()
+	// lean has the feed tell as little as it may.
+	lean bool
+	open []*pipe.Attachment
+}
+
+// nodeSource is the database as one node follows it.
+type nodeSource struct {
+	*memdb.DB
+
+	cluster *cluster
+	sink    feed.Sink
+	started chan struct{}
+	// told is the number of commits that were delivered, or had come before; head
+	// the position where the feed began.
+	told int
+	head feed.Position
+}
+
+// Run implements feed.Source.
+func (s *nodeSource) Run(ctx context.Context, sink feed.Sink) error {
+	s.sink = sink
+	sink.Start("memory.1", s.head, "")
+	close(s.started)
+	<-ctx.Done()
+	return nil
+}
+
+// History implements feed.Historian.
+func (s *nodeSource) History(_ context.Context, epoch string, after feed.Position, fn func(*feed.Commit) error) (bool, error) {
+	if epoch != "memory.1" || after < feed.Position(s.cluster.kept) {
+		return false, nil
+	}
+	for _, c := range s.cluster.log {
+		if c.Position > after && c.Position <= s.head {
+			if err := fn(c); err != nil {
+				return false, err
+			}
+		}
+	}
+	return true, nil
+}
+
+func newCluster(t *testing.T, random *rand.Rand) *cluster {
+	t.Helper()
+	c := &cluster{t: t, random: random, reg: schema.NewRegistry(), mem: memcache.New(memcache.Config{}), dice: rand.New(rand.NewPCG(random.Uint64(), 1))}
+	for _, declare := range []func() (*schema.Tree, error){
+		func() (*schema.Tree, error) { return c.reg.Tree(reflect.TypeFor[Board]()) },
+		func() (*schema.Tree, error) { return c.reg.Tree(reflect.TypeFor[Stack]()) },
+		func() (*schema.Tree, error) {
+			return c.reg.Tree(reflect.TypeFor[Card](), schema.AsList(schema.ListSpec{Name: "Cards", Where: []schema.CondSpec{
+				{Column: "title", Op: schema.Eq, Operands: []schema.OperandSpec{{Const: "a"}}},
+			}}))
+		},
+	} {
+		tree, err := declare()
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.trees = append(c.trees, tree)
+	}
+	c.db = memdb.New(c.reg)
+	return c
+}
+
+// fault is chosen for each call of the store.
+func (c *cluster) fault(string) cachetest.Fault {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.dice.IntN(100) >= c.faults {
+		return cachetest.None
+	}
+	return cachetest.Fault(1 + c.dice.IntN(4))
+}
+
+func (c *cluster) break_(faults int) { //nolint:revive // break is taken
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.faults = faults
+}
+
+// start adds a node, which follows from now on.
+func (c *cluster) start() *node {
+	n := &node{cluster: c, lean: c.random.IntN(2) == 0}
+	n.source = &nodeSource{DB: c.db, cluster: c, started: make(chan struct{}), told: len(c.log), head: feed.Position(len(c.log))}
+	var channels []warm.Channel
+	for i, tree := range c.trees {
+		channels = append(channels, warm.Channel{Name: fmt.Sprint("C", i), Hash: "1", Tree: tree, TTL: 5 * time.Minute})
+	}
+	config := warm.Config{
+		Store: cachetest.Faulty(c.mem, c.fault), Registry: c.reg, Channels: channels, Logger: quiet(), Lease: 3 * time.Second,
+	}
+	if c.random.IntN(3) > 0 {
+		config.History = n.source
+	}
+	if c.random.IntN(3) == 0 {
+		config.Changes = 20
+	}
+	n.cache = warm.New(config)
+	n.Pipe = pipe.New(pipe.Config{
+		Source: n.source, Registry: c.reg, Cache: n.cache, Logger: quiet(), Linger: 400 * time.Millisecond, StallLimit: time.Hour,
+	})
+	ctx, stop := context.WithCancel(c.t.Context())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		if err := n.Run(ctx); err != nil {
+			c.t.Error(err)
+		}
+	}()
+	<-n.source.started
+	n.ctx = ctx
+	n.stop = func() {
+		stop()
+		<-ended
+	}
+	c.nodes = append(c.nodes, n)
+	return n
+}
+
+// end ends a node; a killed one cannot say anything more.
+func (c *cluster) end(n *node, killed bool) {
+	if killed {
+		c.break_(100)
+		defer c.break_(0)
+	}
+	n.stop()
+	c.nodes = slices.DeleteFunc(c.nodes, func(o *node) bool { return o == n })
+}
+
+// deliver tells a node of some commits.
+func (n *node) deliver(most int) {
+	s := n.source
+	for ; s.told < len(n.cluster.log) && most > 0; most-- {
+		commit := n.cluster.log[s.told]
+		told := &feed.Commit{Position: commit.Position, Changes: slices.Clone(commit.Changes)}
+		if n.lean {
+			told = memdb.Lean(told)
+		}
+		s.told++
+		if len(told.Changes) > 2 && s.told%2 == 0 {
+			s.sink.Commit(&feed.Commit{Position: told.Position, Changes: told.Changes[:1], More: true})
+			told.Changes = told.Changes[1:]
+		}
+		s.sink.Commit(told)
+	}
+}
+
+func (c *cluster) table(name string) *schema.Table {
+	i := slices.IndexFunc(c.reg.Tables, func(t *schema.Table) bool { return t.Name == name })
+	return c.reg.Tables[i]
+}
+
+// commit changes rows at random, of so few that they meet.
+func (c *cluster) commit() {
+	var changes []feed.Change
+	for range 1 + c.random.IntN(4) {
+		t := c.reg.Tables[c.random.IntN(len(c.reg.Tables))]
+		key := schema.IntValue(1 + c.random.Int64N(5))
+		if c.random.IntN(5) == 0 {
+			changes = append(changes, memdb.Remove(t, key))
+			continue
+		}
+		row := slices.Clone(c.db.Row(t, key))
+		if row == nil {
+			row = make(schema.Row, len(t.Columns))
+		}
+		for i := range t.Columns {
+			if col := &t.Columns[i]; !col.Derived() && (row[i].IsNull() || c.random.IntN(3) == 0) {
+				row[i] = c.value(col)
+			}
+		}
+		row[t.Key] = key
+		changes = append(changes, memdb.Put(t, row))
+	}
+	c.log = append(c.log, c.db.Commit(changes...))
+	c.db.Pending()
+}
+
+func (c *cluster) value(col *schema.Column) schema.Value {
+	switch col.Kind {
+	case schema.Int:
+		if n := c.random.Int64N(4); n > 0 {
+			return schema.IntValue(n)
+		}
+		return schema.Value{}
+	case schema.Bool:
+		return schema.BoolValue(c.random.IntN(4) == 0)
+	default:
+		return schema.TextValue(string(rune('a' + c.random.IntN(2))))
+	}
+}
+
+// request is for one of few scopes.
+func (c *cluster) request() pipe.Request {
+	r := pipe.Request{Subscriber: silent{}}
+	r.Key.Tree = c.trees[c.random.IntN(len(c.trees))]
+	if r.Key.Tree.Root.Relation != schema.List {
+		r.Key.Anchor = schema.IntValue(1 + c.random.Int64N(3))
+	}
+	if len(r.Key.Tree.Env) > 0 {
+		r.Key.Env = schema.TupleValue(schema.TextValue(string(rune('a' + c.random.IntN(2)))))
+	}
+	if _, ok := r.Key.Tree.UserKind(); ok && c.random.IntN(2) == 0 {
+		r.User = schema.IntValue(1 + c.random.Int64N(2))
+	}
+	return r
+}
+
+// check opens a scope at a node that has been told of all, and compares it with
+// the database.
+func (c *cluster) check(n *node, r pipe.Request) {
+	c.t.Helper()
+	a, err := n.Open(n.ctx, r)
+	if err != nil {
+		c.t.Fatalf("open %v: %v", r.Key, err)
+	}
+	defer n.Close(a)
+	want, err := snapshot.ReadTree(n.ctx, c.db, r.Key.Tree, r.Key.Anchor, r.Key.Env, r.User)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	decoder, err := wire.NewDecoder(wire.Types(c.reg), r.Key.Tree, "Cards")
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	stores := map[string]*state.Store{}
+	for _, f := range parts(a.Frames) {
+		var m struct {
+			Stream  string
+			Payload wire.StateFrame
+		}
+		if err := json.Unmarshal(wire.Payload(f.Bytes), &m); err != nil {
+			c.t.Fatal(err)
+		}
+		if m.Stream == "" || m.Stream[0] != '#' {
+			continue
+		}
+		if stores[m.Stream] == nil {
+			stores[m.Stream] = state.NewStore()
+		}
+		if err := decoder.Apply(&m.Payload, stores[m.Stream]); err != nil {
+			c.t.Fatal(err)
+		}
+	}
+	store := state.NewStore()
+	for _, part := range stores {
+		for _, typ := range c.reg.Types {
+			part.Each(typ, func(row schema.Row) {
+				store.Set(state.Instance{Ref: state.Ref{Type: typ, Key: row[typ.Table.Key]}, Row: row})
+			})
+		}
+	}
+	got, wanted := string(store.AppendJSON(nil, r.Key.Tree, r.Key.Anchor)), string(want.Store.AppendJSON(nil, r.Key.Tree, r.Key.Anchor))
+	if got != wanted {
+		c.t.Fatalf("at %d %s %v of user %v shows\n%s\nand the database has\n%s", len(c.log), r.Key.Tree.Root.Type.Name, r.Key, r.User, got, wanted)
+	}
+}
+
+// checkAll compares what nodes show of some scopes.
+func (c *cluster) checkAll() {
+	c.t.Helper()
+	for _, n := range c.nodes {
+		n.deliver(1000)
+		for range 3 {
+			c.check(n, c.request())
+		}
+	}
+}
+
+// step does anything.
+func (c *cluster) step() {
+	switch c.random.IntN(12) {
+	case 0, 1, 2, 3:
+		c.commit()
+	case 4, 5:
+		for _, n := range c.nodes {
+			n.deliver(c.random.IntN(4))
+		}
+	case 6:
+		n, r := c.nodes[c.random.IntN(len(c.nodes))], c.request()
+		// It may take until more is delivered.
+		go func() {
+			a, err := n.Open(n.ctx, r)
+			if err != nil {
+				return
+			}
+			select {
+			case <-time.After(3 * time.Second):
+			case <-n.ctx.Done():
+			}
+			n.Close(a)
+		}()
+	case 7, 8:
+		<-time.After(time.Duration(c.random.IntN(1500)) * time.Millisecond)
+	case 9:
+		if c.random.IntN(4) == 0 {
+			c.disturb()
+		}
+	default:
+		c.checkAll()
+	}
+}
+
+// disturb does what does not happen every day.
+func (c *cluster) disturb() {
+	switch c.random.IntN(5) {
+	case 0:
+		c.mem.Wipe()
+	case 1, 2:
+		c.end(c.nodes[c.random.IntN(len(c.nodes))], c.random.IntN(2) == 0)
+		c.start()
+	case 3:
+		c.kept = len(c.log)
+	default:
+		c.break_(c.random.IntN(2) * c.random.IntN(60))
+	}
+}
+
+// TestCluster has nodes share a cache that fails, is emptied and outlives them,
+// over a database that changes all the time: whatever they open is what the
+// database has.
+func TestCluster(t *testing.T) {
+	seeds := uint64(3000)
+	if testing.Short() {
+		seeds = 20
+	}
+	var opened uint64
+	for seed := range seeds {
+		ok := t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := newCluster(t, rand.New(rand.NewPCG(seed, 0)))
+				for range 30 {
+					c.commit()
+				}
+				c.start()
+				c.start()
+				for range 80 {
+					c.step()
+				}
+				c.checkAll()
+				for len(c.nodes) > 0 {
+					opened += c.nodes[0].cache.Stats().Opened
+					c.end(c.nodes[0], false)
+				}
+			})
+		})
+		if !ok {
+			break
+		}
+	}
+	t.Logf("%d scopes were opened from the cache", opened)
+	if opened < 2*seeds {
+		t.Error("hardly anything was opened from the cache: the test shows nothing")
+	}
+}
+
+var _ cache.Store = (*memcache.Store)(nil)
+
+var _ = route.Key{}
