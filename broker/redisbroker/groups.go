@@ -209,10 +209,9 @@ func (b *Broker) deliverTo(ctx context.Context, h *host, group string, body []by
 // and leaves streams as they are.
 func (b *Broker) Flush(ctx context.Context) error {
 	for _, h := range b.hosts {
-		for _, kind := range []string{groupKey, queueKey, markKey, joinedKey} {
-			if err := b.remove(ctx, h, b.cfg.key(kind, "*")); err != nil {
-				return b.failed("flush", err)
-			}
+		kinds := "[" + groupKey + queueKey + markKey + joinedKey + "]"
+		if err := b.remove(ctx, h, b.cfg.key(kinds, "*")); err != nil {
+			return b.failed("flush", err)
 		}
 	}
 	flush := rand.Text()

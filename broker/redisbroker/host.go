@@ -14,12 +14,13 @@ import (
 	"github.com/pando-sync/pando/broker"
 )
 
-// Times of a connection. Together they have a loss noticed within a second.
+// Times of a connection. A silent one is tried at most two heartbeats after it was
+// last heard: so a loss is noticed within a second.
 const (
 	// heartbeat is how often a silent connection is tried, patience how long the
 	// answer may take.
-	heartbeat = 200 * time.Millisecond
-	patience  = 600 * time.Millisecond
+	heartbeat = 150 * time.Millisecond
+	patience  = 550 * time.Millisecond
 	// dialing is how long a connection may take to be made.
 	dialing = time.Second
 	// opTime is how long an operation may take, and upTime how long it waits for a
@@ -29,6 +30,8 @@ const (
 	// shortPause and longPause are between attempts to connect.
 	shortPause = 20 * time.Millisecond
 	longPause  = 500 * time.Millisecond
+	// tellAgain is how often the log tells that a host is not there.
+	tellAgain = 30 * time.Second
 )
 
 // Sizes of a connection: what may wait for answers, as a power of two, and its
@@ -135,21 +138,22 @@ func (h *host) close() {
 
 // keep connects, and connects again, until the broker is closed.
 func (h *host) keep() {
-	ctx, pause := h.ctx, shortPause
-	for ctx.Err() == nil {
-		was, err := h.connect(ctx)
-		if ctx.Err() != nil {
+	pause, told := shortPause, time.Time{}
+	for h.ctx.Err() == nil {
+		was, err := h.connect(h.ctx)
+		switch {
+		case h.ctx.Err() != nil:
 			return
-		}
-		if was {
-			pause = shortPause
-			h.logger.WarnContext(ctx, "lost the connection to redis: connecting again", "error", err)
-		} else {
-			h.logger.WarnContext(ctx, "cannot connect to redis: trying again", "error", err)
+		case was:
+			pause, told = shortPause, time.Now()
+			h.logger.WarnContext(h.ctx, "lost the connection to redis: connecting again", "error", cmp.Or(err, errLost))
+		case time.Since(told) >= tellAgain:
+			told = time.Now()
+			h.logger.WarnContext(h.ctx, "cannot connect to redis: trying again", "error", err)
 		}
 		select {
 		case <-time.After(pause):
-		case <-ctx.Done():
+		case <-h.ctx.Done():
 		}
 		pause = min(2*pause, longPause)
 	}
@@ -250,6 +254,7 @@ func (h *host) raise(ctx context.Context) {
 	h.was = true
 	h.mu.Unlock()
 	if again {
+		h.logger.InfoContext(ctx, "connected to redis again: readers are told of a gap")
 		h.turn(h)
 	}
 }

@@ -55,7 +55,7 @@ func (s *stream) Reader(ctx context.Context, from uint64) (broker.Reader, error)
 		return nil, err
 	}
 	r := &recordReader{s: s, next: from, count: firstFetch}
-	r.ended, r.end = context.WithCancel(s.ctx)
+	r.ended, r.end = context.WithCancel(s.ctx) //nolint:gosec // Close calls it
 	return r, nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -26,6 +27,11 @@ type stream struct {
 	// ctx ends with Close, and with the Broker.
 	ctx context.Context //nolint:containedctx // it is the life of the stream
 	end context.CancelFunc
+
+	mu sync.Mutex // guards what follows
+	// known is the newest record that was appended or read here, of which the number
+	// and the tag are set: another one with its number is not the same.
+	known entry
 }
 
 var _ broker.Stream = (*stream)(nil)
@@ -115,8 +121,9 @@ func piece(records [][]byte) int {
 }
 
 func (s *stream) append(ctx context.Context, after uint64, records [][]byte) (uint64, error) {
-	args := make([]string, 0, len(records)+4)
-	args = append(args, strconv.FormatUint(after, 10), rand.Text()[:tagLength], millis(s.cfg.MaxAge), strconv.FormatInt(s.cfg.MaxBytes, 10))
+	tag := rand.Text()[:tagLength]
+	args := make([]string, 0, len(records)+5)
+	args = append(args, strconv.FormatUint(after, 10), s.tagOf(after), tag, millis(s.cfg.MaxAge), strconv.FormatInt(s.cfg.MaxBytes, 10))
 	for _, body := range records {
 		args = append(args, string(body))
 	}
@@ -144,24 +151,49 @@ func (s *stream) append(ctx context.Context, after uint64, records [][]byte) (ui
 	case stale:
 		return last, fmt.Errorf("append to stream %s after record %d, the last is %d: %w", s.name, after, last, broker.ErrStale)
 	}
+	s.know(last, tag)
 	return last, nil
+}
+
+// know notes the tag of the newest record.
+func (s *stream) know(number uint64, tag string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.known.Number, s.known.tag = number, tag
+}
+
+// tagOf is the tag of a record, "" if it is not known: a server may have lost
+// records that it had confirmed, and others may have appended in their place, so
+// that the number alone does not tell where the stream ends.
+func (s *stream) tagOf(number uint64) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.known.Number != number {
+		return ""
+	}
+	return s.known.tag
 }
 
 // First implements broker.Stream.
 func (s *stream) First(ctx context.Context) (broker.Record, error) {
-	return s.one(ctx, s.h.client.B().Xrange().Key(s.records).Start("-").End("+").Count(1).Build())
+	e, err := s.one(ctx, s.h.client.B().Xrange().Key(s.records).Start("-").End("+").Count(1).Build())
+	return e.Record, err
 }
 
 // Last implements broker.Stream.
 func (s *stream) Last(ctx context.Context) (broker.Record, error) {
-	return s.one(ctx, s.h.client.B().Xrevrange().Key(s.records).End("+").Start("-").Count(1).Build())
+	e, err := s.one(ctx, s.h.client.B().Xrevrange().Key(s.records).End("+").Start("-").Count(1).Build())
+	if err == nil {
+		s.know(e.Number, e.tag)
+	}
+	return e.Record, err
 }
 
 // one returns the record that a command finds. As the newest is never trimmed, a
 // stream without one has never had any.
-func (s *stream) one(ctx context.Context, cmd rueidis.Completed) (broker.Record, error) {
+func (s *stream) one(ctx context.Context, cmd rueidis.Completed) (entry, error) {
 	if s.ctx.Err() != nil {
-		return broker.Record{}, broker.ErrClosed
+		return entry{}, broker.ErrClosed
 	}
 	var found []rueidis.XRangeEntry
 	err := s.do(ctx, "read", opTime, func(ctx context.Context) (err error) {
@@ -169,13 +201,16 @@ func (s *stream) one(ctx context.Context, cmd rueidis.Completed) (broker.Record,
 		return err
 	})
 	if err != nil {
-		return broker.Record{}, err
+		return entry{}, err
 	}
 	if len(found) == 0 {
-		return broker.Record{}, broker.ErrNoRecord
+		return entry{}, broker.ErrNoRecord
 	}
 	e, err := decode(found[0])
-	return e.Record, err
+	if err != nil {
+		return entry{}, fmt.Errorf("read stream %s: %w", s.name, err)
+	}
+	return e, nil
 }
 
 // tagLength is the length of a tag; by chance two are alike once in 2^50.
@@ -194,7 +229,7 @@ func decode(e rueidis.XRangeEntry) (entry, error) {
 	n, err := strconv.ParseUint(number, 10, 64)
 	t, terr := strconv.ParseInt(millis, 10, 64)
 	if !ok || err != nil || terr != nil || len(e.FieldValues) != 1 {
-		return entry{}, fmt.Errorf("record %s of the stream is none of ours: does another program use its key?", e.ID)
+		return entry{}, fmt.Errorf("record %s is none of ours: does another program use its key?", e.ID)
 	}
 	for tags, body := range e.FieldValues {
 		before, tag, _ := strings.Cut(tags, ".")

@@ -174,7 +174,7 @@ func TestStreamOfAServerThatForgets(t *testing.T) {
 func TestStreamOfWhichAKeyIsGone(t *testing.T) {
 	for _, gone := range []string{"", ":info", ":sizes"} {
 		t.Run("key"+gone, func(t *testing.T) {
-			cfg := redisbroker.Config{Hosts: []string{servers.SharedRedis(t).URL()}, Prefix: rand.Text()}
+			cfg := shared(t, broker.Config{})
 			s := openStream(t, open(t, cfg), "log", broker.StreamConfig{})
 			ctx := t.Context()
 			if _, err := s.Append(ctx, 0, []byte("1"), []byte("2")); err != nil {
@@ -198,10 +198,34 @@ func TestStreamOfWhichAKeyIsGone(t *testing.T) {
 	}
 }
 
+// TestWriterOfRecordsThatWereLost has the server lose what a writer has appended,
+// and another writer append as much: the numbers are the same, the stream is not.
+func TestWriterOfRecordsThatWereLost(t *testing.T) {
+	cfg := shared(t, broker.Config{})
+	s, other := openStream(t, open(t, cfg), "log", broker.StreamConfig{}), openStream(t, open(t, cfg), "log", broker.StreamConfig{})
+	ctx := t.Context()
+	add := func(s broker.Stream, after uint64, body string) error {
+		_, err := s.Append(ctx, after, []byte(body))
+		return err
+	}
+	send(t, add(s, 0, "1"))
+	restore := save(t, console(t, cfg.Hosts[0]), cfg.Prefix)
+	send(t, add(s, 1, "2"))
+	restore()
+	send(t, add(other, 1, "two"))
+	if err := add(s, 2, "3"); !errors.Is(err, broker.ErrStale) {
+		t.Errorf("append after another record of that number: %v", err)
+	}
+	if last, err := s.Last(ctx); err != nil || last.Number != 2 || string(last.Body) != "two" {
+		t.Errorf("the last record is %d, %s, %v", last.Number, last.Body, err)
+	}
+	send(t, add(s, 2, "three")) // who has read it knows it
+}
+
 // TestAppendInPieces appends more than the server is given at once.
 func TestAppendInPieces(t *testing.T) {
 	const n = 1234
-	cfg := redisbroker.Config{Hosts: []string{servers.SharedRedis(t).URL()}, Prefix: rand.Text()}
+	cfg := shared(t, broker.Config{})
 	s := openStream(t, open(t, cfg), "log", broker.StreamConfig{})
 	ctx := t.Context()
 	records := make([][]byte, n)
@@ -223,7 +247,7 @@ func TestAppendInPieces(t *testing.T) {
 }
 
 func TestBadStreams(t *testing.T) {
-	b := open(t, redisbroker.Config{Hosts: []string{servers.SharedRedis(t).URL()}, Prefix: rand.Text()})
+	b := open(t, shared(t, broker.Config{}))
 	if _, err := b.Stream("a:b", broker.StreamConfig{}); !errors.Is(err, broker.ErrBadName) {
 		t.Errorf("a bad name: %v", err)
 	}

@@ -1,5 +1,5 @@
--- KEYS: stream, info, sizes. ARGV: the number of the last record, a tag, the age
--- and the bytes that are kept, the records.
+-- KEYS: stream, info, sizes. ARGV: the number of the last record and, if it is
+-- known, its tag; a tag; the age and the bytes that are kept; the records.
 -- Returns 1 and the number of the last record, or 0 and that number if it is not
 -- the one that was given.
 --
@@ -17,13 +17,13 @@ if kept ~= redis.call('LLEN', sizes) or (kept == 0) ~= (last == 0) then
   redis.call('DEL', stream, info, sizes)
   last, before, bytes, time, kept = 0, '', 0, 0, 0
 end
-if whole(last) ~= ARGV[1] then
+if whole(last) ~= ARGV[1] or (ARGV[2] ~= '' and ARGV[2] ~= before) then
   return {0, whole(last)}
 end
 
 local now = math.max(clock(), time)
-local tag, age, most = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
-for i = 5, #ARGV do
+local tag, age, most = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
+for i = 6, #ARGV do
   last = last + 1
   redis.call('XADD', stream, whole(last) .. '-' .. whole(now), before .. '.' .. tag, ARGV[i])
   redis.call('RPUSH', sizes, whole(now) .. ':' .. #ARGV[i])
