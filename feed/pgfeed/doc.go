@@ -1,0 +1,87 @@
+// Package pgfeed follows, reads and writes a PostgreSQL database, of release 14 or
+// newer, by the server's own log: logical replication through pgoutput. Raw SQL,
+// bulk statements, cascades, triggers and other processes are all seen, and what is
+// rolled back is not.
+//
+// # What it installs
+//
+// Setup creates a schema, pando unless WithSchema names another, and a publication
+// of that name:
+//
+//	pando.meta      format, generation, term
+//	pando.claims    owner, key, print, reply, at    requests that were applied once
+//	pando.messages  by which programs reach running servers; declared as pando_messages
+//	PUBLICATION pando FOR TABLE …                    the declared tables
+//
+// It looks first and writes only what lacks, in one transaction, one process at a
+// time; where all is in place it needs no right to create anything. Print returns
+// what it would run, Grants what a role of the app needs at run time, and Uninstall
+// takes all of it back. Tables that another release declares stay published.
+//
+// The log carries all columns of a published table, so that releases of an app
+// that declare different ones share it. A table's REPLICA IDENTITY stays as it is,
+// but for those that WithFullIdentity names: by default the log does not tell what
+// a changed row was, nor a large value that did not change.
+//
+// A process that follows alone makes a temporary replication slot, which ends with
+// its connection. One that reads the log for all, as package feed/relay has it, owns
+// a durable slot, named for the schema and the database. While nobody reads that, the
+// server keeps its log; bound it by max_slot_wal_keep_size. Hints names such a slot
+// and the statement that drops it.
+//
+// # Values
+//
+// Values come out as texts of the types' output functions, read or fed, and go by
+// one parser; they go in as texts with casts. So it does not matter which driver the
+// handle is of, nor what the author's sessions set: where they write dates or
+// times otherwise, the settings are changed for single statements of Source.
+//
+//   - A time beyond the years of schema.Time, and an infinite one, counts as the
+//     first or the last instant of it, and an infinite float as the largest one. NaN
+//     is NULL. A timestamp without a zone, and a date, are in UTC.
+//   - A numeric is a float, or a string with all of its digits.
+//   - A char(n) loses the spaces that fill it, which have no meaning in SQL.
+//   - An array is a JSON array, or the text that PostgreSQL writes of it; a domain is
+//     what it is made of; an enum and all other types are their texts.
+//   - A value that its field cannot hold, as a number beyond int64, is read and fed
+//     as NULL, and logged once for its column.
+//
+// Setup refuses what has no one form: money, reg types, generated columns, which
+// the log does not carry, and types that are declared as something else. A key or
+// link has to be an integer, a uuid, a text or the like; what is compared, by
+// conditions or orders, has to have one order, so that numerics, citext and
+// collations that take different texts as equal are refused there.
+//
+// # Reads
+//
+// Texts are compared and ordered by their bytes, whatever the column's collation: an
+// index serves an order if its column has COLLATE "C". Equality of texts, and all of
+// other types, go by plain indexes.
+//
+// # Writes
+//
+// A transaction of Begin is one of the author's handle, READ COMMITTED: a statement
+// sees what was committed before it, and the rows that Rows locks are looked at
+// again once they are locked, so that a check holds for what is there then. What a
+// check wants to find it must lock; that there is none of a row, it can rely on
+// only by an exclusive lock on another row that all who insert such rows lock as well,
+// or by a unique constraint.
+//
+// Deadlocks and serialization failures are errors that wrap feed.ErrRolledBack: the
+// transaction may be made again.
+//
+// A claim of a request is a row of pando.claims, whose unique index has another
+// claim of the same request wait. Those older than feed.ClaimsKept are removed by and
+// by, with later claims.
+//
+// # Poolers
+//
+// The replication URL must lead to the server itself; Setup recognises a pooler
+// there. The handle may go by one, also by one that gives each transaction another
+// connection.
+//
+// # Concurrency
+//
+// A Source is safe for concurrent use, and any number of processes may follow one
+// database.
+package pgfeed
