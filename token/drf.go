@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // maxDRFKey is the size of Django REST framework's key column.
@@ -74,8 +75,8 @@ func (d *DRF) Authenticate(ctx context.Context, _ *http.Request, token string) (
 	switch {
 	case token == "":
 		return Identity{}, ErrNone
-	case len(token) > maxDRFKey:
-		return Identity{}, ErrForeign
+	case len(token) > maxDRFKey, !utf8.ValidString(token), strings.IndexByte(token, 0) >= 0:
+		return Identity{}, ErrForeign // PostgreSQL has no such texts
 	}
 	var user User
 	var key string

@@ -2,6 +2,7 @@ package token
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 )
 
@@ -58,43 +59,86 @@ var needed = []struct{ table, column, ddl string }{
 	{"auth_tokens", "expires_at", "BIGINT"},
 }
 
+// migrateLock is the number of the advisory lock that one process at a time holds
+// while it creates tables in PostgreSQL.
+const migrateLock = 0x746f6b656e // "token"
+
 // Migrate creates the tables that are missing. Where the app has a users table
 // of its own, it may have more columns than those that the package needs;
-// when it lacks one, the error names it and how to add it.
+// when it lacks one, the error names it and how to add it. Where all is in place it
+// needs no right to create anything.
 func (s *Store) Migrate(ctx context.Context) error {
-	tables := postgresTables
-	if s.isSQLite(ctx) {
-		tables = sqliteTables
+	if !s.isPostgres(ctx) {
+		return s.create(ctx, s.db, sqliteTables)
 	}
-	if err := s.execAll(ctx, tables); err != nil {
-		return err
+	const inPlace = `SELECT to_regclass('users') IS NOT NULL AND to_regclass('auth_tokens') IS NOT NULL
+		AND to_regclass('users_username_key') IS NOT NULL AND to_regclass('auth_tokens_user_id') IS NOT NULL`
+	var ready bool
+	if err := s.db.QueryRowContext(ctx, inPlace).Scan(&ready); err != nil {
+		return fmt.Errorf("migrate token tables: %w", err)
 	}
-	if err := s.checkColumns(ctx); err != nil {
-		return err
+	if ready {
+		return checkColumns(ctx, s.db)
 	}
-	return s.execAll(ctx, indexes)
+	return s.createAlone(ctx)
 }
 
-func (s *Store) execAll(ctx context.Context, statements []string) error {
+// createAlone creates in one transaction: two that create one table at the same
+// time would fail in PostgreSQL, IF NOT EXISTS or not.
+func (s *Store) createAlone(ctx context.Context) error {
+	tx, err := s.db.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("migrate token tables: %w", err)
+	}
+	defer tx.Rollback() // after Commit it does nothing
+	if _, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock($1)`, int64(migrateLock)); err != nil {
+		return fmt.Errorf("migrate token tables: %w", err)
+	}
+	if err := s.create(ctx, tx, postgresTables); err != nil {
+		return err
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("migrate token tables: %w", err)
+	}
+	return nil
+}
+
+// execer is a handle or a transaction.
+type execer interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+}
+
+func (*Store) create(ctx context.Context, db execer, tables []string) error {
+	if err := execAll(ctx, db, tables); err != nil {
+		return err
+	}
+	if err := checkColumns(ctx, db); err != nil {
+		return err
+	}
+	return execAll(ctx, db, indexes)
+}
+
+func execAll(ctx context.Context, db execer, statements []string) error {
 	for _, statement := range statements {
-		if _, err := s.db.ExecContext(ctx, statement); err != nil {
+		if _, err := db.ExecContext(ctx, statement); err != nil {
 			return fmt.Errorf("migrate token tables: %w", err)
 		}
 	}
 	return nil
 }
 
-// isSQLite asks the database itself, as any driver may stand behind db.
-func (s *Store) isSQLite(ctx context.Context) bool {
+// isPostgres asks the database itself, as any driver may stand behind db. SQLite
+// has no such function.
+func (s *Store) isPostgres(ctx context.Context) bool {
 	var version string
-	return s.db.QueryRowContext(ctx, `SELECT sqlite_version()`).Scan(&version) == nil
+	return s.db.QueryRowContext(ctx, `SELECT version()`).Scan(&version) == nil
 }
 
-func (s *Store) checkColumns(ctx context.Context) error {
+func checkColumns(ctx context.Context, db execer) error {
 	for _, need := range needed {
 		// No row is read: the database only has to know the column.
 		query := "SELECT " + need.column + " FROM " + need.table + " WHERE 1 = 0" //nolint:gosec // both are constants above
-		if _, err := s.db.ExecContext(ctx, query); err != nil {
+		if _, err := db.ExecContext(ctx, query); err != nil {
 			return fmt.Errorf("migrate token tables: table %s lacks column %s (add it as %q, or rename the table): %w",
 				need.table, need.column, need.column+" "+need.ddl, err)
 		}

@@ -11,13 +11,18 @@ import (
 
 	"go.uber.org/goleak"
 	_ "modernc.org/sqlite"
+
+	"github.com/pando-sync/pando/internal/servers"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(servers.Main(m)) }
 
-// openDB opens a new database file with one writer, as apps on SQLite do; a
+// openDB opens a fresh database. TestPostgres has it open another kind.
+var openDB = openSQLite
+
+// openSQLite opens a new database file with one writer, as apps on SQLite do; a
 // method that held a connection while it asked for another would hang.
-func openDB(t testing.TB) *sql.DB {
+func openSQLite(t testing.TB) *sql.DB {
 	t.Helper()
 	dsn := "file:" + filepath.Join(t.TempDir(), "app.db") +
 		"?_pragma=journal_mode(WAL)&_pragma=busy_timeout(5000)&_pragma=foreign_keys(1)&_txlock=immediate"
