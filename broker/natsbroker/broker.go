@@ -45,7 +45,8 @@ type Broker struct {
 var _ broker.Broker = (*Broker)(nil)
 
 // New connects to NATS, and fails when there is no server that answers. From
-// then on it connects again by itself for as long as it takes.
+// then on it connects again by itself for as long as it takes. In a cluster it
+// first listens a moment for the other processes.
 func New(cfg Config) (*Broker, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -59,13 +60,15 @@ func New(cfg Config) (*Broker, error) {
 	if err := b.link.connect(cfg); err != nil {
 		return nil, err
 	}
-	for _, subject := range []string{b.subjects.of(kindFlush), b.subjects.of(kindBeat, "*")} {
+	for _, subject := range []string{b.subjects.of(kindFlush), b.subjects.of(kindBeat, "*"), b.subjects.of(kindAsk, b.peers.id)} {
 		if _, err := b.link.nc.ChanSubscribe(subject, b.in); err != nil {
 			b.link.close()
 			return nil, fmt.Errorf("natsbroker: %w", err)
 		}
 	}
+	b.beat()
 	b.wg.Go(b.run)
+	b.meet()
 	return b, nil
 }
 
@@ -83,6 +86,7 @@ func (b *Broker) NewChannel(ctx context.Context, prefix string) (string, error) 
 	b.mu.Unlock()
 	if err == nil {
 		if err = b.link.confirm(ctx); err == nil {
+			b.spread(ctx)
 			return name, nil
 		}
 		b.abandon(name)
@@ -154,6 +158,10 @@ const minSweep = 10 * time.Millisecond
 // take puts a message where it belongs.
 func (b *Broker) take(m *nats.Msg) {
 	kind, name := b.subjects.parse(m.Subject)
+	if kind == kindAsk {
+		m.Respond(nil) //nolint:errcheck // who asks has a time limit
+		return
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch kind {
@@ -242,14 +250,17 @@ func (b *Broker) down() {
 	}
 }
 
-// back tells readers that messages may have been lost.
+// back tells readers that messages may have been lost, once none are any more.
 func (b *Broker) back() {
+	ctx, cancel := b.link.during(context.Background())
+	b.spread(ctx)
+	cancel()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, q := range b.queues {
 		q.failed = false
 	}
-	b.peers.rename()
+	b.peers.begin()
 	b.lose(broker.Message{Gap: true})
 }
 

@@ -96,6 +96,56 @@ func TestCluster(t *testing.T) {
 	heard(t, brokers[2], got)
 }
 
+// TestAddedBeforeSentInACluster adds at one server and sends from another at once.
+func TestAddedBeforeSentInACluster(t *testing.T) {
+	all := cluster(t)
+	cfg := config("")
+	brokers := make([]*natsbroker.Broker, len(all))
+	for i, s := range all {
+		cfg.URL = s.URL()
+		brokers[i] = open(t, cfg)
+	}
+	name, got := member(t, brokers[0], "news")
+	for _, from := range brokers[1:] { // the servers know each other then
+		heard(t, from, got)
+	}
+	probes(t, brokers[0], name, got)
+	late := open(t, cfg) // at the last server
+	for i := range 20 {
+		name, err := late.NewChannel(t.Context(), "late")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := brokers[i%2].Send(t.Context(), name, []byte("hello")); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		if m, err := late.Receive(ctx, name); err != nil || string(m.Body) != "hello" {
+			t.Fatalf("received %q, %v", m.Body, err)
+		}
+		cancel()
+	}
+	for i := range 500 {
+		group := fmt.Sprintf("group.%d", i)
+		if err := brokers[0].GroupAdd(t.Context(), group, name); err != nil {
+			t.Fatal(err)
+		}
+		groupSend(t, brokers[1+i%2], group, group)
+		want(t, got, group)
+	}
+}
+
+// probes takes those that are still to come.
+func probes(t *testing.T, b *natsbroker.Broker, name string, got <-chan received) {
+	t.Helper()
+	<-time.After(500 * time.Millisecond) // two beats
+	if err := b.Send(t.Context(), name, []byte("last")); err != nil {
+		t.Fatal(err)
+	}
+	for string(next(t, got).Body) != "last" {
+	}
+}
+
 // heard sends until a member of another server hears it: routes take their time.
 func heard(t *testing.T, from *natsbroker.Broker, got <-chan received) {
 	t.Helper()

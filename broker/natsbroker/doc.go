@@ -26,13 +26,14 @@
 // gets an error, once, and word of a gap when a server is back. Calls that send
 // fail meanwhile; nothing is sent later.
 //
-// In a cluster GroupAdd has returned when the server of this process has heard of
-// the member. The others learn of it by the cluster's routes, which takes about
-// as long as a message does; until then a message that is sent by a process of
-// another server may not reach the member. What is on its way when a route
-// between two servers breaks is lost, and no client is told by NATS: each Broker
-// sends a beat four times a second, and one that misses another's has its
-// readers told of a gap, since what came with the beats may be missing, too.
+// In a cluster servers learn of a member from each other. GroupAdd has returned
+// when those that processes of the app are connected to have heard of it: each
+// Broker sends a beat four times a second, by which the others know where it is,
+// and one process at each other server is asked for an answer. What is on its way
+// when a route between two servers breaks is lost, and NATS tells no client: a
+// Broker that misses a beat of another tells its readers of a gap, since what came
+// with the beat may be missing, too. A route that breaks and is back between two
+// beats goes unnoticed; servers wait longer than that before they try again.
 //
 // # The stream
 //

@@ -15,10 +15,12 @@ import (
 type group struct {
 	sub     *nats.Subscription
 	members map[string]time.Time
+	// spread tells that the servers know of sub.
+	spread bool
 }
 
 // GroupAdd implements broker.Broker, for channels that are read here. It returns
-// when the server has heard of it.
+// when the servers have heard of it.
 func (b *Broker) GroupAdd(ctx context.Context, group, channel string) error {
 	if err := b.add(ctx, group, channel); err != nil {
 		return fmt.Errorf("add to a group: %w", err)
@@ -31,12 +33,11 @@ func (b *Broker) add(ctx context.Context, name, channel string) error {
 		return err
 	}
 	now := time.Now()
-	was, err := b.enter(name, channel, now)
+	g, was, err := b.enter(name, channel, now)
 	if err != nil {
 		return err
 	}
-	// Whoever adds one more waits, too: the first may not have come through yet.
-	if err := b.link.confirm(ctx); err != nil {
+	if err := b.announce(ctx, g); err != nil {
 		if !was {
 			b.takeBack(name, channel, now)
 		}
@@ -45,18 +46,42 @@ func (b *Broker) add(ctx context.Context, name, channel string) error {
 	return nil
 }
 
+// announce waits until the servers know of a group's subscription. Whoever adds
+// one more member waits, too, while the first has not come through.
+func (b *Broker) announce(ctx context.Context, g *group) error {
+	if err := b.link.confirm(ctx); err != nil {
+		return err
+	}
+	b.mu.Lock()
+	done := g.spread
+	b.mu.Unlock()
+	if done {
+		return nil
+	}
+	ctx, cancel := b.link.during(ctx)
+	defer cancel()
+	b.spread(ctx)
+	if err := ctx.Err(); err != nil {
+		return b.link.why(ctx, err)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	g.spread = true
+	return nil
+}
+
 // enter makes a channel a member and tells whether it was one before.
-func (b *Broker) enter(name, channel string, now time.Time) (was bool, err error) {
+func (b *Broker) enter(name, channel string, now time.Time) (g *group, was bool, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if err := b.open(); err != nil {
-		return false, err
+		return nil, false, err
 	}
-	g := b.groups[name]
+	g = b.groups[name]
 	if g == nil {
 		sub, err := b.link.nc.ChanSubscribe(b.subjects.group(name), b.in)
 		if err != nil {
-			return false, b.link.fail(err)
+			return nil, false, b.link.fail(err)
 		}
 		g = &group{sub: sub, members: map[string]time.Time{}}
 		b.groups[name] = g
@@ -64,7 +89,7 @@ func (b *Broker) enter(name, channel string, now time.Time) (was bool, err error
 	b.queue(broker.Queue(channel))
 	_, was = g.members[channel]
 	g.members[channel] = now
-	return was, nil
+	return g, was, nil
 }
 
 // takeBack undoes what enter did, unless the member was added again since.

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"fmt"
 	"log/slog"
-	"strconv"
 	"testing"
 	"time"
 
@@ -87,8 +86,8 @@ func TestMissedBeat(t *testing.T) {
 		t.Fatal(err)
 	}
 	nc := connect(t)
-	beat := func(peer string, count int) {
-		if err := nc.Publish(b.subjects.of(kindBeat, peer), strconv.AppendInt(nil, int64(count), 10)); err != nil {
+	beat := func(peer, life string, count int) {
+		if err := nc.Publish(b.subjects.of(kindBeat, peer), fmt.Appendf(nil, "%s %d server", life, count)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -97,16 +96,19 @@ func TestMissedBeat(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	beat("one", 7)
-	beat("two", 1)
-	beat("one", 8)
-	beat("none", -1)
+	beat("one", "a", 7)
+	beat("two", "a", 1)
+	beat("one", "a", 8)
+	beat("one", "b", 1) // it has connected again
+	beat("one", "b", 2)
+	beat("none", "a", -1)
+	beat("none", "too many", 1)
 	say("well")
 	if m := receive(t, b, name); string(m.Body) != "well" || m.Gap {
 		t.Errorf("received %+v", m)
 	}
-	beat("two", 2)
-	beat("one", 10)
+	beat("two", "a", 2)
+	beat("one", "b", 4)
 	say("not well")
 	if m := receive(t, b, name); !m.Gap {
 		t.Errorf("received %+v, want word of a gap", m)
@@ -197,11 +199,11 @@ func TestMembersAreForgotten(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if groups, subs := len(b.groups), b.link.nc.NumSubscriptions(); groups != 11 || subs != 13 {
-		t.Errorf("%d groups and %d subscriptions, want 11 and two more", groups, subs)
+	if groups, subs := len(b.groups), b.link.nc.NumSubscriptions(); groups != 11 || subs != 14 {
+		t.Errorf("%d groups and %d subscriptions, want 11 and three more", groups, subs)
 	}
 	b.sweep(time.Now().Add(b.cfg.Limits.GroupExpiry))
-	if len(b.groups) != 0 || len(b.queues) != 0 || b.link.nc.NumSubscriptions() != 2 {
+	if len(b.groups) != 0 || len(b.queues) != 0 || b.link.nc.NumSubscriptions() != 3 {
 		t.Errorf("a day later %d groups, %d channels and %d subscriptions are left", len(b.groups), len(b.queues), b.link.nc.NumSubscriptions())
 	}
 }
@@ -212,7 +214,7 @@ func TestFailedAddIsUndone(t *testing.T) {
 	ended, cancel := context.WithDeadline(t.Context(), time.Now().Add(10*time.Second))
 	b.takeBack("group", "mail", time.Now()) // none is there
 	now := time.Now()
-	if _, err := b.enter("group", "mail", now); err != nil {
+	if _, _, err := b.enter("group", "mail", now); err != nil {
 		t.Fatal(err)
 	}
 	if err := b.GroupAdd(ended, "group", "mail"); err != nil { // again, by another

@@ -138,6 +138,36 @@ func checkBeginning(t *testing.T, s broker.Stream, last uint64) {
 	}
 }
 
+// TestPausedUnderAppend has the server stand still while more is on its way than
+// the system's buffers hold: that does not hide that it is silent.
+func TestPausedUnderAppend(t *testing.T) {
+	r := newRig(t)
+	s := r.open(broker.StreamConfig{})
+	all := make([][]byte, 100)
+	for i := range all {
+		all[i] = bytes.Repeat([]byte("x"), broker.MaxRecord)
+	}
+	follower := reader(t, r.open(broker.StreamConfig{}), 1)
+	began := make(chan time.Time, 1)
+	go func() {
+		if _, err := follower.Next(context.Background()); err == nil {
+			r.server.Pause()
+		}
+		began <- time.Now()
+	}()
+	_, err := s.Append(t.Context(), 0, all...)
+	if took := time.Since(<-began); err == nil || took > noticed {
+		t.Errorf("append to a server that stands still: %v after %s", err, took)
+	}
+	r.server.Resume()
+	r.found()
+	last, err := s.Last(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	appendTo(t, s, last.Number, []byte("after"))
+}
+
 // TestServerWithoutItsData has the server come back empty.
 func TestServerWithoutItsData(t *testing.T) {
 	rig := newRig(t)

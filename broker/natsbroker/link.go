@@ -25,9 +25,10 @@ var errLost = errors.New("the connection to NATS is lost; it is tried again")
 const (
 	pingInterval = 300 * time.Millisecond
 	pingsOut     = 2
-	// connectTimeout bounds one attempt to connect, answerTimeout the wait for an
-	// answer by who names no time.
+	// connectTimeout bounds one attempt to connect, writeTimeout how long a server
+	// may take nothing, answerTimeout the wait for an answer by who names no time.
 	connectTimeout = time.Second
+	writeTimeout   = time.Second
 	answerTimeout  = 5 * time.Second
 	// minRetry and maxRetry bound the pause between attempts.
 	minRetry = 20 * time.Millisecond
@@ -60,6 +61,8 @@ func (l *link) connect(cfg Config) error {
 	opts := append([]nats.Option{nats.Name("pando")}, cfg.Options...)
 	opts = append(opts,
 		nats.Timeout(connectTimeout),
+		// Who writes holds up the pings, too.
+		nats.FlusherTimeout(writeTimeout), nats.ReconnectOnFlusherError(),
 		nats.PingInterval(pingInterval), nats.MaxPingsOutstanding(pingsOut),
 		nats.MaxReconnects(-1), nats.IgnoreAuthErrorAbort(), nats.RetryOnFailedConnect(false),
 		nats.CustomReconnectDelay(retryPause),

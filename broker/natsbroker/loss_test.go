@@ -1,10 +1,12 @@
 package natsbroker_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -166,9 +168,17 @@ func TestSilentServer(t *testing.T) {
 	_, got := member(t, b, "news")
 	server.Pause()
 	began := time.Now()
-	if err := b.GroupSend(t.Context(), "news", []byte("unknown")); err == nil {
-		t.Error("a message to a server that stands still is sent")
+	// More than the system's buffers hold.
+	large := bytes.Repeat([]byte("x"), broker.MaxMessage)
+	var wg sync.WaitGroup
+	for range 32 {
+		wg.Go(func() {
+			if err := b.GroupSend(t.Context(), "news", large); err == nil {
+				t.Error("a message to a server that stands still is sent")
+			}
+		})
 	}
+	wg.Wait()
 	if took := time.Since(began); took > noticed {
 		t.Errorf("it took %s", took)
 	}

@@ -17,6 +17,7 @@ const (
 	kindGroup   = "group"
 	kindFlush   = "flush"
 	kindBeat    = "beat"
+	kindAsk     = "ask"
 	kindStream  = "stream"
 )
 
