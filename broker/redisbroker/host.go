@@ -50,7 +50,7 @@ var (
 	// errLate is what took too long: it may be done yet.
 	errLate = errors.New("the answer takes too long")
 	// errUnreachable is what was not begun for want of one.
-	errUnreachable = errors.New("cannot be reached: is it running, and are address and password right?")
+	errUnreachable = errors.New("cannot be reached (is it running, and are address, user and password right?)")
 )
 
 // host is one server. Its keeper is a goroutine that holds the connection which
@@ -82,9 +82,10 @@ type host struct {
 	// up ends when the connection is lost; nil while there is none.
 	up *life
 	// changed is closed, and made anew, when up changes; was tells that there has
-	// been a connection.
+	// been a connection, why is what the last one failed with.
 	changed chan struct{}
 	was     bool
+	why     error
 }
 
 // life is the time of one connection.
@@ -141,12 +142,15 @@ func (h *host) keep() {
 	pause, told := shortPause, time.Time{}
 	for h.ctx.Err() == nil {
 		was, err := h.connect(h.ctx)
+		h.mu.Lock()
+		h.why = err
+		h.mu.Unlock()
 		switch {
 		case h.ctx.Err() != nil:
 			return
 		case was:
 			pause, told = shortPause, time.Now()
-			h.logger.WarnContext(h.ctx, "lost the connection to redis: connecting again", "error", cmp.Or(err, errLost))
+			h.logger.WarnContext(h.ctx, "lost the connection to redis: connecting again", "error", err)
 		case time.Since(told) >= tellAgain:
 			told = time.Now()
 			h.logger.WarnContext(h.ctx, "cannot connect to redis: trying again", "error", err)
@@ -174,7 +178,7 @@ func (h *host) connect(ctx context.Context) (was bool, err error) {
 			return was, err
 		}
 		if !was {
-			// Nothing is asked of a host before somebody wants to hear of it.
+			// A server that reads its data still confirms, but does not answer this.
 			if err := line.Do(ctx, line.B().Ping().Build()).Error(); err != nil {
 				line.Close()
 				return false, err
@@ -185,7 +189,7 @@ func (h *host) connect(ctx context.Context) (was bool, err error) {
 		select {
 		case <-h.wanted:
 		case err := <-ended:
-			return was, err
+			return was, cmp.Or(err, errLost)
 		case <-ctx.Done():
 			line.Close()
 			return was, ctx.Err()
@@ -301,13 +305,19 @@ func (h *host) life(ctx context.Context) (*life, error) {
 		select {
 		case <-changed:
 		case <-late:
-			return nil, fmt.Errorf("redis at %s %w", h.name, errUnreachable)
+			return nil, h.unreachable()
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		case <-h.ctx.Done():
 			return nil, broker.ErrClosed
 		}
 	}
+}
+
+func (h *host) unreachable() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return fmt.Errorf("redis at %s %w: %w", h.name, errUnreachable, cmp.Or(h.why, errLate))
 }
 
 // do calls fn with a context that ends with the connection, and when an operation
