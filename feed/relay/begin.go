@@ -65,12 +65,11 @@ func (p *publisher) opening(ctx context.Context, last *record, number uint64) (*
 	case err != nil:
 		return nil, err
 	case reason == "":
-		r := *last
-		r.kind, r.term = begun, p.term
-		r.position, r.previous = last.end(), last.end()
-		r.more, r.split, r.packed, r.transaction, r.part, r.first, r.body = false, false, false, 0, 0, 0, nil
-		r.visible = max(r.visible, min(p.log.Start(), r.position))
-		return &r, nil
+		end := last.end()
+		return &record{
+			kind: begun, term: p.term, epoch: last.epoch, base: last.base, position: end, previous: end,
+			visible: max(last.visible, min(p.log.Start(), end)), from: last.from,
+		}, nil
 	}
 	epoch, err := newEpoch(p.known)
 	if err != nil {

@@ -239,7 +239,7 @@ func TestForeign(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(w *world) {
-				if _, err := w.broker.Stream().Append(t.Context(), 0, c.body); err != nil {
+				if _, err := w.broker.Stream().Append(w.t.Context(), 0, c.body); err != nil {
 					t.Fatal(err)
 				}
 				n := w.start()

@@ -40,8 +40,9 @@ type open struct {
 	// their sum; it equals parts where none need come again.
 	again    uint64
 	againSum uint64
-	// pieces are those of a part under way.
+	// pieces are those of a part under way, of which so many have come.
 	pieces []byte
+	count  uint64
 	// held is what the last part with changes said: a commit's last part has some.
 	held *feed.Commit
 	told bool
@@ -89,28 +90,28 @@ func (c *chain) interrupt() {
 		c.open = open{}
 		return
 	}
-	c.open.again, c.open.againSum, c.open.pieces = 0, 0, nil
+	c.open.again, c.open.againSum, c.open.pieces, c.open.count = 0, 0, nil, 0
 }
 
 // piece takes a piece of a part.
 func (c *chain) piece(r *record) error {
 	o := &c.open
-	if r.part != o.again {
-		return fmt.Errorf("%w: the commit at %d goes on with part %d, not %d", errBroken, r.position, r.part, o.again)
+	if r.part != o.again || r.piece != o.count {
+		return fmt.Errorf("%w: the commit at %d goes on with part %d.%d, not %d.%d", errBroken, r.position, r.part, r.piece, o.again, o.count)
 	}
-	o.position = r.position
 	if len(o.pieces)+len(r.body) > maxPart {
 		return fmt.Errorf("%w: a part of the commit at %d has no end", errBroken, r.position)
 	}
+	o.position = r.position
 	data := r.body
-	if r.split || o.pieces != nil {
+	if r.split || r.piece > 0 {
 		o.pieces = append(o.pieces, r.body...)
 		data = o.pieces
 	}
-	if r.split {
+	if o.count++; r.split {
 		return nil
 	}
-	o.pieces = nil
+	o.pieces, o.count = nil, 0
 	data, err := unpack(data, r.packed)
 	if err != nil {
 		return fmt.Errorf("%w: %w", errBroken, err)

@@ -55,7 +55,7 @@ func (f *follower) run(ctx context.Context) error {
 		}
 		switch {
 		case ctx.Err() != nil:
-			return nil
+			return nil //nolint:nilerr // an end that was asked for is no error
 		case !errors.Is(err, errBroken):
 			return fmt.Errorf("follow the stream: %w", err)
 		}
@@ -73,7 +73,7 @@ func (f *follower) join(ctx context.Context, reason string) (bool, error) {
 		r, err := f.newest(ctx)
 		switch {
 		case ctx.Err() != nil:
-			return false, nil
+			return false, nil //nolint:nilerr // an end that was asked for is no error
 		case errors.Is(err, broker.ErrClosed):
 			return false, fmt.Errorf("follow the stream: %w", err)
 		case err == nil:
@@ -216,7 +216,7 @@ func (f *follower) hear(e event) error {
 		return e.err
 	case e.err != nil:
 		f.trouble = e.err
-		return nil
+		return nil //nolint:nilerr // told when it lasts
 	case e.record.Number < f.next:
 		return nil
 	case e.record.Number > f.next:
@@ -267,7 +267,7 @@ func (f *follower) silent(ctx context.Context, events <-chan event) error {
 		return fmt.Errorf("%w: it is empty", errBroken)
 	case err != nil:
 		f.trouble = err
-		return nil
+		return nil //nolint:nilerr // told when it lasts
 	case number+1 < f.next:
 		return fmt.Errorf("%w: it ends at record %d, and %d was read", errBroken, number, f.next-1)
 	case number+1 > f.next:

@@ -158,6 +158,7 @@ type seen struct {
 	epoch    string
 	position feed.Position
 	starts   []string // their reasons
+	epochs   []string // that began
 	stall    string   // "" while the feed goes on
 	stalls   []time.Time
 	commits  int // whole ones since the last Start
@@ -180,7 +181,11 @@ func (s *sink) Start(epoch string, head feed.Position, reason string) {
 	if epoch == s.seen.epoch && head < s.seen.position {
 		s.t.Errorf("started at %d of %s after %d", head, epoch, s.seen.position)
 	}
-	s.seen = seen{epoch: epoch, position: head, starts: append(s.seen.starts, reason), stalls: s.seen.stalls}
+	epochs := s.seen.epochs
+	if epoch != s.seen.epoch {
+		epochs = append(epochs, epoch)
+	}
+	s.seen = seen{epoch: epoch, position: head, starts: append(s.seen.starts, reason), epochs: epochs, stalls: s.seen.stalls}
 	s.partial = nil
 }
 

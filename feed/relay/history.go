@@ -96,7 +96,7 @@ func (s *Source) find(ctx context.Context, epoch string, after feed.Position) (n
 	if r.kind == committed {
 		high = r.first
 	}
-	return high, high >= oldest.Number && r.previous <= after && r.epoch == epoch, nil
+	return high, high >= oldest.Number && r.base <= after && r.previous <= after, nil
 }
 
 // record reads one record.

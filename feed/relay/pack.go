@@ -29,7 +29,7 @@ func pack(part feed.Part, index uint64) ([]*record, error) {
 		split = len(data) > 0
 		records = append(records, &record{
 			kind: committed, position: part.Position, transaction: part.Transaction,
-			more: part.More, split: split, packed: packed, part: index, body: piece,
+			more: part.More, split: split, packed: packed, part: index, piece: uint64(len(records)), body: piece,
 		})
 	}
 	return records, nil

@@ -57,7 +57,7 @@ var (
 // position, and the end of the commit before it as the previous one.
 //
 //	mark version kind flags  one byte each
-//	term base position previous transaction visible from part first  as uvarints
+//	term base position previous transaction visible from part piece first  as uvarints
 //	epoch  its length as uvarint, and its bytes
 //	body   the rest
 type record struct {
@@ -75,10 +75,10 @@ type record struct {
 	// from the number of a record from which on all commits after it are.
 	visible feed.Position
 	from    uint64
-	// part counts the parts of a commit from 0; first is the number of the first
-	// record of the commit that is under way, 0 for none.
-	part, first uint64
-	body        []byte
+	// part counts the parts of a commit from 0, piece the pieces of a part; first is
+	// the number of the first record of the commit that is under way, 0 for none.
+	part, piece, first uint64
+	body               []byte
 }
 
 // unfinished tells that the record's commit goes on with the next.
@@ -106,7 +106,7 @@ func (r *record) encode() []byte {
 		flags |= flagPacked
 	}
 	b = append(b, mark, version, byte(r.kind), flags)
-	for _, n := range [...]uint64{r.term, uint64(r.base), uint64(r.position), uint64(r.previous), r.transaction, uint64(r.visible), r.from, r.part, r.first, uint64(len(r.epoch))} {
+	for _, n := range [...]uint64{r.term, uint64(r.base), uint64(r.position), uint64(r.previous), r.transaction, uint64(r.visible), r.from, r.part, r.piece, r.first, uint64(len(r.epoch))} {
 		b = binary.AppendUvarint(b, n)
 	}
 	b = append(b, r.epoch...)
@@ -128,7 +128,7 @@ func decode(b []byte) (*record, error) {
 	}
 	b = b[4:]
 	var length uint64
-	for _, field := range [...]*uint64{&r.term, (*uint64)(&r.base), (*uint64)(&r.position), (*uint64)(&r.previous), &r.transaction, (*uint64)(&r.visible), &r.from, &r.part, &r.first, &length} {
+	for _, field := range [...]*uint64{&r.term, (*uint64)(&r.base), (*uint64)(&r.position), (*uint64)(&r.previous), &r.transaction, (*uint64)(&r.visible), &r.from, &r.part, &r.piece, &r.first, &length} {
 		value, n := binary.Uvarint(b)
 		if n <= 0 {
 			return nil, errForeign

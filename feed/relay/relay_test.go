@@ -37,7 +37,7 @@ func TestNodes(t *testing.T) {
 		if other := b.sink.look(); seen.epoch != other.epoch || len(other.starts) != 1 || len(other.stalls) > 0 {
 			t.Errorf("one node is at %+v, another at %+v", seen, other)
 		}
-		snap, err := c.source.Snapshot(t.Context())
+		snap, err := c.source.Snapshot(w.t.Context())
 		if err != nil || snap.Epoch() != seen.epoch {
 			t.Errorf("a snapshot has epoch %s, the feed %s: %v", snap.Epoch(), seen.epoch, err)
 		}

@@ -25,8 +25,9 @@ type Database struct {
 	acked   feed.Position
 	term    uint64
 	owner   *owned
+	stolen  []*owned
 	refused error
-	// recut has every owner cut commits into parts of its own.
+	// recut has every owner that comes cut commits into parts of its own.
 	recut   bool
 	changed chan struct{}
 }
@@ -138,14 +139,31 @@ func (d *Database) drop() {
 	}
 }
 
-// Steal takes the log from its owner, which does not notice; it gets nothing
-// more of it.
-func (d *Database) Steal() { d.change(func() { d.owner = nil }) }
+// Steal takes the log from its owner, which does not notice until Wake; it gets
+// nothing more of it.
+func (d *Database) Steal() {
+	d.change(func() {
+		if d.owner != nil {
+			d.stolen = append(d.stolen, d.owner)
+			d.owner = nil
+		}
+	})
+}
+
+// Wake has owners from which the log was stolen notice.
+func (d *Database) Wake() {
+	d.change(func() {
+		for _, o := range d.stolen {
+			o.cancel(feed.ErrLogLost)
+		}
+		d.stolen = nil
+	})
+}
 
 // Refuse has all calls of nodes fail; nil ends it.
 func (d *Database) Refuse(err error) { d.change(func() { d.refused = err }) }
 
-// Recut has every owner cut commits into parts of its own.
+// Recut has every owner that comes cut commits into parts of its own.
 func (d *Database) Recut() { d.change(func() { d.recut = true }) }
 
 // Owned tells whether somebody owns the log.

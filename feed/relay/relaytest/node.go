@@ -140,7 +140,7 @@ func (n *Node) Decode(p feed.Part) (*feed.Commit, error) {
 	defer n.db.mu.Unlock()
 	id, from, upto := numbers[0], numbers[1], numbers[2]
 	if id >= uint64(len(n.db.ever)) || n.db.ever[id].position != p.Position || upto > uint64(len(n.db.ever[id].changes)) || from > upto {
-		return nil, fmt.Errorf("decode a part at %d: there is no such commit", p.Position)
+		return nil, fmt.Errorf("decode a part at %d: there is no such commit: %d of %d, changes %d to %d", p.Position, id, len(n.db.ever), from, upto)
 	}
 	return &feed.Commit{Changes: slices.Clone(n.db.ever[id].changes[from:upto])}, nil
 }
@@ -154,7 +154,7 @@ func (n *Node) Own(ctx context.Context, fn func(context.Context, feed.Log) error
 		if free && refused == nil {
 			d.term++
 			inner, cancel := context.WithCancelCause(ctx)
-			log := &owned{db: d, term: d.term, start: d.acked, at: d.acked, cancel: cancel}
+			log := &owned{db: d, term: d.term, start: d.acked, at: d.acked, recut: d.recut, cancel: cancel}
 			d.owner = log
 			d.mu.Unlock()
 			return d.run(inner, log, fn)
@@ -190,6 +190,7 @@ type owned struct {
 	db     *Database
 	term   uint64
 	start  feed.Position
+	recut  bool
 	cancel context.CancelCauseFunc
 
 	// at is the end of what was told, part the next one of what comes then.
@@ -241,14 +242,14 @@ func (l *owned) next() (feed.Part, bool) {
 // cut is a part's data, which is the same for every owner unless they recut.
 func (l *owned) cut(e *entry) (data []byte, more bool) {
 	parts := e.parts
-	if l.db.recut && parts > 1 {
+	if l.recut && parts > 1 {
 		parts += int(l.term % 3)
 	}
 	n := len(e.changes)
 	data = binary.AppendUvarint(nil, uint64(e.id))
 	data = binary.AppendUvarint(data, uint64(n*l.part/parts))
 	data = binary.AppendUvarint(data, uint64(n*(l.part+1)/parts))
-	noise := rand.New(rand.NewPCG(e.transaction, uint64(l.part)))
+	noise := rand.New(rand.NewPCG(e.transaction, uint64(l.part))) //nolint:gosec // the same for every owner
 	for len(data) < e.size {
 		data = binary.BigEndian.AppendUint64(data, noise.Uint64())
 	}
