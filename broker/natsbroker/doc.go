@@ -24,7 +24,8 @@
 //
 // A server that is gone, or silent, is noticed within a second: who receives
 // gets an error, once, and word of a gap when a server is back. Calls that send
-// fail meanwhile; nothing is sent later.
+// fail meanwhile, and send nothing later; what was under way when the connection
+// was lost fails, too, but may arrive, even after word of the gap.
 //
 // In a cluster servers learn of a member from each other. GroupAdd has returned
 // when those that processes of the app are connected to have heard of it: each

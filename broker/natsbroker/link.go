@@ -176,16 +176,19 @@ func (l *link) during(ctx context.Context, lives ...context.Context) (context.Co
 
 // confirm waits until the server has all that was sent before.
 func (l *link) confirm(ctx context.Context) error {
-	if !l.nc.IsConnected() {
-		return l.fail(errLost)
-	}
 	if _, ok := ctx.Deadline(); !ok {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, answerTimeout)
 		defer cancel()
 	}
+	// NATS does not tell who asks in the moment in which the connection is lost.
+	ctx, cancel := l.during(ctx)
+	defer cancel()
+	if !l.nc.IsConnected() {
+		return l.fail(errLost)
+	}
 	if err := l.nc.FlushWithContext(ctx); err != nil {
-		return l.fail(err)
+		return l.why(ctx, err)
 	}
 	return nil
 }
