@@ -194,9 +194,13 @@ func play(ctx context.Context, o options, g *grounds, t *tally, log, out io.Writ
 			s := &seed{script: script, patience: o.patience, grounds: g, tally: t, journal: &journal{live: log}}
 			err = s.run(context.WithoutCancel(ctx))
 			t.played(n, err)
-			if err != nil && !diverged.Swap(true) {
+			if err == nil {
+				return nil
+			}
+			all := s.journal.save(n)
+			if !diverged.Swap(true) {
 				fmt.Fprintf(out, "\nseed %d ended with\n%s\n%s\n\nseed %d: %v\nreplay it by: %s\n\n",
-					n, s.journal.tail(journalTail), s.journal.save(n), n, err, o.replayCommand(n))
+					n, s.journal.tail(journalTail), all, n, err, o.replayCommand(n))
 				o.smaller(ctx, g, script, err, out)
 			}
 			return nil

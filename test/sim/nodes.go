@@ -16,13 +16,11 @@ import (
 // cluster is the nodes of a seed and what is between them. It is used by the
 // writer's goroutine, and by what that leaves to be done behind.
 type cluster struct {
-	nodes  []*node
-	office *office
-	broker brokerServer
-	read   *sql.DB
-	// patience is how long a node may take to start.
-	patience time.Duration
-	journal  *journal
+	nodes   []*node
+	office  *office
+	broker  brokerServer
+	read    *sql.DB
+	journal *journal
 
 	// down is held by what has the broker away.
 	down sync.Mutex
@@ -63,7 +61,7 @@ func (c *cluster) happen(ctx context.Context, e event) error {
 	switch e.Do {
 	case "kill node", "kill owner":
 		n.kill()
-		c.later(e.Delay, func() error { return c.revive(ctx, n) })
+		c.later(e.Delay, func() error { return n.start(ctx) })
 	case "pause node", "pause owner":
 		n.pause()
 		c.later(e.Delay, func() error { n.resume(); return nil })
@@ -101,26 +99,6 @@ func (c *cluster) later(after time.Duration, do func() error) {
 		time.Sleep(after)
 		return do()
 	})
-}
-
-// revive starts a node as often as it takes: what it needs may be away.
-func (c *cluster) revive(ctx context.Context, n *node) error {
-	ctx, cancel := patient(ctx, c.patience)
-	defer cancel()
-	for {
-		err := n.start(ctx)
-		if err == nil {
-			return nil
-		}
-		c.journal.logf("     %v", err)
-		again := time.NewTimer(100 * time.Millisecond)
-		select {
-		case <-again.C:
-		case <-ctx.Done():
-			again.Stop()
-			return &divergenceError{client: -1, what: err.Error(), waited: context.Cause(ctx)}
-		}
-	}
 }
 
 // nodeName is a node's in PostgreSQL.
@@ -183,7 +161,7 @@ type host interface {
 // gather makes the nodes.
 func (s *seed) gather(ctx context.Context) (err error) {
 	k := s.script
-	c := &cluster{read: s.read, patience: s.patience, journal: s.journal, behind: new(errgroup.Group)}
+	c := &cluster{read: s.read, journal: s.journal, behind: new(errgroup.Group)}
 	if c.broker, err = s.grounds.broker(ctx, k.Broker); err != nil {
 		return err
 	}
@@ -192,7 +170,7 @@ func (s *seed) gather(ctx context.Context) (err error) {
 	}
 	s.cluster = c
 	for i := range k.Nodes {
-		c.nodes = append(c.nodes, &node{journal: s.journal, assignment: assignment{
+		c.nodes = append(c.nodes, &node{journal: s.journal, patience: s.patience, assignment: assignment{
 			Script: s.script.short(), Index: i, Broker: c.broker.URL(), Prefix: s.base.name(), Office: c.office.address(),
 			Database: s.base.url() + "&application_name=" + nodeName(i),
 		}})

@@ -51,11 +51,19 @@ func runNode(in io.Reader, out io.Writer) (err error) {
 	if _, err := fmt.Fprintln(out, "ready"); err != nil {
 		return err
 	}
-	var end struct{}
-	if err := dec.Decode(&end); !errors.Is(err, io.EOF) {
-		return fmt.Errorf("wait for the end: %w", err)
+	told := make(chan struct{})
+	go func() {
+		defer close(told)
+		var end struct{}
+		dec.Decode(&end) //nolint:errcheck // whatever comes is the end
+	}()
+	select {
+	case <-told:
+		return nil
+	case err := <-s.life.Load().done:
+		s.life.Store(nil)
+		return errors.Join(errors.New("the app has ended by itself"), err)
 	}
-	return nil
 }
 
 // serve makes the server.

@@ -57,10 +57,21 @@ func (s *seed) run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, s.close()) }()
 	for _, segment := range s.script.Segments {
 		if err := s.segment(ctx, segment); err != nil {
+			s.dump(err)
 			return err
 		}
 	}
 	return s.compareState(ctx)
+}
+
+// dump has nodes tell what they do that were waited for in vain.
+func (s *seed) dump(err error) {
+	if s.cluster == nil || !errors.Is(err, errPatience) {
+		return
+	}
+	for _, n := range s.cluster.nodes {
+		n.dump()
+	}
 }
 
 // memoryFolder is a folder in memory where the system has one, else the usual

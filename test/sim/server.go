@@ -133,7 +133,13 @@ func (s *server) start(ctx context.Context) error {
 	}
 	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
 	l := &life{app: app, source: source, stop: stop, done: make(chan error, 1)}
-	go func() { l.done <- app.Run(ctx) }()
+	go func() {
+		err := app.Run(ctx)
+		if ctx.Err() == nil {
+			s.log.Error("the app has ended by itself", "error", err)
+		}
+		l.done <- err
+	}()
 	s.life.Store(l)
 	return nil
 }

@@ -136,9 +136,6 @@ func (s *seed) restart(ctx context.Context) error {
 	if err := one.stop(); err != nil {
 		return err
 	}
-	if n, ok := one.(*node); ok {
-		return s.cluster.revive(ctx, n)
-	}
 	return one.start(ctx)
 }
 
