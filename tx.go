@@ -139,7 +139,16 @@ func attempt(
 
 // rolledBack tells that nothing of a transaction was applied, for a reason that
 // may be gone the next time.
-func rolledBack(err error) bool { return errors.Is(err, feed.ErrRolledBack) && !refused(err) }
+func rolledBack(err error) bool {
+	return (errors.Is(err, feed.ErrRolledBack) || collided(err)) && !refused(err)
+}
+
+// collided tells that a database undid the transaction for the sake of another one,
+// as an author's own statement tells it: a serialization failure or a deadlock.
+func collided(err error) bool {
+	var coded interface{ SQLState() string }
+	return errors.As(err, &coded) && (coded.SQLState() == "40001" || coded.SQLState() == "40P01")
+}
 
 // refused tells that a constraint is against what was to be committed.
 func refused(err error) bool {

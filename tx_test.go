@@ -101,6 +101,7 @@ func TestTransactMakesAgainWhatWasRolledBack(t *testing.T) {
 		{name: "rolled back between", fn: many[:2], begun: 3, calls: 3, want: "3"},
 		{name: "rolled back again and again", db: unlucky{commit: many}, claim: claim, begun: txAttempts, calls: txAttempts, want: "busy"},
 		{name: "refused by a constraint", db: unlucky{commit: []error{refused}}, claim: claim, begun: 1, calls: 1, want: "a row refers to it"},
+		{name: "a deadlock of a statement", fn: []error{fmt.Errorf("move it: %w", deadlock{})}, begun: 2, calls: 2, want: "2"},
 		{name: "an error", fn: []error{errors.New("no")}, begun: 1, calls: 1, want: "no"},
 		{name: "gone without a claim", db: unlucky{commit: []error{gone}}, begun: 1, calls: 1, want: "the connection is gone"},
 		{name: "gone, and not applied", db: unlucky{commit: []error{gone}}, claim: claim, begun: 2, calls: 2, want: "2"},
@@ -131,6 +132,12 @@ func TestTransactMakesAgainWhatWasRolledBack(t *testing.T) {
 		})
 	}
 }
+
+// deadlock is a driver's error.
+type deadlock struct{}
+
+func (deadlock) Error() string    { return "deadlock detected" }
+func (deadlock) SQLState() string { return "40P01" }
 
 func TestTransactRollsBack(t *testing.T) {
 	db := &unlucky{stored: map[feed.Claim]string{}}
