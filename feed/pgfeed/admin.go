@@ -103,7 +103,7 @@ func (s *Source) Renew(ctx context.Context) error {
 	if err := s.ready(); err != nil {
 		return err
 	}
-	result, err := s.db.ExecContext(ctx, "UPDATE "+s.own("meta")+" SET generation = greatest(generation + 1, extract(epoch FROM clock_timestamp())::bigint)")
+	result, err := s.db.ExecContext(ctx, s.statement("UPDATE pando.meta SET generation = greatest(generation + 1, extract(epoch FROM clock_timestamp())::bigint)"))
 	if err != nil {
 		return fmt.Errorf("begin another epoch: %w", err)
 	}

@@ -153,8 +153,8 @@ func (c *column) argument(v schema.Value) (any, error) {
 		return c.arrayOf(v.Str())
 	case v.Kind() == schema.JSON && c.typ == pgtype.JSONBOID, v.Kind() == schema.JSON && c.typ == pgtype.JSONOID:
 		return v.Str(), nil
-	case v.Kind() == schema.Text && strings.IndexByte(v.Str(), 0) >= 0:
-		return nil, fmt.Errorf("a text with the character U+0000 cannot be stored in column %q", c.name)
+	case v.Kind() == schema.Text && !storable(v.Str()):
+		return nil, fmt.Errorf("a text with the character U+0000, or that is not UTF-8, cannot be stored in column %q", c.name)
 	}
 	return c.text(v), nil
 }

@@ -69,14 +69,6 @@ type uniqueSet struct {
 // sqlName names the table in statements.
 func (t *table) sqlName() string { return quote(t.schema) + "." + quote(t.name) }
 
-// title names the table in messages.
-func (t *table) title() string {
-	if t.schema == "public" || t.declared != nil && t.declared.Name == t.name {
-		return t.name
-	}
-	return t.schema + "." + t.name
-}
-
 // A mismatch is a declared table or column that the database cannot follow.
 type mismatch struct{ message string }
 

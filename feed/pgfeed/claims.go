@@ -33,8 +33,8 @@ func (t *tx) claimed(ctx context.Context, r feed.Claim) (reply []byte, done bool
 	if err := t.trimClaims(ctx); err != nil {
 		return nil, false, err
 	}
-	claims := t.source.own("claims")
-	result, err := t.sql.ExecContext(ctx, "INSERT INTO "+claims+" (owner, key, print) VALUES ($1::text, $2::text, $3::text) ON CONFLICT DO NOTHING", r.Owner, r.Key, r.Print)
+	insert := t.source.statement("INSERT INTO pando.claims (owner, key, print) VALUES ($1::text, $2::text, $3::text) ON CONFLICT DO NOTHING")
+	result, err := t.sql.ExecContext(ctx, insert, r.Owner, r.Key, r.Print)
 	if err != nil {
 		return nil, false, err
 	}
@@ -43,7 +43,8 @@ func (t *tx) claimed(ctx context.Context, r feed.Claim) (reply []byte, done bool
 		return nil, false, err
 	}
 	var other string
-	err = t.sql.QueryRowContext(ctx, "SELECT print, reply FROM "+claims+" WHERE owner = $1::text AND key = $2::text", r.Owner, r.Key).Scan(&other, &reply)
+	find := t.source.statement("SELECT print, reply FROM pando.claims WHERE owner = $1::text AND key = $2::text")
+	err = t.sql.QueryRowContext(ctx, find, r.Owner, r.Key).Scan(&other, &reply)
 	switch {
 	case errors.Is(err, sql.ErrNoRows): // it was forgotten meanwhile
 		return nil, false, fmt.Errorf("%w: the claim of the same request has just been forgotten", feed.ErrRolledBack)
@@ -63,7 +64,8 @@ func (t *tx) Reply(ctx context.Context, reply []byte) error {
 	if reply == nil {
 		reply = []byte{}
 	}
-	_, err := t.sql.ExecContext(ctx, "UPDATE "+t.source.own("claims")+" SET reply = $1::bytea WHERE owner = $2::text AND key = $3::text", reply, t.claim.Owner, t.claim.Key)
+	store := t.source.statement("UPDATE pando.claims SET reply = $1::bytea WHERE owner = $2::text AND key = $3::text")
+	_, err := t.sql.ExecContext(ctx, store, reply, t.claim.Owner, t.claim.Key)
 	if err != nil {
 		return fmt.Errorf("store a reply: %w", fail(nil, err))
 	}
@@ -100,8 +102,8 @@ func (t *tx) trimClaims(ctx context.Context) error {
 	if !t.source.claims.due(time.Now()) {
 		return nil
 	}
-	claims := t.source.own("claims")
-	_, err := t.sql.ExecContext(ctx, fmt.Sprintf(`DELETE FROM %s WHERE (owner, key) IN (
-		SELECT owner, key FROM %[1]s WHERE at < now() - interval '%d seconds' LIMIT %d FOR UPDATE SKIP LOCKED)`, claims, feed.ClaimsKept, trimClaimsBatch))
+	trim := t.source.statement(`DELETE FROM pando.claims WHERE (owner, key) IN (
+		SELECT owner, key FROM pando.claims WHERE at < now() - make_interval(secs => $1::int) LIMIT $2::int FOR UPDATE SKIP LOCKED)`)
+	_, err := t.sql.ExecContext(ctx, trim, feed.ClaimsKept, trimClaimsBatch)
 	return err
 }

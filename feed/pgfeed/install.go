@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/pando-sync/pando/schema"
@@ -147,26 +148,19 @@ func (s *Source) checkFormat(ctx context.Context, q asker) error {
 // are logged as those of the whole.
 func (i *installation) checkPartitions(ctx context.Context, q asker) error {
 	var errs []error
-	for _, t := range i.catalog.byOID {
+	for _, t := range i.ordered() {
 		if !t.isPartition {
 			continue
 		}
-		rows, err := q.QueryContext(ctx, "SELECT relid::oid FROM pg_partition_ancestors($1::oid::regclass) WHERE relid <> $1::oid", int64(t.oid))
+		err := each(ctx, q, func(root string) {
+			for _, whole := range i.catalog.byOID {
+				if strconv.FormatUint(uint64(whole.oid), 10) == root && whole != t {
+					errs = append(errs, mismatchf("table %q is a partition of %q, which is declared, too, and has its changes: declare one of them", t.declared.Name, whole.declared.Name))
+				}
+			}
+		}, "SELECT relid::oid::text FROM pg_partition_ancestors($1::oid::regclass)", int64(t.oid))
 		if err != nil {
 			return fmt.Errorf("look at the partition %q: %w", t.declared.Name, err)
-		}
-		for rows.Next() {
-			var root uint32
-			if err := rows.Scan(&root); err != nil {
-				rows.Close()
-				return err
-			}
-			if whole := i.catalog.byOID[root]; whole != nil {
-				errs = append(errs, mismatchf("table %q is a partition of %q, which is declared, too, and has its changes: declare one of them", t.declared.Name, whole.declared.Name))
-			}
-		}
-		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
-			return err
 		}
 	}
 	return errors.Join(errs...)
@@ -209,7 +203,7 @@ func (s *Source) inspectPublication(ctx context.Context, q asker, i *installatio
 	var names []string
 	published := strings.Fields(list)
 	for _, t := range i.ordered() {
-		if !all && !slices.Contains(published, fmt.Sprint(t.oid)) {
+		if !all && !slices.Contains(published, strconv.FormatUint(uint64(t.oid), 10)) {
 			names = append(names, t.sqlName())
 		}
 	}

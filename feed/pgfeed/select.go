@@ -247,7 +247,7 @@ func (s *selection) addTuples(parts []int) {
 		names = append(names, c.quoted)
 		sets = append(sets, s.bind(array(texts[i]), c.cast()+"[]"))
 	}
-	s.where = append(s.where, "("+strings.Join(names, ", ")+") IN (SELECT * FROM unnest("+strings.Join(sets, ", ")+"))")
+	s.where = append(s.where, "("+strings.Join(names, ", ")+") IN (SELECT v.* FROM unnest("+strings.Join(sets, ", ")+") AS v)")
 }
 
 // addCondition adds one of the query's conditions.
@@ -257,18 +257,16 @@ func (s *selection) addCondition(b *schema.Bound) {
 		s.whole = false
 		return
 	}
-	condition := ""
 	switch b.Op {
 	case schema.IsNull:
-		condition = s.nullable(c) + " IS NULL"
+		s.where = append(s.where, s.nullable(c)+" IS NULL")
 	case schema.NotNull:
-		condition = s.nullable(c) + " IS NOT NULL"
+		s.where = append(s.where, s.nullable(c)+" IS NOT NULL")
 	case schema.In, schema.Eq:
-		condition = s.among(c, b.Values)
+		s.where = append(s.where, s.among(c, b.Values))
 	default:
-		condition = s.compared(c, b.Op, b.Values[0])
+		s.where = append(s.where, s.compared(c, b.Op, b.Values[0]))
 	}
-	s.where = append(s.where, condition)
 }
 
 // nullable is SQL for what is NULL when the value is.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -55,7 +56,7 @@ func pool(client net.Conn, server string) {
 	defer to.Close()
 	var up sync.WaitGroup
 	up.Go(func() {
-		io.Copy(to, client) //nolint:errcheck // an end is an end
+		io.Copy(to, client)
 		to.Close()
 	})
 	defer up.Wait()
@@ -72,7 +73,7 @@ func pool(client net.Conn, server string) {
 		if head[0] == 'K' {
 			binary.BigEndian.PutUint32(body, 1)
 		}
-		if _, err := client.Write(append(head, body...)); err != nil {
+		if _, err := client.Write(slices.Concat(head, body)); err != nil {
 			return
 		}
 	}

@@ -276,6 +276,9 @@ func TestUninstall(t *testing.T) {
 			}
 			all = append(all, text)
 		}
+		if err := rows.Err(); err != nil {
+			t.Fatal(err)
+		}
 		return all
 	}
 	before := inventory()
@@ -365,7 +368,7 @@ func TestServers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer s.Close() //nolint:errcheck // its folder is of no use
+		defer s.Close()
 		source := openSource(t, s.URL())
 		if err := source.Setup(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "wal_level = logical") {
 			t.Errorf("Setup: %v", err)

@@ -170,6 +170,11 @@ func (s *Source) described() (*catalog, error) {
 // own names one of Pando's own tables in SQL.
 func (s *Source) own(name string) string { return quote(s.schema) + "." + quote(name) }
 
+// statement puts the schema into a statement about tables of pando.
+func (s *Source) statement(sql string) string {
+	return strings.ReplaceAll(sql, "pando.", quote(s.schema)+".")
+}
+
 // publication names the publication of the followed tables.
 func (s *Source) publication() string { return s.schema }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -100,12 +101,12 @@ var typeStatements = []string{
 func TestTypes(t *testing.T) {
 	db, dsn := freshDB(t, typeStatements...)
 	columns := []string{"id int", "grp int"}
-	create := "CREATE TABLE typed (id bigint PRIMARY KEY, grp bigint DEFAULT 1"
+	sql := []string{"id bigint PRIMARY KEY", "grp bigint DEFAULT 1"}
 	for i, c := range typedColumns {
 		columns = append(columns, fmt.Sprintf("c%d %s?", i, c.kind))
-		create += fmt.Sprintf(", c%d %s", i, c.sql)
+		sql = append(sql, fmt.Sprintf("c%d %s", i, c.sql))
 	}
-	execAll(t, db, create+")", "ALTER DATABASE "+databaseName(dsn)+" SET timezone = 'Asia/Kolkata'", "ALTER DATABASE "+databaseName(dsn)+" SET datestyle = 'SQL, DMY'",
+	execAll(t, db, "CREATE TABLE typed ("+strings.Join(sql, ", ")+")", "ALTER DATABASE "+databaseName(dsn)+" SET timezone = 'Asia/Kolkata'", "ALTER DATABASE "+databaseName(dsn)+" SET datestyle = 'SQL, DMY'",
 		"ALTER DATABASE "+databaseName(dsn)+" SET bytea_output = 'escape'", "ALTER DATABASE "+databaseName(dsn)+" SET extra_float_digits = -5",
 		"ALTER DATABASE "+databaseName(dsn)+" SET intervalstyle = 'sql_standard'")
 	table := declare("typed", columns...)
@@ -151,7 +152,7 @@ func TestTypes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer tx.Rollback() //nolint:errcheck // it has only read
+	defer tx.Rollback()
 	all := feed.Query{Table: table, Column: 1, Values: []schema.Value{schema.IntValue(1)}}
 	locked := func(q feed.Query, fn func(schema.Row) error) error { return tx.Rows(t.Context(), q, feed.Shared, fn) }
 	read := func(q feed.Query, fn func(schema.Row) error) error { return snapshot.Rows(t.Context(), q, fn) }
