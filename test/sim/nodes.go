@@ -54,6 +54,7 @@ func (s *seed) drawNodes(rng *rand.Rand) event {
 
 // happen makes an event of the nodes.
 func (c *cluster) happen(ctx context.Context, e event) error {
+	ctx = context.WithoutCancel(ctx) // what is taken away comes back in any case
 	n := c.nodes[e.Way%len(c.nodes)]
 	if strings.HasSuffix(e.Do, "owner") {
 		n = c.owner(ctx, n)
