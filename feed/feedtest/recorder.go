@@ -32,8 +32,8 @@ type Recorder struct {
 	starts   []Start
 	commits  []*feed.Commit
 	position feed.Position
-	// stalled tells that the feed stands still.
-	stalled bool
+	// stalled is why the feed stands still, empty while it goes on.
+	stalled string
 	// partial holds the parts so far of a commit that goes on, else nil.
 	partial *feed.Commit
 	// changed is closed and replaced at every call.
@@ -70,7 +70,7 @@ func Record(t testing.TB, source feed.Source) (r *Recorder, stop func()) {
 func (r *Recorder) Start(epoch string, head feed.Position, reason string) {
 	r.note(func() {
 		r.starts = append(r.starts, Start{epoch, head, reason})
-		r.commits, r.partial, r.stalled = nil, nil, false
+		r.commits, r.partial, r.stalled = nil, nil, ""
 		r.position = head
 	})
 }
@@ -81,7 +81,7 @@ func (r *Recorder) Commit(c *feed.Commit) {
 		if len(c.Changes) == 0 {
 			r.t.Errorf("commit %d has no changes", c.Position)
 		}
-		r.stalled = false
+		r.stalled = ""
 		whole := &feed.Commit{Position: c.Position, Transaction: c.Transaction, Changes: slices.Clip(c.Changes)}
 		if r.partial != nil {
 			whole.Changes = r.partial.Changes
@@ -106,7 +106,7 @@ func (r *Recorder) Advance(p feed.Position) { r.note(func() { r.advance(p) }) }
 // Stall implements feed.Sink. What comes next tells more.
 func (r *Recorder) Stall(reason string) {
 	r.t.Logf("the feed stands still: %s", reason)
-	r.note(func() { r.stalled = true })
+	r.note(func() { r.stalled = reason })
 }
 
 func (r *Recorder) advance(p feed.Position) {
@@ -116,10 +116,10 @@ func (r *Recorder) advance(p feed.Position) {
 	if r.partial != nil {
 		r.t.Errorf("position %d comes within commit %d", p, r.partial.Position)
 	}
-	if p < r.position || p == r.position && !r.stalled {
+	if p < r.position || p == r.position && r.stalled == "" {
 		r.t.Errorf("position %d comes after %d", p, r.position)
 	}
-	r.position, r.stalled = p, false
+	r.position, r.stalled = p, ""
 }
 
 func (r *Recorder) note(change func()) {
@@ -168,6 +168,13 @@ func (r *Recorder) Starts(n int) []Start {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.Clone(r.starts)
+}
+
+// Stalled is why the feed stands still, empty while it goes on.
+func (r *Recorder) Stalled() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.stalled
 }
 
 // Commits returns the whole commits since the last Start.

@@ -3,6 +3,7 @@ package pgfeed
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -64,10 +65,13 @@ func (s *Source) Decode(p feed.Part) (*feed.Commit, error) {
 			commit, _, err = s.decode(catalog, p)
 		}
 	}
-	if err != nil {
-		return nil, &undecodableError{err}
+	if err == nil {
+		return commit, nil
 	}
-	return commit, nil
+	if _, ok := errors.AsType[*restartError](err); ok {
+		return nil, err
+	}
+	return nil, &undecodableError{err}
 }
 
 // decode decodes by a catalog, and tells whether the log knows the tables
@@ -156,6 +160,10 @@ func (d *decoding) change(p *plan, m *message) error {
 		return fmt.Errorf("a change of table %q does not tell the key of the row: ALTER TABLE %s REPLICA IDENTITY DEFAULT, with the declared key as primary key, or FULL",
 			declared.Name, p.table.sqlName())
 	}
+	if i := slices.IndexFunc(missing, func(i int) bool { return links(declared, i) }); i >= 0 {
+		return &restartError{fmt.Sprintf("the link %s of a row of table %s is stored outside of it and not in the log; ALTER TABLE %s REPLICA IDENTITY FULL has the log carry it",
+			declared.Columns[i].Name, declared.Name, p.table.sqlName())}
+	}
 	full := old
 	if m.identity != identityFull {
 		full = nil
@@ -175,6 +183,11 @@ func (d *decoding) change(p *plan, m *message) error {
 		add(feed.Change{Key: now[declared.Key], Old: full, New: now, Blind: blind, Missing: missing})
 	}
 	return nil
+}
+
+// links tells whether rows are found by a stored column, which must be known then.
+func links(t *schema.Table, column int) bool {
+	return slices.ContainsFunc(t.Links, func(link int) bool { return slices.Contains(stored(t, link), column) })
 }
 
 // row makes a declared row of what a message carries, and tells which columns it

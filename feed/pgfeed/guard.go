@@ -1,6 +1,7 @@
 package pgfeed
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -206,7 +207,7 @@ func (g *guard) repair(ctx context.Context) (ok bool, err error) {
 		g.failing = time.Now()
 		s.log.Warn("the followed tables are not as they are declared; looking again", "error", err)
 		return false, nil
-	case time.Since(g.failing) > guardPatience:
+	case time.Since(g.failing) > cmp.Or(s.patience, guardPatience):
 		return false, &brokenError{err}
 	default:
 		return false, nil

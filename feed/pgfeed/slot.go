@@ -32,6 +32,7 @@ func (s *Source) temporarySlot(ctx context.Context, conn *pgconn.PgConn) (name s
 // meanwhile; their end is watched, since one that is left open keeps it waiting.
 func (s *Source) createSlot(ctx context.Context, conn *pgconn.PgConn, name, life string) (begins uint64, err error) {
 	defer s.watchWait(ctx, "a replication slot is made")()
+	defer s.flushing(ctx)()
 	row, err := command(ctx, conn, fmt.Sprintf("CREATE_REPLICATION_SLOT %s %sLOGICAL pgoutput NOEXPORT_SNAPSHOT", quote(name), life))
 	if err != nil {
 		return 0, fmt.Errorf("create the replication slot %q: %w", name, err)
@@ -41,6 +42,26 @@ func (s *Source) createSlot(ctx context.Context, conn *pgconn.PgConn, name, life
 		return 0, fmt.Errorf("create the replication slot %q: %w", name, err)
 	}
 	return begins, s.settle(ctx)
+}
+
+// flushing writes messages to the log until the function that it returns is called.
+// A slot that is made waits several times for a record that the server has
+// written but flushes only with others.
+func (s *Source) flushing(ctx context.Context) (end func()) {
+	ctx, stop := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for wait := 2 * grace; pause(ctx, wait) == nil; wait = min(2*wait, time.Second) {
+			if _, err := s.emitMessage(ctx); err != nil {
+				return // the server then flushes in its own time
+			}
+		}
+	}()
+	return func() {
+		stop()
+		<-done
+	}
 }
 
 // settle waits until every transaction that is under way has ended. One that

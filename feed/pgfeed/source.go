@@ -35,6 +35,9 @@ type Source struct {
 	complained sync.Map
 	wake       wake
 	plans      plans
+	// patience is for how long Run bears with tables that are not as they are
+	// declared, zero for guardPatience.
+	patience time.Duration
 
 	claims trimmer
 
