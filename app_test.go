@@ -15,11 +15,12 @@ import (
 	"github.com/pando-sync/pando/broker"
 	"github.com/pando-sync/pando/broker/membroker"
 	"github.com/pando-sync/pando/feed/sqlitefeed"
+	"github.com/pando-sync/pando/internal/servers"
 	"github.com/pando-sync/pando/pandotest"
 	"github.com/pando-sync/pando/token"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(servers.Main(m)) }
 
 type User struct {
 	ID   int64  `json:"id"`
