@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/pando-sync/pando/broker"
+	"github.com/pando-sync/pando/cache"
 	"github.com/pando-sync/pando/feed"
 	"github.com/pando-sync/pando/internal/group"
 	"github.com/pando-sync/pando/internal/pipe"
@@ -37,6 +38,11 @@ type Config struct {
 	// bursts and may be raised by the pattern "pando.node.*". The Broker is the
 	// program's to close, after Run.
 	Broker broker.Broker
+	// Cache keeps what clients are shown where all nodes find it, so that a node
+	// that starts, or to which clients come from another one, need not ask the
+	// database. See CacheTTL. What it loses, or answers too late, is read from the
+	// database. The Store is the program's to close, after Run.
+	Cache cache.Store
 	// Logger gets warnings and internal errors; slog.Default() unless set.
 	Logger *slog.Logger
 	// Static is served where nothing else is: the built front end. A path
@@ -90,6 +96,8 @@ func (c Config) validate() error {
 //	/state/…  the nested state of a route, for GET
 //	/api/…    what Config.Auth mounts
 //	/healthz  200 while the database is followed
+//	/readyz   the same, and 503 once Drain was called
+//	/livez    200
 //	/         Config.Static
 //
 // It can stand under any router and prefix (use http.StripPrefix). It answers
@@ -102,6 +110,8 @@ type App struct {
 	pipe     *pipe.Pipe
 	ready    chan struct{} // closed when the database is followed
 	ran      atomic.Bool   // Run was called
+	draining atomic.Bool
+	health   atomic.Pointer[string] // what was last told of it
 	setup    sync.Mutex    // one Setup at a time
 	prepared bool          // Setup has succeeded; guarded by setup
 	open     openStreams
@@ -206,7 +216,7 @@ func (a *App) seal() error {
 	}
 	a.pipe = pipe.New(pipe.Config{
 		Source: a.cfg.Source, Registry: a.registry, Logger: a.cfg.Logger,
-		LogBytes: a.cfg.LogBytes, Keep: a.cfg.Keep, Linger: a.cfg.Linger, Lost: a.lost,
+		LogBytes: a.cfg.LogBytes, Keep: a.cfg.Keep, Linger: a.cfg.Linger, Lost: a.lost, Cache: a.newCache(),
 	})
 	return nil
 }

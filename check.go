@@ -24,6 +24,7 @@ func (a *App) Check(ctx context.Context) (faults, hints []string, err error) {
 	if a.cfg.Broker == nil && slices.ContainsFunc(a.channels, func(c *channel) bool { return len(c.consumers) > 0 }) {
 		hints = append(hints, "events of groups stay in the process that sends them: set Config.Broker where several serve the app")
 	}
+	hints = append(hints, a.cacheHints()...)
 	if checker, ok := a.cfg.Source.(feed.Checker); ok {
 		ready, err := checker.Check(ctx, a.registry.Tables)
 		switch {

@@ -26,6 +26,7 @@ type Declaration struct {
 
 	writable     []*writable
 	freshRuntime bool
+	cacheTTL     *time.Duration // nil for the default
 	timeout      time.Duration
 	maxRequest   *int       // nil for the frame's bound alone
 	rate         *rateLimit // nil for none
@@ -147,6 +148,10 @@ func (c *channel) checkList(v AnyChannel) error {
 			"want IsVisible(ctx context.Context, instance *T) (bool, error), with T of pando.List[T, R]")
 	case judged && c.query.limit > 0:
 		return errors.New("IsVisible and Limit exclude each other: rows that are not visible would take the places of others; use conditions")
+	case c.cacheTTL != nil && *c.cacheTTL != 0 && (c.query.limit > 0 || c.ownList || judged):
+		return errors.New("CacheTTL: a list that has a limit, or is one stream's own, is not cached: leave it out")
+	case c.cacheTTL != nil && *c.cacheTTL < 0:
+		return fmt.Errorf("CacheTTL(%s): give a time, or 0 for scopes that are not to be cached", *c.cacheTTL)
 	case !c.list && (c.query.limit != 0 || len(c.query.order) > 0 || c.ownList):
 		return errors.New("OrderBy, Limit and OwnList are for lists: embed pando.List in the place of pando.Channel")
 	}

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/pando-sync/pando/cache"
 	"github.com/pando-sync/pando/feed"
 	"github.com/pando-sync/pando/internal/pipe"
 	"github.com/pando-sync/pando/internal/wire"
@@ -52,9 +53,15 @@ const maxMaintenance = 24 * time.Hour
 
 // ExpireCache has all nodes over the same database forget what they hold of it in
 // memory, and read it anew. Clients reconnect, and get their state anew where it
-// differs. As with BroadcastSystemMessage, the app need not run here.
+// differs. What is in Config.Cache is dropped, too, which is left alone until all
+// nodes have heard of it; to drop that alone, see DropCache. As with
+// BroadcastSystemMessage, the app need not run here.
 func (a *App) ExpireCache(ctx context.Context) error {
-	if err := a.sendSystem(ctx, systemExpire, system{}); err != nil {
+	err := a.sendSystem(ctx, systemExpire, system{})
+	if err == nil && a.cfg.Cache != nil {
+		_, err = a.DropCache(ctx, cache.Filter{})
+	}
+	if err != nil {
 		return fmt.Errorf("pando: expire cache: %w", err)
 	}
 	return nil

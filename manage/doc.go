@@ -20,7 +20,7 @@
 //	createtoken, revoketoken  log a user in for a program, and out
 //	broadcast_system_message  shows a message to every connected client
 //	maintenance               sends all clients away for a while
-//	expire_cache              has every server read anew what it holds
+//	expire_cache              drops what the cache has of scopes
 //
 // The last three reach every server that runs on the same database.
 //

@@ -62,7 +62,7 @@ type commands struct {
 
 	Broadcast   broadcast   `aliases:"broadcast-system-message" cmd:"" help:"Show a message to every connected client." name:"broadcast_system_message"`
 	Maintenance maintenance `cmd:"" help:"Announce maintenance: close all connections, and have clients come back later."`
-	ExpireCache expireCache `aliases:"expire-cache" cmd:"" help:"Have every server read anew what it holds." name:"expire_cache"`
+	ExpireCache expireCache `aliases:"expire-cache" cmd:"" help:"Drop what the cache has of scopes; without a cache, have every server read anew what it holds." name:"expire_cache"`
 }
 
 // run is Main without the process around it.

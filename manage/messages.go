@@ -51,25 +51,20 @@ func (m *maintenance) Run(env *environment, c *commands) error {
 	})
 }
 
-// expireCache is the command that has the servers read anew.
-type expireCache struct{}
-
-// Run tells the servers; their clients reconnect by themselves.
-func (*expireCache) Run(env *environment, c *commands) error {
-	return env.withMessenger(c, func(m Messenger) error { return m.ExpireCache(env.ctx) })
-}
-
 // withMessenger opens the project and sets Pando's own tables up, by which the
 // servers are reached. It migrates nothing of the app's.
 func (e *environment) withMessenger(c *commands, fn func(Messenger) error) error {
-	return e.with(Settings{DB: c.DB}, func(p *Project) error {
-		messenger, ok := p.App.(Messenger)
-		if !ok {
-			return errors.New("this app reaches no servers: set Project.App to what pando.New returned")
-		}
-		if err := p.App.Setup(e.ctx); err != nil {
-			return fmt.Errorf("set up: %w", err)
-		}
-		return fn(messenger)
-	})
+	return e.with(Settings{DB: c.DB}, func(p *Project) error { return e.message(p, fn) })
+}
+
+// message reaches the servers by a project that is open.
+func (e *environment) message(p *Project, fn func(Messenger) error) error {
+	messenger, ok := p.App.(Messenger)
+	if !ok {
+		return errors.New("this app reaches no servers: set Project.App to what pando.New returned")
+	}
+	if err := p.App.Setup(e.ctx); err != nil {
+		return fmt.Errorf("set up: %w", err)
+	}
+	return fn(messenger)
 }

@@ -36,7 +36,11 @@ func (m *migrate) Run(env *environment, c *commands) error {
 		return env.withAdministrator(c, func(a Administrator) error { return m.print(env, a) })
 	}
 	return env.with(Settings{DB: c.DB}, func(p *Project) error {
-		if err := p.prepare(env.ctx, false); err != nil || !m.NewEpoch {
+		if err := p.prepare(env.ctx, false); err != nil {
+			return err
+		}
+		// What was written of the tables as they were is of no use any more.
+		if err := p.dropAll(env.ctx); err != nil || !m.NewEpoch {
 			return err
 		}
 		a, err := administratorOf(p)

@@ -3,6 +3,7 @@ package cachetest
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/pando-sync/pando/cache"
 )
@@ -24,6 +25,10 @@ const (
 	// Half carries out half of a call of several rows, then fails it; others fail as
 	// Before.
 	Half
+	// Late carries out the call after a while, Split half of a call of several rows
+	// at once and the rest then.
+	Late
+	Split
 	// Stuck has the call take as long as its context allows, then fails it.
 	Stuck
 )
@@ -41,7 +46,11 @@ type faulty struct {
 
 // meet carries out a call, or not; half is half of it.
 func (f *faulty) meet(ctx context.Context, method string, call, half func() error) error {
-	switch f.choose(method) {
+	return f.meetAs(ctx, f.choose(method), call, half)
+}
+
+func (f *faulty) meetAs(ctx context.Context, fault Fault, call, half func() error) error {
+	switch fault {
 	case None:
 		return call()
 	case After:
@@ -51,11 +60,34 @@ func (f *faulty) meet(ctx context.Context, method string, call, half func() erro
 			return ErrFault
 		}
 		return errors.Join(half(), ErrFault)
+	case Split:
+		if half != nil {
+			if err := half(); err != nil {
+				return err
+			}
+		}
+		return f.late(ctx, call)
+	case Late:
+		return f.late(ctx, call)
 	case Stuck:
 		<-ctx.Done()
 		return ctx.Err()
 	default:
 		return ErrFault
+	}
+}
+
+// lateness is how long a late call takes.
+const lateness = 150 * time.Millisecond
+
+func (*faulty) late(ctx context.Context, call func() error) error {
+	t := time.NewTimer(lateness)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return call()
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 
@@ -90,17 +122,20 @@ func (f *faulty) Write(ctx context.Context, key cache.Key, generation string, ro
 
 // Read implements cache.Store.
 func (f *faulty) Read(ctx context.Context, key cache.Key, generation string, fn func(cache.Row) error) error {
-	return f.meet(ctx, "Read",
-		func() error { return f.store.Read(ctx, key, generation, fn) },
+	all := func() error { return f.store.Read(ctx, key, generation, fn) }
+	fault := f.choose("Read")
+	if fault == Split { // a row must not come twice
+		fault = Late
+	}
+	return f.meetAs(ctx, fault, all,
 		func() error {
 			n := 0
-			err := f.store.Read(ctx, key, generation, func(r cache.Row) error {
+			return f.store.Read(ctx, key, generation, func(r cache.Row) error {
 				if n++; n > 2 {
 					return ErrFault
 				}
 				return fn(r)
 			})
-			return err
 		},
 	)
 }

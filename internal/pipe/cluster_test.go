@@ -92,6 +92,7 @@ type cluster struct {
 
 	mu     sync.Mutex // guards what follows, which the store asks
 	faults int        // so many of a hundred calls fail
+	usual  int        // as many as do when nothing happens
 	dice   *rand.Rand
 }
 
@@ -106,7 +107,8 @@ type node struct {
 	stop    func()
 	// lean has the feed tell as little as it may.
 	lean bool
-	open []*pipe.Attachment
+	// shadow is the database as the node has been told of it.
+	shadow *memdb.DB
 }
 
 // nodeSource is the database as one node follows it.
@@ -175,7 +177,7 @@ func (c *cluster) fault(string) cachetest.Fault {
 	if c.dice.IntN(100) >= c.faults {
 		return cachetest.None
 	}
-	return cachetest.Fault(1 + c.dice.IntN(4))
+	return cachetest.Fault(1 + c.dice.IntN(int(cachetest.Stuck)))
 }
 
 func (c *cluster) break_(faults int) { //nolint:revive // break is taken
@@ -198,8 +200,12 @@ func (c *cluster) start() *node {
 	if c.random.IntN(3) > 0 {
 		config.History = n.source
 	}
-	if c.random.IntN(3) == 0 {
-		config.Changes = 20
+	if c.random.IntN(2) == 0 {
+		config.Changes = 1 + c.random.IntN(12)
+	}
+	n.shadow = memdb.New(c.reg)
+	for _, commit := range c.log {
+		n.shadow.Commit(slices.Clone(commit.Changes)...)
 	}
 	n.cache = warm.New(config)
 	n.Pipe = pipe.New(pipe.Config{
@@ -227,7 +233,7 @@ func (c *cluster) start() *node {
 func (c *cluster) end(n *node, killed bool) {
 	if killed {
 		c.break_(100)
-		defer c.break_(0)
+		defer c.break_(c.usual)
 	}
 	n.stop()
 	c.nodes = slices.DeleteFunc(c.nodes, func(o *node) bool { return o == n })
@@ -243,6 +249,7 @@ func (n *node) deliver(most int) {
 			told = memdb.Lean(told)
 		}
 		s.told++
+		n.shadow.Commit(slices.Clone(commit.Changes)...)
 		if len(told.Changes) > 2 && s.told%2 == 0 {
 			s.sink.Commit(&feed.Commit{Position: told.Position, Changes: told.Changes[:1], More: true})
 			told.Changes = told.Changes[1:]
@@ -320,8 +327,41 @@ func (c *cluster) check(n *node, r pipe.Request) {
 	if err != nil {
 		c.t.Fatalf("open %v: %v", r.Key, err)
 	}
+	c.compare(n, r, a)
+}
+
+// glance opens a scope at a node that may be behind. If it is there at once, it
+// is what the node has been told.
+func (c *cluster) glance(n *node, r pipe.Request) {
+	c.t.Helper()
+	ctx, cancel := context.WithCancel(n.ctx)
+	done := make(chan *pipe.Attachment, 1)
+	go func() {
+		a, err := n.Open(ctx, r)
+		if err != nil {
+			a = nil
+		}
+		done <- a
+	}()
+	synctest.Wait()
+	select {
+	case a := <-done:
+		cancel()
+		c.compare(n, r, a)
+	default:
+		cancel()
+		if a := <-done; a != nil {
+			n.Close(a)
+		}
+	}
+}
+
+// compare compares what a scope shows with what the node has been told, and
+// closes it.
+func (c *cluster) compare(n *node, r pipe.Request, a *pipe.Attachment) {
+	c.t.Helper()
 	defer n.Close(a)
-	want, err := snapshot.ReadTree(n.ctx, c.db, r.Key.Tree, r.Key.Anchor, r.Key.Env, r.User)
+	want, err := snapshot.ReadTree(n.ctx, n.shadow, r.Key.Tree, r.Key.Anchor, r.Key.Env, r.User)
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -358,7 +398,7 @@ func (c *cluster) check(n *node, r pipe.Request) {
 	}
 	got, wanted := string(store.AppendJSON(nil, r.Key.Tree, r.Key.Anchor)), string(want.Store.AppendJSON(nil, r.Key.Tree, r.Key.Anchor))
 	if got != wanted {
-		c.t.Fatalf("at %d %s %v of user %v shows\n%s\nand the database has\n%s", len(c.log), r.Key.Tree.Root.Type.Name, r.Key, r.User, got, wanted)
+		c.t.Fatalf("at %d %s %v of user %v shows\n%s\nand the database has\n%s", n.source.told, r.Key.Tree.Root.Type.Name, r.Key, r.User, got, wanted)
 	}
 }
 
@@ -397,7 +437,10 @@ func (c *cluster) step() {
 			n.Close(a)
 		}()
 	case 7, 8:
-		<-time.After(time.Duration(c.random.IntN(1500)) * time.Millisecond)
+		<-time.After(time.Duration(c.random.IntN(900)) * time.Millisecond)
+		for _, n := range c.nodes {
+			c.glance(n, c.request())
+		}
 	case 9:
 		if c.random.IntN(4) == 0 {
 			c.disturb()
@@ -418,7 +461,7 @@ func (c *cluster) disturb() {
 	case 3:
 		c.kept = len(c.log)
 	default:
-		c.break_(c.random.IntN(2) * c.random.IntN(60))
+		c.break_(c.random.IntN(2) * c.random.IntN(100))
 	}
 }
 
@@ -426,7 +469,7 @@ func (c *cluster) disturb() {
 // over a database that changes all the time: whatever they open is what the
 // database has.
 func TestCluster(t *testing.T) {
-	seeds := uint64(3000)
+	seeds := uint64(600)
 	if testing.Short() {
 		seeds = 20
 	}
@@ -435,6 +478,10 @@ func TestCluster(t *testing.T) {
 		ok := t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				c := newCluster(t, rand.New(rand.NewPCG(seed, 0)))
+				if seed%2 == 1 {
+					c.usual = c.random.IntN(40)
+					c.break_(c.usual)
+				}
 				for range 30 {
 					c.commit()
 				}

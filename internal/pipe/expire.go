@@ -12,6 +12,9 @@ import (
 // waits for a moment between commits at which reads see all that the feed has
 // told, so that none is missed by who opens next.
 func (p *Pipe) Expire(ctx context.Context) error {
+	if p.cfg.Cache != nil {
+		p.cfg.Cache.Rest()
+	}
 	for {
 		last, ok := p.lastCommit()
 		if !ok {

@@ -29,6 +29,7 @@ func (c *Cache) Run(ctx context.Context, between Between) {
 	wg.Go(func() { c.sweepAll(ctx) })
 	wg.Go(func() { c.tellPast(ctx) })
 	for pause(ctx, c.cfg.Beat) {
+		c.rise(ctx)
 		c.beat(ctx, c.cfg.Lease)
 	}
 	wg.Wait()
@@ -102,7 +103,7 @@ func (c *Cache) collect() (pos uint64, ok bool) {
 				if s.route.Recorded() {
 					r.Unrecord(s.route)
 				}
-				if !s.queued && !s.unfit && now.After(s.next) {
+				if !s.queued && !s.unfit && !c.rests() && now.After(s.next) {
 					c.enqueue(s)
 				}
 			}

@@ -37,8 +37,11 @@ func (c *Cache) Open(ctx context.Context, keys []route.Key) *Snapshot {
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Wait)
 	defer cancel()
 	c.mu.Lock()
-	epoch := c.epoch
+	epoch, rests := c.epoch, c.rests()
 	c.mu.Unlock()
+	if rests {
+		return nil
+	}
 	all := make([]*loaded, len(keys))
 	done := make(chan struct{}, len(keys))
 	for i, k := range keys {

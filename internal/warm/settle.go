@@ -38,7 +38,7 @@ func (c *Cache) dequeue() *scope {
 		c.queue[0] = nil
 		c.queue = c.queue[1:]
 		s.queued = false
-		if s.closed || s.recorded || s.settling || s.life != c.life {
+		if s.closed || s.recorded || s.settling || s.life != c.life || c.rests() {
 			continue
 		}
 		s.settling = true

@@ -140,6 +140,8 @@ type Cache struct {
 	// failing is since when the store does not take what it is given; zero when it
 	// does.
 	failing time.Time
+	// resting is since when the store is left alone; zero when it is not.
+	resting time.Time
 	past    past
 }
 
@@ -214,6 +216,9 @@ func New(cfg Config) *Cache {
 		for _, t := range one.tables {
 			followed[t.ID] = true
 		}
+	}
+	if len(c.channels) == 0 {
+		return nil
 	}
 	c.recent = newRecent(followed, cfg.Changes, cfg.ChangeBytes)
 	return c
