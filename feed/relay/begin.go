@@ -8,14 +8,18 @@ import (
 	"github.com/pando-sync/pando/broker"
 )
 
+// errRenewed ends a term before it has begun: the database has begun another
+// epoch for it.
+var errRenewed = errors.New("the database has begun another epoch")
+
 // begin appends the first record of the term: from then on no owner before can
 // append.
 func (p *publisher) begin(ctx context.Context) error {
-	history, err := p.history(ctx)
+	epoch, err := p.askEpoch(ctx)
 	if err != nil {
 		return err
 	}
-	p.known = history
+	p.epoch = epoch
 	for {
 		last, number, err := lastRecord(ctx, p.stream)
 		if err != nil && !errors.Is(err, broker.ErrNoRecord) {
@@ -67,17 +71,41 @@ func (p *publisher) opening(ctx context.Context, last *record, number uint64) (*
 	case reason == "":
 		end := last.end()
 		return &record{
-			kind: begun, term: p.term, epoch: last.epoch, base: last.base, position: end, previous: end,
+			kind: begun, term: p.term, epoch: last.epoch, life: last.life, base: last.base, position: end, previous: end,
 			visible: max(last.visible, min(p.log.Start(), end)), from: last.from,
 		}, nil
 	}
-	epoch, err := newEpoch(p.known)
-	if err != nil {
-		return nil, err
+	switch unused := &p.source.unused; {
+	case unused.epoch == p.epoch:
+		reason = unused.reason
+		*unused = renewal{}
+	case last == nil || last.epoch == p.epoch:
+		return nil, p.renew(ctx, reason)
 	}
 	p.logger.Warn("the stream of commits begins anew: all nodes read what they show again", "reason", reason)
 	start := p.log.Start()
-	return &record{kind: renewed, term: p.term, epoch: epoch, base: start, position: start, previous: start, visible: start, from: number, body: cut(reason)}, nil
+	return &record{kind: renewed, term: p.term, epoch: p.epoch, life: 1, base: start, position: start, previous: start, visible: start, from: number, body: cut(reason)}, nil
+}
+
+// renewal is an epoch of which the stream is yet to tell, and why there is one.
+type renewal struct{ epoch, reason string }
+
+// renew has the database begin another epoch, and fails with errRenewed: a log
+// ends with the epoch in which it began, and has to be owned again. The database
+// knows the epoch before the stream does, so that nobody who asks it goes by what
+// was before.
+func (p *publisher) renew(ctx context.Context, reason string) error {
+	renewing, cancel := context.WithTimeout(ctx, patient)
+	defer cancel()
+	if err := p.source.db.Renew(renewing); err != nil {
+		return err
+	}
+	epoch, err := p.askEpoch(ctx)
+	if err != nil {
+		return err
+	}
+	p.source.unused = renewal{epoch, reason}
+	return errRenewed
 }
 
 // discontinuity tells why the log cannot go on where the stream ends, or "".
@@ -85,7 +113,7 @@ func (p *publisher) discontinuity(ctx context.Context, last *record) (string, er
 	if last == nil {
 		return "nothing was published before, or it was lost", nil
 	}
-	if last.history() != p.known {
+	if last.epoch != p.epoch {
 		return "the stream tells another history of the database", nil
 	}
 	if last.term >= p.term {
@@ -96,7 +124,7 @@ func (p *publisher) discontinuity(ctx context.Context, last *record) (string, er
 	}
 	ctx, cancel := context.WithTimeout(ctx, patient)
 	defer cancel()
-	head, err := p.db.Head(ctx)
+	head, err := p.source.db.Head(ctx)
 	if err != nil {
 		return "", fmt.Errorf("ask for the head: %w", err)
 	}
@@ -108,7 +136,7 @@ func (p *publisher) discontinuity(ctx context.Context, last *record) (string, er
 
 // start takes over what the first record of the term says.
 func (p *publisher) start(r *record, number uint64) {
-	p.number, p.position, p.epoch, p.base = number, r.position, r.epoch, r.base
+	p.number, p.position, p.life, p.base = number, r.position, r.life, r.base
 	p.resumed, p.reached, p.acked = r.position, r.position, r.visible
-	p.sight = newSight(p.db.Visible, p.logger, r.visible, r.from)
+	p.sight = newSight(p.source.db.Visible, p.logger, r.visible, r.from)
 }

@@ -227,6 +227,28 @@ func TestReset(t *testing.T) {
 	})
 }
 
+// TestRebuilt starts all nodes anew each time that the log says so, though it
+// stands where it stood.
+func TestRebuilt(t *testing.T) {
+	bubble(t, func(w *world) {
+		a, b := w.start(), w.start()
+		w.reached()
+		w.pass(time.Second)
+		for i := range 3 {
+			w.db.Rebuild("a table was rebuilt")
+			w.until("all start anew", func() bool { return len(a.sink.look().starts) == i+2 && len(b.sink.look().starts) == i+2 })
+		}
+		w.commit(relaytest.Commit{})
+		c := w.start()
+		w.reached()
+		for _, n := range []*node{a, b, c} {
+			if got := n.sink.look(); len(got.epochs) != 1 || got.epoch != a.sink.look().epoch {
+				t.Errorf("told %+v", got)
+			}
+		}
+	})
+}
+
 // TestForeign tells of a stream that holds something else, or what a later
 // release wrote, and changes nothing in it.
 func TestForeign(t *testing.T) {

@@ -17,12 +17,13 @@ type teller interface {
 // errBroken ends a chain: records are missing, or do not fit to what was told.
 var errBroken = errors.New("the stream is broken")
 
-// chain follows the links of one epoch's records, and tells commits as a Sink
-// gets them. Records that come again are told once.
+// chain follows the links of the records of one life of an epoch, and tells
+// commits as a Sink gets them. Records that come again are told once.
 type chain struct {
 	decode func(feed.Part) (*feed.Commit, error)
 	to     teller
 	epoch  string
+	life   uint64
 	// term is that of the newest record, position the end of what was told wholly.
 	term     uint64
 	position feed.Position
@@ -53,11 +54,11 @@ var sumSeed = maphash.MakeSeed()
 // take takes the next record. An error that is errBroken means that the stream
 // has to be followed anew; another one is the source's, which cannot decode.
 func (c *chain) take(r *record) error {
-	if r.epoch != c.epoch {
+	if r.epoch != c.epoch || r.life != c.life {
 		if r.kind == renewed {
 			return fmt.Errorf("%w: %s", errBroken, r.body)
 		}
-		return fmt.Errorf("%w: another epoch has begun", errBroken)
+		return fmt.Errorf("%w: it began anew", errBroken)
 	}
 	switch {
 	case r.term < c.term:

@@ -102,7 +102,7 @@ func (f *follower) newest(ctx context.Context) (*record, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the end of the stream: %w", err)
 	}
-	same := r.epoch == f.chain.epoch && number >= f.next
+	same := r.epoch == f.chain.epoch && r.life == f.chain.life && number >= f.next
 	switch {
 	case r.visible < r.base, r.epoch == f.chain.epoch && r.visible < f.chain.position:
 		return nil, fmt.Errorf("reads see the commits up to %d, and not yet to %d", r.visible, max(r.base, f.chain.position))
@@ -123,8 +123,8 @@ func (f *follower) newest(ctx context.Context) (*record, error) {
 // start has the sink start where reads see every commit.
 func (f *follower) start(r *record, reason string) {
 	f.next, f.began = r.from, time.Now()
-	f.chain = chain{decode: f.source.db.Decode, to: f, epoch: r.epoch, position: r.visible}
-	f.source.standing.Store(&standing{r.epoch, r.visible})
+	f.chain = chain{decode: f.source.db.Decode, to: f, epoch: r.epoch, life: r.life, position: r.visible}
+	f.source.standing.Store(&standing{r.epoch, r.life, r.visible})
 	f.heard, f.trouble, f.stalled = time.Now(), nil, ""
 	f.sink.Start(r.epoch, r.visible, reason)
 }
@@ -272,7 +272,7 @@ func (f *follower) silent(ctx context.Context, events <-chan event) error {
 		return fmt.Errorf("%w: it ends at record %d, and %d was read", errBroken, number, f.next-1)
 	case number+1 > f.next:
 		return errAgain // there is more than the reader tells
-	case r.epoch != f.chain.epoch || r.term != f.chain.term:
+	case r.epoch != f.chain.epoch || r.life != f.chain.life || r.term != f.chain.term:
 		return fmt.Errorf("%w: record %d is another one than was read", errBroken, number)
 	}
 	return nil

@@ -18,7 +18,7 @@ func (s *Source) History(ctx context.Context, epoch string, after feed.Position,
 	if after >= at.head {
 		return true, nil
 	}
-	number, found, err := s.find(ctx, epoch, after)
+	number, found, err := s.find(ctx, at, after)
 	if err != nil || !found {
 		return false, wrapHistory(err)
 	}
@@ -28,7 +28,7 @@ func (s *Source) History(ctx context.Context, epoch string, after feed.Position,
 	}
 	defer reader.Close()
 	told := &listener{fn: fn}
-	c := chain{decode: s.db.Decode, to: told, epoch: epoch, position: after}
+	c := chain{decode: s.db.Decode, to: told, epoch: at.epoch, life: at.life, position: after}
 	for c.position < at.head {
 		r, err := nextRecord(ctx, reader)
 		if err == nil {
@@ -70,14 +70,14 @@ func (l *listener) Commit(c *feed.Commit) {
 func (*listener) Advance(feed.Position) {}
 
 // find returns the number of the first record that tells of what is after a
-// position; false when it is not kept any more, or another epoch has begun.
-func (s *Source) find(ctx context.Context, epoch string, after feed.Position) (number uint64, found bool, err error) {
+// position; false when it is not kept any more, or what was before is void.
+func (s *Source) find(ctx context.Context, at standing, after feed.Position) (number uint64, found bool, err error) {
 	oldest, err := s.stream.First(ctx)
 	if err != nil {
 		return 0, false, err
 	}
 	last, high, err := lastRecord(ctx, s.stream)
-	if err != nil || last.epoch != epoch {
+	if err != nil || last.epoch != at.epoch || last.life != at.life {
 		return 0, false, err
 	}
 	low, r := oldest.Number, last
@@ -87,7 +87,7 @@ func (s *Source) find(ctx context.Context, epoch string, after feed.Position) (n
 		if err != nil {
 			return 0, false, err
 		}
-		if m.epoch == epoch && m.end() > after {
+		if m.epoch == at.epoch && m.life == at.life && m.end() > after {
 			high, r = middle, m
 		} else {
 			low = middle + 1

@@ -73,7 +73,8 @@ func (w *world) run(rt *rapid.T) {
 				w.kill(one())
 			}
 		},
-		func() { w.db.Reset("emptied", pick("hidden", 2) == 0); kept = false },
+		func() { w.db.Reset("emptied", pick("hidden", 2) == 0) },
+		func() { w.db.Rebuild("rebuilt") },
 		func() { w.db.Recut() },
 		func() { w.broker.Trim(pick("keep", 20)); kept = false },
 		func() { w.broker.Lose(pick("lost", 6)); kept = false },

@@ -2,11 +2,9 @@ package relay
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"time"
 
 	"github.com/pando-sync/pando/broker"
@@ -31,15 +29,15 @@ var errLost = errors.New("the stream is not this owner's any more")
 // publisher appends the log to the stream for one term. Two goroutines work:
 // one reads the log into the queue, one appends what is queued.
 type publisher struct {
-	db     Database
+	source *Source
 	log    feed.Log
 	stream broker.Stream
 	logger *slog.Logger
 	queue  *queue
 	sight  *sight
-	// known is the database's history, resumed where the stream ended when the term
-	// began: what the log tells up to there is told again.
-	known   string
+	// epoch is the database's, resumed where the stream ended when the term began:
+	// what the log tells up to there is told again.
+	epoch   string
 	resumed feed.Position
 
 	// What follows is of the one who reads the log: how far it has come, and how
@@ -52,7 +50,7 @@ type publisher struct {
 	number   uint64
 	position feed.Position
 	term     uint64
-	epoch    string
+	life     uint64
 	base     feed.Position
 	// first is the number of the first record of the commit under way, 0 between
 	// commits.
@@ -62,8 +60,12 @@ type publisher struct {
 
 // publish appends the log to the stream until it is lost, or ctx ends.
 func publish(ctx context.Context, s *Source, log feed.Log) error {
-	p := &publisher{db: s.db, log: log, stream: s.stream, logger: s.logger, queue: newQueue(), term: log.Term()}
-	if err := p.begin(ctx); err != nil {
+	p := &publisher{source: s, log: log, stream: s.stream, logger: s.logger, queue: newQueue(), term: log.Term()}
+	err := p.begin(ctx)
+	if errors.Is(err, errRenewed) {
+		return err
+	}
+	if err != nil {
 		return fmt.Errorf("begin to publish the log: %w", err)
 	}
 	s.logger.Info("this node publishes the database's log", "term", p.term, "epoch", p.epoch, "position", p.position)
@@ -104,7 +106,7 @@ func (p *publisher) accept(ctx context.Context, part feed.Part) error {
 	known := part.Position <= p.reached
 	switch {
 	case part.Reset != "":
-		return p.reset(ctx, part, known)
+		return p.reset(ctx, part)
 	case part.Data == nil && !known:
 		p.reached = part.Position
 		p.queue.advance(part.Position)
@@ -142,42 +144,30 @@ func (p *publisher) queueParts(ctx context.Context, part feed.Part) error {
 	return nil
 }
 
-// reset queues the beginning of an epoch. The parts of a commit that it
-// interrupts are void, and so is what is left of it.
-func (p *publisher) reset(ctx context.Context, part feed.Part, known bool) error {
-	if known {
+// reset queues that what was known is void. The parts of a commit that it
+// interrupts are, too, and so is what is left of it. One that is no commit's
+// stands where the log has come to, and never comes again.
+func (p *publisher) reset(ctx context.Context, part feed.Part) error {
+	if part.Transaction != 0 && part.Position <= p.reached {
 		p.again(part)
 		return nil
 	}
-	history, err := p.history(ctx)
-	if err != nil {
-		return err
-	}
-	if history != p.known {
-		return fmt.Errorf("the database's history is another one now: %s", part.Reset)
-	}
-	epoch, err := newEpoch(history)
-	if err != nil {
-		return err
-	}
-	p.reached, p.parts = part.Position, 0
-	return p.queue.put(ctx, &record{kind: renewed, epoch: epoch, position: part.Position, transaction: part.Transaction, body: cut(part.Reset)})
+	p.reached, p.parts = max(p.reached, part.Position), 0
+	return p.queue.put(ctx, &record{kind: renewed, position: p.reached, transaction: part.Transaction, body: cut(part.Reset)})
 }
 
-// history asks for the database's history.
-func (p *publisher) history(ctx context.Context) (string, error) {
+// askEpoch asks for the database's epoch.
+func (p *publisher) askEpoch(ctx context.Context) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, patient)
 	defer cancel()
-	history, err := p.db.Epoch(ctx)
-	if err != nil {
-		return "", fmt.Errorf("ask for the database's history: %w", err)
+	epoch, err := p.source.db.Epoch(ctx)
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("ask for the database's epoch: %w", err)
+	case len(epoch) > maxEpoch:
+		return "", fmt.Errorf("the name of the database's epoch has %d bytes, %d are the most", len(epoch), maxEpoch)
 	}
-	return history, nil
-}
-
-// newEpoch names an epoch that never was.
-func newEpoch(history string) (string, error) {
-	return joinEpoch(history, strings.ToLower(rand.Text()[:13]))
+	return epoch, nil
 }
 
 // cut bounds a reason.
@@ -250,29 +240,34 @@ func (p *publisher) fill(r *record, number uint64) {
 	r.previous = p.position
 	switch {
 	case r.kind == renewed:
-		p.epoch, p.base, p.position, p.first = r.epoch, r.position, r.position, 0
+		p.life++
+		p.base, p.position, p.first = r.position, r.position, 0
 	case r.kind == committed && p.first == 0:
 		p.first = number
 	}
 	if r.first = p.first; !r.unfinished() && r.kind == committed {
 		p.first = 0
 	}
-	r.term, r.epoch, r.base = p.term, p.epoch, p.base
+	r.term, r.epoch, r.life, r.base = p.term, p.epoch, p.life, p.base
 	p.position = r.end()
 }
 
 // note tells sight of a record that is stored. A heartbeat within a commit says
-// nothing of it, and one before the log has come to where the stream ended
-// nothing of what is told again.
+// nothing of it, and nothing that stands where the stream ended when the term
+// began says that what was told before is visible.
 func (p *publisher) note(r *record, number uint64) {
-	if r.unfinished() || r.kind == advanced && (r.first != 0 || r.position <= p.resumed) {
-		return
-	}
+	old := r.position <= p.resumed
 	c := unseen{position: r.position, transaction: r.transaction, first: number, before: r.previous}
-	if r.kind == committed {
+	switch {
+	case r.unfinished(), r.kind == advanced && (r.first != 0 || old):
+	case r.kind == renewed && old:
+		p.sight.renew(number + 1)
+	case r.kind == committed:
 		c.first = r.first
+		fallthrough
+	default:
+		p.sight.add(c, number+1)
 	}
-	p.sight.add(c, number+1)
 }
 
 // ack lets the log forget what is stored and visible. What is not visible yet is

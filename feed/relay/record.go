@@ -3,8 +3,6 @@ package relay
 import (
 	"encoding/binary"
 	"errors"
-	"fmt"
-	"strings"
 
 	"github.com/pando-sync/pando/broker"
 	"github.com/pando-sync/pando/feed"
@@ -16,8 +14,8 @@ type kind uint8
 const (
 	// begun: an owner has begun a term, and goes on where the stream ended.
 	begun kind = iota + 1
-	// renewed: an epoch begins at base; body is the reason. It may begin a term,
-	// too.
+	// renewed: what was known before position is void; body is the reason. It may
+	// begin a term, too.
 	renewed
 	// advanced: the log has come to position. As a heartbeat it repeats it.
 	advanced
@@ -57,16 +55,17 @@ var (
 // position, and the end of the commit before it as the previous one.
 //
 //	mark version kind flags  one byte each
-//	term base position previous transaction visible from part piece first  as uvarints
+//	term life base position previous transaction visible from part piece first  as uvarints
 //	epoch  its length as uvarint, and its bytes
 //	body   the rest
 type record struct {
 	kind                kind
 	more, split, packed bool
 	term                uint64
-	// epoch is that of the database, a dot, and a name that is new with every
-	// history of the stream; it began at base.
+	// epoch is the database's. What was known before base is void; life counts how
+	// often that was told within the epoch.
 	epoch string
+	life  uint64
 	base  feed.Position
 
 	position, previous feed.Position
@@ -106,7 +105,7 @@ func (r *record) encode() []byte {
 		flags |= flagPacked
 	}
 	b = append(b, mark, version, byte(r.kind), flags)
-	for _, n := range [...]uint64{r.term, uint64(r.base), uint64(r.position), uint64(r.previous), r.transaction, uint64(r.visible), r.from, r.part, r.piece, r.first, uint64(len(r.epoch))} {
+	for _, n := range [...]uint64{r.term, r.life, uint64(r.base), uint64(r.position), uint64(r.previous), r.transaction, uint64(r.visible), r.from, r.part, r.piece, r.first, uint64(len(r.epoch))} {
 		b = binary.AppendUvarint(b, n)
 	}
 	b = append(b, r.epoch...)
@@ -128,7 +127,7 @@ func decode(b []byte) (*record, error) {
 	}
 	b = b[4:]
 	var length uint64
-	for _, field := range [...]*uint64{&r.term, (*uint64)(&r.base), (*uint64)(&r.position), (*uint64)(&r.previous), &r.transaction, (*uint64)(&r.visible), &r.from, &r.part, &r.piece, &r.first, &length} {
+	for _, field := range [...]*uint64{&r.term, &r.life, (*uint64)(&r.base), (*uint64)(&r.position), (*uint64)(&r.previous), &r.transaction, (*uint64)(&r.visible), &r.from, &r.part, &r.piece, &r.first, &length} {
 		value, n := binary.Uvarint(b)
 		if n <= 0 {
 			return nil, errForeign
@@ -143,27 +142,4 @@ func decode(b []byte) (*record, error) {
 		return nil, errForeign
 	}
 	return r, nil
-}
-
-// history is the part of an epoch that the database knows, and generation that
-// of the stream.
-func (r *record) history() string {
-	history, _ := cutEpoch(r.epoch)
-	return history
-}
-
-func cutEpoch(epoch string) (history, generation string) {
-	if dot := strings.LastIndexByte(epoch, '.'); dot >= 0 {
-		return epoch[:dot], epoch[dot+1:]
-	}
-	return epoch, ""
-}
-
-// joinEpoch makes the epoch that nodes tell.
-func joinEpoch(history, generation string) (string, error) {
-	epoch := history + "." + generation
-	if len(epoch) > maxEpoch {
-		return "", fmt.Errorf("the name of the database's history has %d bytes, %d are the most", len(history), maxEpoch-1-len(generation))
-	}
-	return epoch, nil
 }

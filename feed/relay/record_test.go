@@ -18,10 +18,10 @@ var vectors = []struct {
 	record record
 	bytes  string
 }{
-	{record{kind: begun, term: 3, epoch: "pg.1.abc", base: 7, position: 300, previous: 300, visible: 290, from: 12}, "50010100 03 07 ac02ac02 00 a202 0c 00 00 00 08 70672e312e616263"},
-	{record{kind: renewed, term: 1, epoch: "pg.1.abc", base: 7, position: 7, previous: 6, transaction: 5, visible: 6, from: 1, body: []byte("why")}, "50010200 01 07 07 06 05 06 01 00 00 00 08 70672e312e616263 776879"},
-	{record{kind: advanced, term: 1, epoch: "e.g", position: 1 << 40, previous: 1<<40 - 1, first: 9}, "50010300 01 00 808080808020 ffffffffff1f 00 00 00 00 00 09 03 652e67"},
-	{record{kind: committed, more: true, split: true, packed: true, term: 200, epoch: "e.g", position: 2, previous: 1, transaction: 1 << 33, part: 4, piece: 3, first: 130, body: []byte{0, 255}}, "50010407 c801 00 02 01 8080808020 00 00 04 03 8201 03 652e67 00ff"},
+	{record{kind: begun, term: 3, life: 1, epoch: "pg.1.abc", base: 7, position: 300, previous: 300, visible: 290, from: 12}, "50010100 03 01 07 ac02ac02 00 a202 0c 00 00 00 08 70672e312e616263"},
+	{record{kind: renewed, term: 1, life: 2, epoch: "pg.1.abc", base: 7, position: 7, previous: 6, transaction: 5, visible: 6, from: 1, body: []byte("why")}, "50010200 01 02 07 07 06 05 06 01 00 00 00 08 70672e312e616263 776879"},
+	{record{kind: advanced, term: 1, epoch: "e.g", position: 1 << 40, previous: 1<<40 - 1, first: 9}, "50010300 01 00 00 808080808020 ffffffffff1f 00 00 00 00 00 09 03 652e67"},
+	{record{kind: committed, more: true, split: true, packed: true, term: 200, epoch: "e.g", position: 2, previous: 1, transaction: 1 << 33, part: 4, piece: 3, first: 130, body: []byte{0, 255}}, "50010407 c801 00 00 02 01 8080808020 00 00 04 03 8201 03 652e67 00ff"},
 }
 
 // TestVectors encodes and decodes what is settled.
@@ -138,16 +138,5 @@ func TestPack(t *testing.T) {
 		if name == "repetitive" && len(joined) > len(data)/10 {
 			t.Errorf("%d bytes are packed into %d", len(data), len(joined))
 		}
-	}
-}
-
-// TestEpoch takes names apart and together.
-func TestEpoch(t *testing.T) {
-	epoch, err := joinEpoch("7241.3.16384.1", "gen")
-	if history, generation := cutEpoch(epoch); err != nil || history != "7241.3.16384.1" || generation != "gen" {
-		t.Errorf("%q is made of %q and %q: %v", epoch, history, generation, err)
-	}
-	if _, err := joinEpoch(strings.Repeat("x", maxEpoch), "gen"); err == nil {
-		t.Error("a name that is too long is taken")
 	}
 }

@@ -19,10 +19,11 @@ type Database interface {
 	feed.Writer
 	feed.Checker
 	feed.Hinter
+	feed.Renewer
 }
 
 // Source is a database that is followed through a stream. All nodes of an app
-// have one, with the same stream.
+// have one, with the same stream. Snapshots and transactions are the database's.
 type Source struct {
 	db     Database
 	stream broker.Stream
@@ -32,6 +33,9 @@ type Source struct {
 	standing atomic.Pointer[standing]
 	// trouble is why this node does not own the log, nil while it does or waits.
 	trouble atomic.Pointer[error]
+	// unused is the epoch that this node had the database begin for the stream; it
+	// belongs to the goroutine that owns the log.
+	unused renewal
 }
 
 var (
@@ -44,6 +48,7 @@ var (
 // standing is where a Start stood.
 type standing struct {
 	epoch string
+	life  uint64
 	head  feed.Position
 }
 
@@ -67,6 +72,9 @@ func New(db Database, stream broker.Stream, options ...Option) *Source {
 func (s *Source) Setup(ctx context.Context, tables []*schema.Table) error {
 	return s.db.Setup(ctx, tables)
 }
+
+// Snapshot implements feed.Source.
+func (s *Source) Snapshot(ctx context.Context) (feed.Snapshot, error) { return s.db.Snapshot(ctx) }
 
 // Head implements feed.Source.
 func (s *Source) Head(ctx context.Context) (feed.Position, error) { return s.db.Head(ctx) }
@@ -120,6 +128,9 @@ func (s *Source) own(ctx context.Context) {
 		})
 		if ctx.Err() != nil {
 			return
+		}
+		if errors.Is(err, errRenewed) {
+			continue
 		}
 		if !began.IsZero() && time.Since(began) > later {
 			pause, told = soon, ""

@@ -67,7 +67,7 @@ func (p *publisher) stored(ctx context.Context, bodies [][]byte) (int, error) {
 		return 0, fmt.Errorf("%w: %w", errLost, err)
 	case err != nil:
 		return 0, err
-	case last.term != p.term || last.history() != p.known:
+	case last.term != p.term || last.epoch != p.epoch:
 		return 0, fmt.Errorf("%w: it ends in term %d of %s, this one is %d of %s", errLost, last.term, last.epoch, p.term, p.epoch)
 	case number > p.number+uint64(len(bodies)):
 		return 0, fmt.Errorf("%w: it has more records than were appended", errLost)

@@ -93,6 +93,16 @@ func (d *Database) Reset(reason string, hidden bool) (p feed.Position) {
 	return p
 }
 
+// Rebuild has the owner's log tell, where it has come to, that what was known
+// before is void.
+func (d *Database) Rebuild(reason string) {
+	d.change(func() {
+		if d.owner != nil {
+			d.owner.reset = reason
+		}
+	})
+}
+
 // Skip moves the log on, as what is no node's table does.
 func (d *Database) Skip() (p feed.Position) {
 	d.change(func() { p = d.add(entry{}) })

@@ -22,6 +22,7 @@ var (
 	_ feed.Writer    = (*Node)(nil)
 	_ feed.Checker   = (*Node)(nil)
 	_ feed.Hinter    = (*Node)(nil)
+	_ feed.Renewer   = (*Node)(nil)
 )
 
 // Node returns the database for one process.
@@ -70,6 +71,16 @@ func (n *Node) Epoch(context.Context) (string, error) {
 	n.db.mu.Lock()
 	defer n.db.mu.Unlock()
 	return n.db.name(), n.db.refused
+}
+
+// Renew implements feed.Renewer.
+func (n *Node) Renew(context.Context) (err error) {
+	n.db.change(func() {
+		if err = n.db.refused; err == nil {
+			n.db.history++
+		}
+	})
+	return err
 }
 
 // name is that of the history; mu is held.
@@ -194,8 +205,9 @@ type owned struct {
 	cancel context.CancelCauseFunc
 
 	// at is the end of what was told, part the next one of what comes then.
-	at   feed.Position
-	part int
+	at    feed.Position
+	part  int
+	reset string
 }
 
 // Term implements feed.Log.
@@ -224,6 +236,11 @@ func (l *owned) Next(ctx context.Context) (feed.Part, error) {
 
 // next is the next part, if there is one; the database's mu is held.
 func (l *owned) next() (feed.Part, bool) {
+	if l.part == 0 && l.reset != "" && l.db.owner == l {
+		p := feed.Part{Position: l.at, Reset: l.reset}
+		l.reset = ""
+		return p, true
+	}
 	i := slices.IndexFunc(l.db.entries, func(e *entry) bool { return e.position > l.at })
 	if l.db.owner != l || i < 0 {
 		return feed.Part{}, false
