@@ -20,6 +20,9 @@ import (
 // when it was lost.
 var errLost = errors.New("the connection to NATS is lost; it is tried again")
 
+// errSilent is returned when NATS is there, but does not answer a question.
+var errSilent = errors.New("NATS does not answer: a cluster may be looking for a leader")
+
 // A server that says nothing is given up after two pings without an answer, that
 // is 0.6 to 0.9 seconds.
 const (

@@ -20,6 +20,9 @@ const (
 	// heartbeat is how often a server that has no record says so; two that are
 	// missing are a loss. Shorter ones the client does not take.
 	heartbeat = 500 * time.Millisecond
+	// beginTimeout is how long JetStream has to answer: in a cluster it may have given
+	// the task to a server that has just died.
+	beginTimeout = 2 * time.Second
 	// orphaned is when a server forgets a reader that has gone without a word.
 	orphaned = 30 * time.Second
 )
@@ -169,7 +172,9 @@ func (r *reader) accept(m jetstream.Msg) (record broker.Record, due bool, err er
 // begin makes a consumer.
 func (r *reader) begin(ctx context.Context) error {
 	alive := r.stream.link.life()
-	ctx, cancel := r.stream.link.during(ctx, r.life)
+	ctx, stop := r.stream.link.during(ctx, r.life)
+	defer stop()
+	ctx, cancel := context.WithTimeoutCause(ctx, beginTimeout, errSilent)
 	defer cancel()
 	found, err := r.find(ctx)
 	if err != nil {

@@ -182,7 +182,9 @@ func (s *Stream) one(ctx context.Context, which func(jetstream.StreamState) uint
 	if err := s.check(ctx); err != nil {
 		return broker.Record{}, err
 	}
-	ctx, cancel := s.link.during(ctx)
+	ctx, stop := s.link.during(ctx)
+	defer stop()
+	ctx, cancel := context.WithTimeoutCause(ctx, answerTimeout, errSilent)
 	defer cancel()
 	for {
 		found, err := s.look(ctx)
