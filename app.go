@@ -112,8 +112,8 @@ type App struct {
 	ran      atomic.Bool   // Run was called
 	draining atomic.Bool
 	health   atomic.Pointer[string] // what was last told of it
-	setup    sync.Mutex    // one Setup at a time
-	prepared bool          // Setup has succeeded; guarded by setup
+	setup    sync.Mutex             // one Setup at a time
+	prepared bool                   // Setup has succeeded; guarded by setup
 	open     openStreams
 	runtimes runtimes
 	judges   chan struct{} // room for calls of IsVisible

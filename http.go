@@ -30,6 +30,8 @@ func (a *App) mount() error {
 	a.mux.HandleFunc("GET /ws", a.serveSocket)
 	a.mux.HandleFunc("GET /state/{route...}", a.serveState)
 	a.mux.HandleFunc("GET /healthz", a.serveHealth)
+	a.mux.HandleFunc("GET /readyz", a.serveReady)
+	a.mux.HandleFunc("GET /livez", a.serveLive)
 	if m, ok := a.cfg.Auth.(mounter); ok {
 		m.Mount(a.mux)
 	}
@@ -39,7 +41,7 @@ func (a *App) mount() error {
 	if a.cfg.Static == nil {
 		return nil
 	}
-	for _, name := range []string{"ws", "state", "api", "healthz"} {
+	for _, name := range []string{"ws", "state", "api", "healthz", "readyz", "livez"} {
 		if _, err := fs.Stat(a.cfg.Static, name); err == nil {
 			return errors.New("pando: Config.Static has " + name + ", which is a path of the app's own: rename it")
 		}
@@ -72,19 +74,6 @@ func (a *App) serveSocket(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	server.ServeHTTP(w, r)
-}
-
-func (a *App) serveHealth(w http.ResponseWriter, r *http.Request) {
-	if a.running(w) == nil {
-		return
-	}
-	if err := a.pipe.Health(); err != nil {
-		a.cfg.Logger.WarnContext(r.Context(), "not healthy", "error", err)
-		session.WriteError(w, http.StatusServiceUnavailable, rpc.Unavailable())
-		return
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Write([]byte(`{"status":"ok"}` + "\n")) //nolint:errcheck // the caller has gone
 }
 
 // serveState answers GET /state/{route}: the nested state as one read

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/pando-sync/pando/gen"
 )
@@ -16,6 +17,8 @@ import (
 type runserver struct {
 	Addr   string `default:"127.0.0.1:8000" env:"PANDO_ADDR" help:"Address to listen at; port 0 takes a free one."`
 	Static string `default:"${static}" env:"PANDO_STATIC" help:"Folder of files to serve besides the app." placeholder:"DIR"`
+
+	Drain time.Duration `default:"0s" env:"PANDO_DRAIN" help:"How long to go on serving, with /readyz at 503, once asked to stop: as long as a load balancer takes to notice."`
 
 	Makefrontend bool `help:"Write the TypeScript classes at the start and whenever a Go file in the working directory changes."`
 }
@@ -42,6 +45,7 @@ func (r *runserver) Run(env *environment, c *commands) error {
 		}
 		r.announce(env, p, listener.Addr())
 		s := &server{app: p.App, handler: p.handler(), log: env.log, grace: defaultGrace}
+		s.grace.drain = r.Drain
 		return s.serve(env.ctx, listener)
 	})
 }

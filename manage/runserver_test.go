@@ -133,7 +133,7 @@ func serveBriefly(t *testing.T, app *fakeApp, entered <-chan struct{}) error {
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	s := &server{app: app, handler: app, log: slog.New(slog.DiscardHandler), grace: grace{time.Millisecond, 50 * time.Millisecond}}
+	s := &server{app: app, handler: app, log: slog.New(slog.DiscardHandler), grace: grace{requests: time.Millisecond, total: 50 * time.Millisecond}}
 	ended := begin(func() error { return s.serve(ctx, listener) })
 	requested := begin(func() error {
 		_, err := get(t.Context(), "http://"+listener.Addr().String())

@@ -19,8 +19,9 @@ const (
 
 // grace is how long a stop may take.
 type grace struct {
-	// requests is for requests that are being answered, total for all.
-	requests, total time.Duration
+	// drain is for load balancers to notice, while all goes on; requests is for
+	// requests that are being answered, total for all but drain.
+	drain, requests, total time.Duration
 }
 
 // An app bounds the end of its sessions itself, by ten seconds; the total is
@@ -38,8 +39,8 @@ type server struct {
 // serve returns when ctx has ended and all has stopped, which is no error, or
 // when one of the two failed. It stops from the outside in:
 //
-//	serving ──ctx ends, or one fails──► draining ──requests answered──► stopping ──sessions closed──► done
-//	                                       └──grace.requests: cut off──►┘ └──grace.total: given up────►┘
+//	serving ──ctx ends──► leaving ──grace.drain──► draining ──requests answered──► stopping ──sessions closed──► done
+//	   └──one fails──────────────────────────────────►┘└──grace.requests: cut off──►┘ └──grace.total: given up────►┘
 func (s *server) serve(ctx context.Context, listener net.Listener) error {
 	appCtx, stopApp := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopApp()
@@ -62,7 +63,8 @@ func (s *server) serve(ctx context.Context, listener net.Listener) error {
 	})
 	select {
 	case <-ctx.Done():
-		s.log.Info("stopping")
+		s.log.Info("stopping", "drain", s.grace.drain)
+		s.leave(serving, running)
 	case <-serving.done:
 	case <-running.done:
 	}
@@ -78,6 +80,27 @@ func (s *server) serve(ctx context.Context, listener net.Listener) error {
 		return failure
 	}
 	return stopped
+}
+
+// drainer is an app that can tell load balancers to send nobody new.
+type drainer interface{ Drain() }
+
+// leave goes on serving until load balancers have noticed that they should send
+// nobody new, or something fails.
+func (s *server) leave(serving, running *task) {
+	if app, ok := s.app.(drainer); ok {
+		app.Drain()
+	}
+	if s.grace.drain <= 0 {
+		return
+	}
+	timer := time.NewTimer(s.grace.drain)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-serving.done:
+	case <-running.done:
+	}
 }
 
 // drain takes no more requests and waits for those that are being answered.

@@ -2,6 +2,7 @@ package manage
 
 import (
 	"context"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -65,6 +66,43 @@ func TestStopLetsAnActionFinish(t *testing.T) {
 		t.Errorf("the action's reply is %s", got)
 	}
 	until(busy, "close 1001")
+	if got := server.end(t); got.code != 0 {
+		t.Errorf("%+v", got)
+	}
+}
+
+// status fetches a page and returns its status.
+func status(t *testing.T, url string) int {
+	t.Helper()
+	resp, err := http.Get(url) //nolint:noctx // a test's
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	return resp.StatusCode
+}
+
+// TestDrainLetsLoadBalancersNotice has a server that is asked to stop serve on,
+// but say that nobody new should come.
+func TestDrainLetsLoadBalancersNotice(t *testing.T) {
+	b := deskBench(t, deskTables+"INSERT INTO desks VALUES (1, 'Ada');")
+	server := b.start("--drain", "1s")
+	before := visit(t, server.url, "desks/1")
+	if got := status(t, server.url+"/readyz"); got != http.StatusOK {
+		t.Errorf("readyz is %d before", got)
+	}
+	server.stop()
+	for status(t, server.url+"/readyz") != http.StatusServiceUnavailable {
+		if t.Context().Err() != nil {
+			t.Fatal("readyz stays as it was")
+		}
+	}
+	if healthz, livez := status(t, server.url+"/healthz"), status(t, server.url+"/livez"); healthz != http.StatusOK || livez != http.StatusOK {
+		t.Errorf("healthz is %d, livez %d", healthz, livez)
+	}
+	meanwhile := visit(t, server.url, "desks/1")
+	until(before, "close 1001")
+	until(meanwhile, "close 1001")
 	if got := server.end(t); got.code != 0 {
 		t.Errorf("%+v", got)
 	}
