@@ -10,6 +10,9 @@ PANDO_DB   ?= .cache/demo.db
 SEEDS      ?= 200
 FROM       ?= 1
 MINUTES    ?= 0
+DB         ?= sqlite
+NODES      ?= 0
+BROKER     ?= nats
 
 GOLANGCI_VERSION := v2.15.0
 GOLANGCI := bin/golangci-lint-$(GOLANGCI_VERSION)
@@ -127,13 +130,13 @@ $(GOLANGCI):
 # ---- simulation
 
 .PHONY: sim
-sim: ## random schemas, transactions and clients against an oracle (SEEDS, FROM, MINUTES)
-	@cd test && go run ./sim -seeds=$(SEEDS) -from=$(FROM) -minutes=$(MINUTES)
+sim: ## random schemas, transactions and clients against an oracle (SEEDS, FROM, MINUTES, DB, NODES, BROKER)
+	@cd test && go run ./sim -db=$(DB) -nodes=$(NODES) -broker=$(BROKER) -seeds=$(SEEDS) -from=$(FROM) -minutes=$(MINUTES)
 
 .PHONY: sim-replay
-sim-replay: ## run one seed, or a saved script, again and print its history (SEED or SCRIPT)
+sim-replay: ## run one seed, or a saved script, again and print its history (SEED or SCRIPT, DB, NODES, BROKER)
 	@test -n "$(SEED)$(SCRIPT)" || { echo "name the seed: make sim-replay SEED=7" >&2; exit 2; }
-	@cd test && go run ./sim $(if $(SCRIPT),-script=$(SCRIPT),-replay=$(SEED))
+	@cd test && go run ./sim -db=$(DB) -nodes=$(NODES) -broker=$(BROKER) $(if $(SCRIPT),-script=$(SCRIPT),-replay=$(SEED))
 
 .PHONY: sim-mutants
 sim-mutants: ## deliberate faults that the simulation must find (ONLY, by names with commas)
@@ -144,6 +147,9 @@ sim-mutants: ## deliberate faults that the simulation must find (ONLY, by names 
 test-sim: ## the simulation as "make test" runs it, with its own tests
 	cd test && go test ./...
 	cd test && go run ./sim -seeds=40
+	cd test && go run ./sim -db=postgres -seeds=20
+	cd test && go run ./sim -db=postgres -nodes=3 -broker=nats -seeds=3
+	cd test && go run ./sim -db=postgres -nodes=3 -broker=redis -seeds=3
 	cd test && go run -race ./sim -seeds=3
 	cd test && go run ./mutants -only=deletion-not-told,window-off-by-one,user-key-ignored
 
