@@ -88,7 +88,7 @@ func (c *column) byType() bool {
 	case plainly, asTimes, asLabels:
 		return true
 	case asTexts:
-		return slices.Contains(textTypes, c.typ) && c.typ != pgtype.NameOID || slices.Contains(integerTypes, c.typ) || c.typ == pgtype.UUIDOID
+		return slices.Contains(textTypes, c.typ) && c.typ != pgtype.NameOID && c.deterministic || slices.Contains(integerTypes, c.typ) || c.typ == pgtype.UUIDOID
 	default:
 		return false
 	}

@@ -151,7 +151,7 @@ func (s *Source) describe(ctx context.Context, q asker, declared *schema.Table) 
 	if err := t.readUnique(ctx, q); err != nil {
 		return nil, err
 	}
-	return t, errors.Join(t.checkColumns(), t.checkKey(), t.checkIdentity())
+	return t, errors.Join(t.checkColumns(), t.checkKey(), t.checkIdentity(slices.Contains(s.full, declared.Name)))
 }
 
 // checkKind refuses what is no table whose changes the server logs.
@@ -304,9 +304,10 @@ func (t *table) key() []string {
 }
 
 // checkIdentity refuses a table of whose deleted rows the log does not tell the
-// key, and one that could not be changed once it was published.
-func (t *table) checkIdentity() error {
-	if t.identity == identityAll {
+// key, and one that could not be changed once it was published; full tells that it
+// has, or is to get, the identity FULL.
+func (t *table) checkIdentity(full bool) error {
+	if full || t.identity == identityAll {
 		return nil
 	}
 	mend := "ALTER TABLE " + t.sqlName() + " REPLICA IDENTITY FULL"

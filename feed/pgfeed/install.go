@@ -166,6 +166,24 @@ func (i *installation) checkPartitions(ctx context.Context, q asker) error {
 	return errors.Join(errs...)
 }
 
+// inspectIdentities adds what gives tables, and the partitions that have their
+// rows, the identity FULL.
+func (s *Source) inspectIdentities(ctx context.Context, q asker, i *installation) error {
+	for _, t := range i.ordered() {
+		if !slices.Contains(s.full, t.declared.Name) {
+			continue
+		}
+		err := each(ctx, q, func(name string) {
+			i.statements = append(i.statements, "ALTER TABLE "+name+" REPLICA IDENTITY FULL")
+		}, `SELECT format('%I.%I', n.nspname, c.relname) FROM (SELECT $1::oid AS oid UNION SELECT relid::oid FROM pg_partition_tree($1::oid::regclass)) p
+			JOIN pg_class c USING (oid) JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relreplident <> 'f' ORDER BY 1`, int64(t.oid))
+		if err != nil {
+			return fmt.Errorf("look at the replica identity of table %q: %w", t.declared.Name, err)
+		}
+	}
+	return nil
+}
+
 const publicationQuery = `SELECT p.puballtables, p.pubinsert AND p.pubupdate AND p.pubdelete AND p.pubtruncate AND p.pubviaroot,
 	coalesce((SELECT string_agg(r.prrelid::text, ' ') FROM pg_publication_rel r WHERE r.prpubid = p.oid), ''),
 	coalesce((SELECT string_agg(r.prrelid::regclass::text, ', ') FROM pg_publication_rel r WHERE r.prpubid = p.oid
@@ -178,10 +196,8 @@ const publishOptions = "publish = 'insert, update, delete, truncate', publish_vi
 // inspectPublication adds what publishes the declared tables. What others publish
 // by it stays.
 func (s *Source) inspectPublication(ctx context.Context, q asker, i *installation, messages bool) error {
-	for _, t := range i.ordered() {
-		if slices.Contains(s.full, t.declared.Name) && t.identity != identityAll {
-			i.statements = append(i.statements, "ALTER TABLE "+t.sqlName()+" REPLICA IDENTITY FULL")
-		}
+	if err := s.inspectIdentities(ctx, q, i); err != nil {
+		return err
 	}
 	var list, filtered string
 	var all, complete bool

@@ -213,7 +213,7 @@ func (s *selection) addTuples(parts []int) {
 	columns := make([]*column, len(parts))
 	for i, p := range parts {
 		columns[i] = s.table.columns[p]
-		if !columns[i].byType() || columns[i].compare == asLabels {
+		if columns[i].compare == inGo || columns[i].compare == asFloats {
 			s.whole = false
 			return
 		}
@@ -244,8 +244,12 @@ func (s *selection) addTuples(parts []int) {
 	}
 	var names, sets []string
 	for i, c := range columns {
-		names = append(names, c.quoted)
-		sets = append(sets, s.bind(array(texts[i]), c.cast()+"[]"))
+		name, cast := c.quoted, c.cast()
+		if !c.byType() || c.compare == asLabels {
+			name, cast = c.output(), "text"
+		}
+		names = append(names, name)
+		sets = append(sets, s.bind(array(texts[i]), cast+"[]"))
 	}
 	s.where = append(s.where, "("+strings.Join(names, ", ")+") IN (SELECT v.* FROM unnest("+strings.Join(sets, ", ")+") AS v)")
 }

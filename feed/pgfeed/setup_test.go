@@ -242,14 +242,22 @@ func TestPublicationGrows(t *testing.T) {
 	}
 }
 
-// TestFullIdentity sets the identity of the tables that are named, and no other.
+// TestFullIdentity sets the identity of the tables that are named, with their
+// partitions, and no other.
 func TestFullIdentity(t *testing.T) {
-	db, dsn := freshDB(t, createItemTable, "CREATE TABLE notes (id bigint PRIMARY KEY, text text)")
-	if err := openSource(t, dsn, pgfeed.WithFullIdentity("items")).Setup(t.Context(), []*schema.Table{itemTable, noteTable}); err != nil {
-		t.Fatal(err)
+	db, dsn := freshDB(t, createItemTable, "CREATE TABLE notes (id bigint UNIQUE, text text)",
+		"CREATE TABLE parts (id bigint PRIMARY KEY) PARTITION BY RANGE (id)", "CREATE TABLE parts_1 PARTITION OF parts FOR VALUES FROM (0) TO (10)")
+	full, tables := pgfeed.WithFullIdentity("notes", "parts"), []*schema.Table{itemTable, noteTable, declare("parts", "id int")}
+	for range 2 {
+		if err := openSource(t, dsn, full).Setup(t.Context(), tables); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if n := count(t, db, "SELECT count(*) FROM pg_class WHERE relreplident = 'f'"); n != 1 {
-		t.Errorf("%d tables have the identity FULL, want 1", n)
+	if n := count(t, db, "SELECT count(*) FROM pg_class WHERE relreplident = 'f' AND relname IN ('notes', 'parts', 'parts_1')"); n != 3 {
+		t.Errorf("%d tables have the identity FULL, want 3", n)
+	}
+	if n := count(t, db, "SELECT count(*) FROM pg_class WHERE relreplident = 'f'"); n != 3 {
+		t.Errorf("%d tables have the identity FULL, want 3", n)
 	}
 	err := openSource(t, dsn, pgfeed.WithFullIdentity("item")).Setup(t.Context(), []*schema.Table{itemTable})
 	if err == nil || !strings.Contains(err.Error(), "WithFullIdentity") {

@@ -202,7 +202,9 @@ func TestIsolation(t *testing.T) {
 	tx := beginTx(t, source)
 	one := feed.Query{Table: accounts, Values: []schema.Value{number(1)}}
 	read := func() string {
-		return byKey(t, one, func(q feed.Query, fn func(schema.Row) error) error { return tx.Rows(t.Context(), q, feed.Exclusive, fn) })[number(1)][1].Str()
+		return byKey(t, one, func(q feed.Query, fn func(schema.Row) error) error {
+			return tx.Rows(t.Context(), q, feed.Exclusive, fn)
+		})[number(1)][1].Str()
 	}
 	if _, err := tx.SQL().Exec("SELECT count(*) FROM accounts"); err != nil {
 		t.Fatal(err)
