@@ -109,6 +109,11 @@ func (f *follower) session(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if f.started {
+		if err := guard.restore(ctx); err != nil {
+			return err
+		}
+	}
 	ctx, end := guard.watch(ctx)
 	defer end()
 	f.held, f.unseen = nil, nil

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -26,8 +27,11 @@ const (
 type guard struct {
 	source *Source
 	log    *slotLog
-	known  facts
 	began  string // the epoch
+
+	// turn is held by a look, and guards what follows.
+	turn  sync.Mutex
+	known facts
 	// keep tells that what is known is noted for the next owner.
 	keep bool
 	// failing is since when the tables have not been as they are declared.
@@ -103,7 +107,9 @@ func (s *Source) newGuard(ctx context.Context, log *slotLog) (*guard, error) {
 		return nil, err
 	}
 	epoch, err := s.Epoch(ctx)
-	return &guard{source: s, log: log, known: known, began: epoch}, err
+	g := &guard{source: s, log: log, known: known, began: epoch}
+	log.resetting = g.catchUp
+	return g, err
 }
 
 // watch looks at the catalog until end is called. The context that it returns
@@ -134,6 +140,8 @@ func (g *guard) look(ctx context.Context) error {
 	if epoch != g.began {
 		return &restartError{"another epoch of the database was begun"}
 	}
+	g.turn.Lock()
+	defer g.turn.Unlock()
 	now, err := g.source.readFacts(ctx)
 	if err != nil {
 		return nil //nolint:nilerr // the same
@@ -151,6 +159,37 @@ func (g *guard) look(ctx context.Context) error {
 	}
 	g.log.startAnew(fmt.Sprintf("the table %s was rebuilt, or its columns, partitions or enums were changed", changed))
 	g.source.hasten(g.source.wake.next())
+	return g.note(ctx, now)
+}
+
+// catchUp goes on from what the catalog says now, since all is read again: what was
+// changed before need not be told once more.
+func (g *guard) catchUp(ctx context.Context) error {
+	g.turn.Lock()
+	defer g.turn.Unlock()
+	now, err := g.source.readFacts(ctx)
+	if err != nil || maps.Equal(g.known, now) {
+		return nil //nolint:nilerr // the stream itself tells when the server is away
+	}
+	return g.putBack(ctx)
+}
+
+// restore puts back what lacks, whatever is known: tables may have been made again
+// while nobody looked.
+func (g *guard) restore(ctx context.Context) error {
+	g.turn.Lock()
+	defer g.turn.Unlock()
+	return g.putBack(ctx)
+}
+
+func (g *guard) putBack(ctx context.Context) error {
+	if ok, err := g.repair(ctx); !ok || err != nil {
+		return err
+	}
+	now, err := g.source.readFacts(ctx)
+	if err != nil {
+		return nil //nolint:nilerr // the stream itself tells when the server is away
+	}
 	return g.note(ctx, now)
 }
 

@@ -25,8 +25,9 @@ func (s *Source) Head(ctx context.Context) (feed.Position, error) {
 }
 
 // Passed tells the source how far a feed of this process has come that is not
-// its own Run, as one that reads the log from a broker. Positions that the feed
-// has passed need no message to be written.
+// its own Run, as one that reads the log from a broker: it is called in order, with
+// the head of each Start, too. Positions that the feed has passed need no message
+// to be written.
 func (s *Source) Passed(p feed.Position) { s.wake.passed(p) }
 
 // hasten has the feed pass a position soon.
@@ -73,10 +74,11 @@ func (w *wake) next() feed.Position {
 	return w.come + 1
 }
 
-// passed notes how far the feed has come.
+// passed notes where the feed has come to, which is an earlier place than before
+// when another history begins.
 func (w *wake) passed(p feed.Position) {
 	w.mu.Lock()
-	w.come = max(w.come, p)
+	w.come = p
 	w.mu.Unlock()
 }
 

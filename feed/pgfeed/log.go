@@ -32,6 +32,9 @@ type slotLog struct {
 	// does again.
 	silent func(bool)
 	quiet  bool
+	// resetting is told, by Next, before a part that tells that all is to be read
+	// again.
+	resetting func(context.Context) error
 	// lost is told why the log cannot be read any more.
 	lost func(error)
 
@@ -71,6 +74,7 @@ var _ feed.Log = (*slotLog)(nil)
 
 func newSlotLog(s *stream, start feed.Position) *slotLog {
 	return &slotLog{stream: s, start: start, last: start, passed: start, silent: func(bool) {}, lost: func(error) {},
+		resetting: func(context.Context) error { return nil },
 		relations: make(map[uint32]*knownRelation), tx: transaction{described: make(map[uint32]bool)}}
 }
 
@@ -103,35 +107,44 @@ func (l *slotLog) takeReset() string {
 }
 
 // Next implements feed.Log.
-func (l *slotLog) Next(ctx context.Context) (feed.Part, error) {
-	for {
-		if part, ok := l.between(); ok {
-			return part, nil
+func (l *slotLog) Next(ctx context.Context) (part feed.Part, err error) {
+	for ok := false; !ok; {
+		if part, ok = l.between(); ok {
+			break
 		}
-		r, err := l.stream.receive(ctx)
-		switch {
-		case errors.Is(err, errSilent):
-			l.setQuiet(true)
-			continue
-		case err != nil && ctx.Err() != nil:
-			return feed.Part{}, ctx.Err()
-		case err != nil:
-			err = fmt.Errorf("%w: %w", feed.ErrLogLost, err)
-			l.lost(err)
+		if part, ok, err = l.read(ctx); err != nil {
 			return feed.Part{}, err
 		}
-		l.setQuiet(false)
-		if r.data == nil {
-			if !l.tx.open {
-				l.pass(r.end)
-			}
-			continue
-		}
-		part, ok, err := l.take(r.data)
-		if err != nil || ok {
-			return part, err
-		}
 	}
+	if part.Reset != "" {
+		err = l.resetting(ctx)
+	}
+	return part, err
+}
+
+// read takes in what the server says next, and returns the part that is complete
+// with it.
+func (l *slotLog) read(ctx context.Context) (part feed.Part, ok bool, err error) {
+	r, err := l.stream.receive(ctx)
+	switch {
+	case errors.Is(err, errSilent):
+		l.setQuiet(true)
+		return part, false, nil
+	case err != nil && ctx.Err() != nil:
+		return part, false, ctx.Err()
+	case err != nil:
+		err = fmt.Errorf("%w: %w", feed.ErrLogLost, err)
+		l.lost(err)
+		return part, false, err
+	}
+	l.setQuiet(false)
+	if r.data != nil {
+		return l.take(r.data)
+	}
+	if !l.tx.open {
+		l.pass(r.end)
+	}
+	return part, false, nil
 }
 
 func (l *slotLog) setQuiet(quiet bool) {

@@ -85,8 +85,8 @@ type stream struct {
 	frontend *pgproto3.Frontend
 	// confirmed is up to where the server need not keep the log.
 	confirmed atomic.Uint64
-	// heard is when the last message came, in nanoseconds since 1970.
-	heard atomic.Int64
+	// quiet is for how long nothing has come while it was waited for.
+	quiet time.Duration
 	// asked wakes the goroutine that answers the server.
 	asked chan struct{}
 	done  chan struct{} // closed when that has ended
@@ -109,13 +109,12 @@ func startStream(ctx context.Context, conn *pgconn.PgConn, slot, publication str
 	err = s.begin(slot, publication)
 	release()
 	if err == nil {
-		err = ctx.Err()
+		err = errors.Join(ctx.Err(), s.conn.SetReadDeadline(time.Now().Add(silence)))
 	}
 	if err != nil {
 		s.conn.Close()
 		return nil, fmt.Errorf("start replication from slot %q: %w", slot, err)
 	}
-	s.heard.Store(time.Now().UnixNano())
 	beating, stop := context.WithCancel(context.Background())
 	s.stop = stop
 	go s.answer(beating)
@@ -165,34 +164,45 @@ func (s *stream) waiting() bool { return s.frontend.ReadBufferLen() > 0 }
 // receive waits for the next message. It returns errSilent, and may be called
 // again, when there was none for as long as silence.
 func (s *stream) receive(ctx context.Context) (received, error) {
-	if !s.waiting() {
-		// The deadline is set before the context is watched, or it would undo what
-		// an end of the context did.
-		if err := s.conn.SetReadDeadline(time.Now().Add(silence)); err != nil {
-			return received{}, fmt.Errorf("read the replication stream: %w", err)
+	release, err := func() bool { return true }, error(nil)
+	defer func() { release() }()
+	for armed, arm := false, !s.waiting(); ; {
+		if arm {
+			if release, err = s.arm(ctx); err != nil {
+				return received{}, err
+			}
+			armed, arm = true, false
 		}
-		defer context.AfterFunc(ctx, func() { _ = s.conn.SetReadDeadline(past) })()
-	}
-	for {
 		r, err := s.next()
 		switch {
 		case err == nil && r == nil:
-			continue
 		case err == nil:
 			return *r, nil
 		case ctx.Err() != nil:
 			return received{}, ctx.Err()
-		case errors.Is(err, os.ErrDeadlineExceeded):
-			return received{}, s.silent()
-		default:
+		case !errors.Is(err, os.ErrDeadlineExceeded):
 			return received{}, fmt.Errorf("read the replication stream: %w", err)
+		case armed:
+			return received{}, s.silent()
+		default: // the deadline of an earlier call, in the middle of a message
+			arm = true
 		}
 	}
 }
 
+// arm has what waits for the server end after a silence, or with the context.
+func (s *stream) arm(ctx context.Context) (release func() bool, err error) {
+	// The deadline is set before the context is watched, or it would undo what an
+	// end of the context did.
+	if err := s.conn.SetReadDeadline(time.Now().Add(silence)); err != nil {
+		return func() bool { return true }, fmt.Errorf("read the replication stream: %w", err)
+	}
+	return context.AfterFunc(ctx, func() { _ = s.conn.SetReadDeadline(past) }), nil
+}
+
 func (s *stream) silent() error {
-	if quiet := time.Since(time.Unix(0, s.heard.Load())); quiet > death {
-		return fmt.Errorf("%w for %s", errDead, quiet.Round(time.Second))
+	if s.quiet += silence; s.quiet >= death {
+		return fmt.Errorf("%w for %s", errDead, s.quiet)
 	}
 	return errSilent
 }
@@ -206,7 +216,7 @@ func (s *stream) next() (*received, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.heard.Store(time.Now().UnixNano())
+	s.quiet = 0
 	switch message := message.(type) {
 	case *pgproto3.CopyData:
 		return s.copied(message.Data)
