@@ -29,7 +29,7 @@ func TestIndexesServe(t *testing.T) {
 		"CREATE INDEX ON things (s)", "CREATE INDEX ON things (t)", "CREATE INDEX ON things (v)", "CREATE INDEX ON things (c)", "CREATE INDEX ON things (u)",
 		"CREATE INDEX ON things (e)", "CREATE INDEX ON things (a, id)", "CREATE INDEX ON things (d)", "CREATE INDEX ON things (b)", "CREATE INDEX ON things (s, t)",
 		"CREATE INDEX ON things (o, id)", "CREATE INDEX ON things (n NULLS FIRST, id)",
-		`INSERT INTO things SELECT i, i % 1000, i, i, i, gen_random_uuid(), (enum_range(NULL::state))[2 + i % 20],
+		`INSERT INTO things SELECT i, i % 1000, i::text, i::varchar, i::char(8), gen_random_uuid(), (enum_range(NULL::state))[2 + i % 20],
 			now() - i * interval '1 second', now() - i * interval '1 day', i::text::bytea, i, now() - i * interval '1 second' FROM generate_series(1, 5000) i`, "ANALYZE things",
 	} {
 		if _, err := source.db.Exec(statement); err != nil {

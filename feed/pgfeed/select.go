@@ -242,16 +242,17 @@ func (s *selection) addTuples(parts []int) {
 		s.where = append(s.where, "false")
 		return
 	}
-	var names, sets []string
+	var names, sets, values []string
 	for i, c := range columns {
 		name, cast := c.quoted, c.cast()
 		if !c.byType() || c.compare == asLabels {
 			name, cast = c.output(), "text"
 		}
-		names = append(names, name)
-		sets = append(sets, s.bind(array(texts[i]), cast+"[]"))
+		names, sets = append(names, name), append(sets, s.bind(array(texts[i]), cast+"[]"))
+		values = append(values, fmt.Sprintf("v%d", i))
 	}
-	s.where = append(s.where, "("+strings.Join(names, ", ")+") IN (SELECT v.* FROM unnest("+strings.Join(sets, ", ")+") AS v)")
+	list := strings.Join(values, ", ")
+	s.where = append(s.where, fmt.Sprintf("(%s) IN (SELECT %s FROM unnest(%s) AS v (%[2]s))", strings.Join(names, ", "), list, strings.Join(sets, ", ")))
 }
 
 // addCondition adds one of the query's conditions.
