@@ -85,7 +85,7 @@ func (c *column) accept(linking bool) error {
 	case c.typeName == "citext" || !c.deterministic:
 		return mismatchf("column %q of table %q has a type or a collation by which different texts are equal, so its equality is not that of the key, link, condition or order that it is declared as: ALTER TABLE … ALTER COLUMN %s TYPE text COLLATE \"C\"", c.name, c.table, c.bare)
 	case linking && !c.links():
-		return mismatchf("column %q of table %q is of type %s, whose values can be equal and read differently as %s: a key or link needs an integer, a uuid or a text", c.name, c.table, c.sqlType, c.declared.Kind)
+		return mismatchf("column %q of table %q is of type %s, whose values can be equal and read differently as %s: what rows are found by (keys, links, and equalities of lists) has to be an integer, a uuid, a text or the like", c.name, c.table, c.sqlType, c.declared.Kind)
 	case c.compare == inGo:
 		return mismatchf("column %q of table %q is of type %s, which the database does not compare as the %s that conditions or orders go by: declare it as %s", c.name, c.table, c.sqlType, c.declared.Kind, c.suggestion())
 	}
@@ -153,7 +153,7 @@ func (c *column) acceptKind() error {
 // the other way about.
 func (c *column) links() bool {
 	switch c.declared.Kind {
-	case schema.Bool, schema.Bytes, schema.Time:
+	case schema.Bool, schema.Bytes, schema.Time, schema.Float:
 		return c.compare != inGo
 	case schema.Int, schema.UUID:
 		return c.compare == plainly

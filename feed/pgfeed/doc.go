@@ -47,10 +47,11 @@
 //     as NULL, and logged once for its column.
 //
 // Setup refuses what has no one form: money, reg types, generated columns, which
-// the log does not carry, and types that are declared as something else. A key or
-// link has to be an integer, a uuid, a text or the like; what is compared, by
-// conditions or orders, has to have one order, so that numerics, citext and
-// collations that take different texts as equal are refused there.
+// the log does not carry, and types that are declared as something else. What rows are
+// found by (keys, links, and equalities of lists) has to be an integer, a uuid, a text
+// or the like; what conditions and orders go by has to have one order, so that
+// numerics, citext and collations that take different texts as equal are refused
+// there.
 //
 // # Reads
 //

@@ -102,6 +102,36 @@ func TestSetupRefuses(t *testing.T) {
 	}
 }
 
+// TestSetupAccepts has rows be found by columns of all types that may serve.
+func TestSetupAccepts(t *testing.T) {
+	_, dsn := freshDB(t, "CREATE TYPE state AS ENUM ('new', 'old')", "CREATE SCHEMA other",
+		`CREATE TABLE other.things (id uuid PRIMARY KEY, i smallint, f double precision, t text, c char(3), e state, d date, a timestamptz, b bytea, y boolean)`)
+	things := declare("other.things", "id uuid!", "i int!", "f float!", "t text!", "c text!", "e text!", "d time!", "a time!", "b bytes!", "y bool!")
+	for i := range things.Columns {
+		things.Links = append(things.Links, i)
+	}
+	source := openSource(t, dsn)
+	if err := source.Setup(t.Context(), []*schema.Table{things}); err != nil {
+		t.Fatal(err)
+	}
+	snapshot, err := source.Snapshot(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer snapshot.Close()
+	for i, v := range []schema.Value{{}, schema.IntValue(1), schema.FloatValue(-1.5), schema.TextValue("x"), schema.TextValue("x"), schema.TextValue("none")} {
+		if v.IsNull() {
+			continue
+		}
+		rows := byKey(t, feed.Query{Table: things, Column: i, Values: []schema.Value{v}}, func(q feed.Query, fn func(schema.Row) error) error {
+			return snapshot.Rows(t.Context(), q, fn)
+		})
+		if len(rows) != 0 {
+			t.Errorf("%d rows in an empty table", len(rows))
+		}
+	}
+}
+
 func databaseName(dsn string) string {
 	name := dsn[strings.LastIndexByte(dsn, '/')+1:]
 	name, _, _ = strings.Cut(name, "?")
