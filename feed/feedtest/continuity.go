@@ -2,6 +2,7 @@ package feedtest
 
 import (
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"testing"
 
@@ -31,14 +32,19 @@ func (f *fixture) writeOnce(random *rand.Rand) {
 		return
 	}
 	defer tx.Rollback()
-	for range 1 + random.IntN(4) {
+	ids := make([]int, 1+random.IntN(4))
+	for i := range ids {
+		ids[i] = random.IntN(30)
+	}
+	slices.Sort(ids) // else writers wait for each other
+	for _, id := range ids {
 		sql := [...]string{
 			"INSERT INTO items VALUES (?, 1, 'new', 'h') ON CONFLICT (id) DO UPDATE SET name = 'again'",
 			"UPDATE items SET name = name || '.' WHERE id = ?",
 			"DELETE FROM items WHERE id = ?",
 			"UPDATE items SET hidden = hidden || '.' WHERE id = ?",
 		}[random.IntN(4)]
-		if _, err := tx.Exec(f.bind(sql), random.IntN(30)); err != nil {
+		if _, err := tx.Exec(f.bind(sql), id); err != nil {
 			f.t.Errorf("%s: %v", sql, err)
 			return
 		}

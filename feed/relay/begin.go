@@ -42,13 +42,13 @@ func (p *publisher) begin(ctx context.Context) error {
 }
 
 // lastRecord reads the end of a stream. That of an empty one is
-// broker.ErrNoRecord.
+// broker.ErrNoRecord, with the number of the last record that there was.
 func lastRecord(ctx context.Context, stream broker.Stream) (*record, uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, patient)
 	defer cancel()
 	last, err := stream.Last(ctx)
 	if err != nil {
-		return nil, 0, err
+		return nil, last.Number, err
 	}
 	r, err := decode(last.Body)
 	return r, last.Number, err

@@ -16,10 +16,11 @@ import (
 	"github.com/pando-sync/pando/feed/relay"
 	"github.com/pando-sync/pando/feed/relay/relaytest"
 	"github.com/pando-sync/pando/internal/memdb"
+	"github.com/pando-sync/pando/internal/servers"
 	"github.com/pando-sync/pando/schema"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(servers.Main(m)) }
 
 // items is the only table.
 var items = &schema.Table{Name: "items", Columns: []schema.Column{{Name: "id", Kind: schema.Int}, {Name: "name", Kind: schema.Text}}}

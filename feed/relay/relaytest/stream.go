@@ -128,7 +128,7 @@ func (s *Stream) Append(ctx context.Context, after uint64, records ...[]byte) (l
 		switch {
 		case err != nil:
 			return
-		case after != last && (after != 0 || len(b.records) > 0):
+		case after != last:
 			err = broker.ErrStale
 			return
 		}
@@ -146,15 +146,15 @@ func (s *Stream) Append(ctx context.Context, after uint64, records ...[]byte) (l
 
 // First implements broker.Stream.
 func (s *Stream) First(ctx context.Context) (broker.Record, error) {
-	return s.pick(ctx, func(records []broker.Record) broker.Record { return records[0] })
+	return s.pick(ctx, func(int) int { return 0 })
 }
 
 // Last implements broker.Stream.
 func (s *Stream) Last(ctx context.Context) (broker.Record, error) {
-	return s.pick(ctx, func(records []broker.Record) broker.Record { return records[len(records)-1] })
+	return s.pick(ctx, func(n int) int { return n - 1 })
 }
 
-func (s *Stream) pick(ctx context.Context, from func([]broker.Record) broker.Record) (broker.Record, error) {
+func (s *Stream) pick(ctx context.Context, of func(n int) int) (broker.Record, error) {
 	b := s.broker
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -162,9 +162,9 @@ func (s *Stream) pick(ctx context.Context, from func([]broker.Record) broker.Rec
 		return broker.Record{}, err
 	}
 	if len(b.records) == 0 {
-		return broker.Record{}, broker.ErrNoRecord
+		return broker.Record{Number: b.last()}, broker.ErrNoRecord
 	}
-	return from(b.records), nil
+	return b.records[of(len(b.records))], nil
 }
 
 // Close implements broker.Stream.
