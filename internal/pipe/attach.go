@@ -222,7 +222,7 @@ func (p *Pipe) attachPart(t *part, r *Request, held uint64, holds bool) (Part, [
 		t.log = p.hub.NewLog(version)
 	}
 	one := Part{ID: t.id, part: t}
-	if holds && held <= version {
+	if holds && held <= version && !p.steps.over(held) {
 		if !r.Guarded {
 			one.Cursor, one.Resumed = t.log.Subscribe(r.Subscriber, held)
 		}

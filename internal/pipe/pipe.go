@@ -116,6 +116,7 @@ type Pipe struct {
 	// last is the commit that came last, staging that more parts of it are to come.
 	last    *feed.Commit
 	staging bool
+	steps   steps
 	watches watches
 	// seen is the last commit that reads are known to see.
 	seen atomic.Pointer[feed.Commit]
@@ -232,7 +233,7 @@ func (p *Pipe) begin(epoch string, at uint64, ask bool) {
 	}
 	p.hub = hub.New(p.cfg.LogBytes)
 	p.hub.Publish(at)
-	p.last, p.staging = nil, false
+	p.last, p.staging, p.steps = nil, false, steps{}
 	p.watches.holdAll(at, ask)
 }
 
@@ -259,6 +260,7 @@ func (p *Pipe) Commit(c *feed.Commit) {
 	if c.More {
 		p.router.Stage(c)
 	} else {
+		p.steps.note(p.router.Position(), uint64(c.Position))
 		p.router.Commit(c)
 	}
 	if p.cfg.Cache != nil {

@@ -9,6 +9,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/pando-sync/pando/feed"
 	"github.com/pando-sync/pando/internal/memdb"
 	"github.com/pando-sync/pando/internal/pipe"
 	"github.com/pando-sync/pando/internal/route"
@@ -327,6 +328,28 @@ func TestAHistoryThatTheFeedHasYetToTellOf(t *testing.T) {
 		h.db.Refuse(errors.New("disk I/O error"))
 		_, err = h.Open(h.ctx, h.request(1, &state.Version{Epoch: "other.9", N: 99}))
 		h.refused(err)
+	})
+}
+
+// TestWhatCameAndWentInOneStep has another process on the database show what this
+// one never was told of, as its feed puts several transactions together.
+func TestWhatCameAndWentInOneStep(t *testing.T) {
+	inBubble(t, pipe.Config{}, func(t *testing.T, h *harness) {
+		h.open(1, nil)
+		h.db.Commit(h.line(2, 1, "brief"))
+		h.db.Commit(memdb.Remove(h.lines, schema.IntValue(2)))
+		merged := &feed.Commit{}
+		for _, c := range h.db.Pending() {
+			merged.Position, merged.Changes = c.Position, append(merged.Changes, c.Changes...)
+		}
+		h.Commit(merged)
+		for held, resumed := range map[uint64]bool{1: true, 2: false, 3: true} {
+			a := h.open(1, h.version(held))
+			if a.Parts[0].Resumed != resumed {
+				t.Errorf("version %d goes on by %s", held, payloads(t, a.Frames))
+			}
+			h.Close(a)
+		}
 	})
 }
 
