@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
 	"go.uber.org/goleak"
 
 	"github.com/pando-sync/pando/feed"
@@ -87,4 +88,21 @@ func rebuild(t testing.TB, db *sql.DB, table string) {
 	t.Helper()
 	execAll(t, db, "BEGIN; ALTER TABLE children DROP CONSTRAINT children_item_id_fkey; CREATE TABLE rebuilt (LIKE "+table+" INCLUDING ALL); INSERT INTO rebuilt SELECT * FROM "+table+
 		"; UPDATE rebuilt SET name = 'unseen'; DROP TABLE "+table+"; ALTER TABLE rebuilt RENAME TO "+table+"; COMMIT")
+}
+
+// TestPoolWriter runs what a handle takes part in on a pool of pgx.
+func TestPoolWriter(t *testing.T) {
+	feedtest.RunWriterOnly(t, func(t testing.TB) feedtest.Harness {
+		url := servers.Database(t)
+		h := feedtest.Harness{DB: openDB(t, url), Dialect: dialect}
+		h.Open = func(t testing.TB) feed.Source {
+			pool, err := pgxpool.New(t.Context(), url)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(pool.Close)
+			return pgfeed.FromPool(pool, quiet)
+		}
+		return h
+	}, "RoundTrip", "Constraints", "ContextEnd", "Locks", "Claims")
 }
