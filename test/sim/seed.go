@@ -375,11 +375,31 @@ func (s *seed) verifyCalls(ctx context.Context) error {
 	return err
 }
 
+// state fetches GET /state of a route, when a server that has just begun follows
+// the database.
+func (s *seed) state(ctx context.Context, route, user string) (string, error) {
+	ctx, cancel := patient(ctx, s.patience)
+	defer cancel()
+	for {
+		text, err := get(ctx, s.servers()[0].address(), route, user)
+		if !errors.Is(err, errUnavailable) {
+			return text, err
+		}
+		again := time.NewTimer(10 * time.Millisecond)
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			again.Stop()
+			return "", errors.Join(err, context.Cause(ctx))
+		}
+	}
+}
+
 // compareState compares GET /state of every route, for some user.
 func (s *seed) compareState(ctx context.Context) error {
 	for i, route := range s.script.Routes {
 		user := append([]string{""}, s.script.Users...)[i%(len(s.script.Users)+1)]
-		got, err := get(ctx, s.servers()[0].address(), world.Path(route), user)
+		got, err := s.state(ctx, world.Path(route), user)
 		if err != nil {
 			return err
 		}

@@ -176,6 +176,9 @@ func (byName) Authenticate(_ context.Context, _ *http.Request, name string) (pan
 	return pando.Identity{ID: name}, nil
 }
 
+// errUnavailable is what a server answers that does not follow the database yet.
+var errUnavailable = errors.New("the server is unavailable")
+
 // get fetches GET /state of a route from a server.
 func get(ctx context.Context, server, route, user string) (string, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, server+"/state/"+route, nil)
@@ -194,6 +197,8 @@ func get(ctx context.Context, server, route, user string) (string, error) {
 	switch {
 	case err != nil:
 		return "", err
+	case resp.StatusCode == http.StatusServiceUnavailable:
+		return "", errUnavailable
 	case resp.StatusCode == http.StatusNotFound:
 		return "null", nil
 	case resp.StatusCode != http.StatusOK:
