@@ -54,7 +54,7 @@ func New(cfg Config) (*Broker, error) {
 			return nil, errors.Join(err, b.Close())
 		}
 		h.hear, h.turn = b.hear, b.turn
-		h.topics[cfg.key(flushKey, "")] = &topic{wants: 1, ready: make(chan struct{})}
+		h.begin(cfg.key(flushKey, ""))
 		b.hosts = append(b.hosts, h)
 		b.tasks.Go(h.keep)
 	}

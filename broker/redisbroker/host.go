@@ -41,9 +41,6 @@ const (
 	bufferBytes = 64 << 10
 )
 
-// topicsAtOnce bounds a command that subscribes.
-const topicsAtOnce = 500
-
 var (
 	// errLost is what ends with a connection: it may have been done.
 	errLost = errors.New("the connection is lost")
@@ -57,8 +54,8 @@ var (
 // hears what is published, and keeps it subscribed to what is wanted:
 //
 //	down ──connected, all topics confirmed──► up
-//	 ▲                                         │
-//	 └──connection lost (found told, lost)─────┘
+//	 ▲                                        │
+//	 └────closed, or silent for too long──────┘
 //
 // Commands go over other connections, but only while the host is up: so every
 // loss is noticed by the heartbeat of the first.
@@ -79,6 +76,9 @@ type host struct {
 
 	mu     sync.Mutex // guards what follows
 	topics map[string]*topic
+	// dirty are the names of topics that the connection may not be subscribed to as
+	// they are wanted.
+	dirty map[string]struct{}
 	// up ends when the connection is lost; nil while there is none.
 	up *life
 	// changed is closed, and made anew, when up changes; was tells that there has
@@ -94,15 +94,6 @@ type life struct {
 	end context.CancelFunc
 }
 
-// topic is a name that is subscribed to while anybody wants it.
-type topic struct {
-	wants int
-	// on tells that the server has confirmed the subscription of this connection;
-	// ready is closed then.
-	on    bool
-	ready chan struct{}
-}
-
 // newHost returns a host that its keeper is to connect.
 func newHost(ctx context.Context, opts rueidis.ClientOption, logger *slog.Logger) (*host, error) {
 	opts.ForceSingleClient, opts.DisableCache, opts.DisableRetry = true, true, true
@@ -115,7 +106,7 @@ func newHost(ctx context.Context, opts rueidis.ClientOption, logger *slog.Logger
 	opts.Dialer.Timeout = dialing
 	h := &host{
 		ctx: ctx, name: nameOf(opts), logger: logger.With("redis", nameOf(opts)),
-		wanted: make(chan struct{}, 1), topics: map[string]*topic{}, changed: make(chan struct{}),
+		wanted: make(chan struct{}, 1), topics: map[string]*topic{}, dirty: map[string]struct{}{}, changed: make(chan struct{}),
 	}
 	var err error
 	opts.Dialer.KeepAlive, opts.ConnWriteTimeout = heartbeat, patience
@@ -197,58 +188,6 @@ func (h *host) connect(ctx context.Context) (was bool, err error) {
 	}
 }
 
-// reconcile has the server send what is wanted, and nothing else.
-func (h *host) reconcile(ctx context.Context, line rueidis.DedicatedClient) error {
-	for {
-		add, drop := h.differences()
-		if len(add)+len(drop) == 0 {
-			return nil
-		}
-		if len(drop) > 0 {
-			if err := line.Do(ctx, line.B().Unsubscribe().Channel(drop...).Build()).Error(); err != nil {
-				return fmt.Errorf("unsubscribe: %w", err)
-			}
-		}
-		if len(add) > 0 {
-			// The answer is the server's confirmation.
-			if err := line.Do(ctx, line.B().Subscribe().Channel(add...).Build()).Error(); err != nil {
-				return fmt.Errorf("subscribe: %w", err)
-			}
-			h.confirm(add)
-		}
-	}
-}
-
-// differences returns topics to subscribe and to leave. The latter are forgotten:
-// who wants one again makes it anew.
-func (h *host) differences() (add, drop []string) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for name, t := range h.topics {
-		switch {
-		case t.wants == 0 && len(drop) < topicsAtOnce:
-			delete(h.topics, name)
-			if t.on {
-				drop = append(drop, name)
-			}
-		case t.wants > 0 && !t.on && len(add) < topicsAtOnce:
-			add = append(add, name)
-		}
-	}
-	return add, drop
-}
-
-func (h *host) confirm(names []string) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for _, name := range names {
-		if t := h.topics[name]; !t.on { // only the keeper removes topics
-			t.on = true
-			close(t.ready)
-		}
-	}
-}
-
 func (h *host) raise(ctx context.Context) {
 	h.mu.Lock()
 	up := &life{}
@@ -276,10 +215,11 @@ func (h *host) lost(ctx context.Context, was *bool) {
 		h.up.end()
 		h.set(nil)
 	}
-	for _, t := range h.topics {
+	for name, t := range h.topics {
 		if t.on {
 			t.on, t.ready = false, make(chan struct{})
 		}
+		h.dirty[name] = struct{}{}
 	}
 	h.mu.Unlock()
 	if *was && ctx.Err() == nil {
@@ -361,70 +301,4 @@ func (h *host) script(ctx context.Context, s *rueidis.Lua, keys, args []string) 
 		return nil
 	})
 	return result, err
-}
-
-// want has the host hear a topic, and returns once the server has confirmed it:
-// what is published after that is heard. Each call that succeeds needs one of
-// leave.
-func (h *host) want(ctx context.Context, name string) error {
-	h.mu.Lock()
-	t := h.topics[name]
-	if t == nil {
-		t = &topic{ready: make(chan struct{})}
-		h.topics[name] = t
-	}
-	t.wants++
-	h.mu.Unlock()
-	if err := h.heard(ctx, name, t); err != nil {
-		h.leave(name)
-		return err
-	}
-	return nil
-}
-
-// heard waits until a topic that is wanted is confirmed.
-func (h *host) heard(ctx context.Context, name string, t *topic) error {
-	late := time.NewTimer(opTime)
-	defer late.Stop()
-	for {
-		h.mu.Lock()
-		ready, on := t.ready, t.on
-		h.mu.Unlock()
-		if on {
-			return nil
-		}
-		h.tell()
-		if _, err := h.life(ctx); err != nil {
-			return err
-		}
-		select {
-		case <-ready:
-		case <-late.C:
-			return fmt.Errorf("redis at %s does not confirm the subscription of %s", h.name, name)
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-h.ctx.Done():
-			return broker.ErrClosed
-		}
-	}
-}
-
-// tell wakes the keeper.
-func (h *host) tell() {
-	select {
-	case h.wanted <- struct{}{}:
-	default:
-	}
-}
-
-func (h *host) leave(name string) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	t := h.topics[name]
-	if t == nil {
-		return
-	}
-	if t.wants--; t.wants == 0 {
-		h.tell()
-	}
 }

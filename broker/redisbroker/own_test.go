@@ -271,9 +271,56 @@ func TestMemberOfAnotherProcess(t *testing.T) {
 	wants(t, got, "last")
 }
 
-// TestFlushReachesOthers forgets all in another process.
+// TestSeveralOwnChannels reads two channels at once that both have messages.
+func TestSeveralOwnChannels(t *testing.T) {
+	const n = 10
+	cfg := shared(t, broker.Config{})
+	a, b := open(t, cfg), open(t, cfg)
+	one, two := channelOf(t, a), channelOf(t, a)
+	for i := range n {
+		send(t, b.Send(t.Context(), one, []byte(strconv.Itoa(i))))
+		send(t, b.Send(t.Context(), two, []byte(strconv.Itoa(i))))
+	}
+	next := map[string]int{}
+	for range 2 * n {
+		m := receive(t, a, one, two)
+		if string(m.Body) != strconv.Itoa(next[m.Channel]) || m.Gap {
+			t.Fatalf("received %q of %s, want %d", m.Body, m.Channel, next[m.Channel])
+		}
+		next[m.Channel]++
+	}
+}
+
+// TestKeysExpire has the server remove a channel's messages before anybody looks:
+// who reads, or sends the next one, knows all the same.
+func TestKeysExpire(t *testing.T) {
+	cfg := shared(t, broker.Config{Expiry: 50 * time.Millisecond})
+	b := open(t, cfg)
+	ctx := t.Context()
+	c := console(t, cfg.Hosts[0])
+	for _, again := range []bool{true, false} {
+		send(t, b.Send(ctx, "mail", []byte("old")))
+		eventually(t, "the messages are gone", func() bool {
+			n, err := c.Do(ctx, c.B().Exists().Key(cfg.Prefix+":q:mail").Build()).AsInt64()
+			return n == 0 && err == nil
+		})
+		want := ""
+		if again {
+			want = "young"
+			send(t, b.Send(ctx, "mail", []byte(want)))
+		}
+		// The young one may have grown old, too.
+		if m := receive(t, b, "mail"); !m.Gap || string(m.Body) != want && len(m.Body) != 0 {
+			t.Errorf("received %q, gap %t, want %q and word of a gap", m.Body, m.Gap, want)
+		}
+	}
+}
+
+// TestFlushReachesOthers forgets all in another process, once, though each host
+// tells of it.
 func TestFlushReachesOthers(t *testing.T) {
 	cfg := shared(t, broker.Config{})
+	cfg.Hosts = append(cfg.Hosts, start(t, servers.RedisOptions{}).URL())
 	a, b := open(t, cfg), open(t, cfg)
 	mine := channelOf(t, a)
 	got := receiving(t, a, mine)
@@ -282,14 +329,20 @@ func TestFlushReachesOthers(t *testing.T) {
 	if _, err := s.Append(ctx, 0, []byte("kept")); err != nil {
 		t.Fatal(err)
 	}
-	send(t, a.GroupAdd(ctx, "group", mine))
-	send(t, b.Flush(ctx))
-	gap(t, got)
-	eventually(t, "nobody hears the group", func() bool { return heard(t, cfg, "g:group") == 0 })
-	send(t, b.GroupSend(ctx, "group", []byte("nobody")))
-	send(t, a.GroupAdd(ctx, "group", mine))
-	send(t, b.GroupSend(ctx, "group", []byte("again")))
-	wants(t, got, "again")
+	for i := range 20 { // some of them are in each host
+		name := "group." + strconv.Itoa(i)
+		send(t, a.GroupAdd(ctx, name, mine))
+		send(t, b.Flush(ctx))
+		gap(t, got)
+		send(t, a.GroupAdd(ctx, name, mine))
+		send(t, b.GroupSend(ctx, name, []byte("again")))
+		if m := <-got; string(m.Body) != "again" || m.Gap || m.err != nil {
+			t.Fatalf("%s: received %q, gap %t, %v", name, m.Body, m.Gap, m.err)
+		}
+	}
+	if n := len(got); n != 0 {
+		t.Errorf("%d messages come besides", n)
+	}
 	if last, err := s.Last(ctx); last.Number != 1 || err != nil {
 		t.Errorf("the last record of a stream is %d, %v", last.Number, err)
 	}

@@ -24,8 +24,9 @@ type queue struct {
 
 	// line is what has come for an own queue and was not read.
 	line []item
-	// gap tells that messages were lost, behind the last of line.
-	gap bool
+	// gap tells that messages were lost behind the last of line, head that they were
+	// before its first.
+	gap, head bool
 	// look tells that the host may have messages of which line has no word; news
 	// counts what says so.
 	look bool
@@ -38,11 +39,12 @@ type queue struct {
 	read, renewed time.Time
 }
 
-// item is a message to a group, or word of one in the host.
+// item is a message to a group, or word of one in the host, of whose Message only
+// Gap counts.
 type item struct {
-	mail bool
 	broker.Message
 
+	mail  bool
 	until time.Time
 }
 
@@ -86,26 +88,20 @@ func (q *queue) lose() {
 func (q *queue) expire(now time.Time) {
 	n := 0
 	for n < len(q.line) && !now.Before(q.line[n].until) {
-		n++
-		if q.line[n-1].mail {
+		if q.line[n].mail {
 			q.seek() // the host knows what has expired; this may have been word of another one
-		} else {
-			q.gapBefore(n)
 		}
+		q.head = q.head || q.line[n].Gap || !q.line[n].mail
+		n++
 	}
 	q.line = slices.Delete(q.line, 0, n)
 }
 
-// gapBefore notes that something was lost before the item at a place. The mutex
-// is held.
-func (q *queue) gapBefore(place int) {
-	for i := place; i < len(q.line); i++ {
-		if !q.line[i].mail {
-			q.line[i].Gap = true
-			return
-		}
-	}
-	q.gap = true
+// add puts an item at the end. The mutex is held.
+func (q *queue) add(i item) {
+	i.Gap, q.gap = q.gap, false
+	q.line = append(q.line, i)
+	q.wake()
 }
 
 // hear takes what a host publishes.
@@ -132,10 +128,10 @@ func (b *Broker) hear(topic, message string) {
 func (b *Broker) mail(q *queue, now time.Time) {
 	q.expire(now)
 	if q.own && len(q.line) < 2*b.most {
-		q.line = append(q.line, item{mail: true, until: now.Add(b.cfg.Expiry)})
-	} else {
-		q.seek()
+		q.add(item{mail: true, until: now.Add(b.cfg.Expiry)})
+		return
 	}
+	q.seek()
 	q.wake()
 }
 
@@ -150,10 +146,7 @@ func (b *Broker) deliver(s *set, body string, now time.Time) {
 			q.gap = true
 			continue
 		}
-		m := broker.Message{Channel: channel, Group: s.name, Body: []byte(body), Gap: q.gap}
-		q.gap = false
-		q.line = append(q.line, item{Message: m, until: now.Add(b.cfg.Expiry)})
-		q.wake()
+		q.add(item{Message: broker.Message{Channel: channel, Group: s.name, Body: []byte(body)}, until: now.Add(b.cfg.Expiry)})
 	}
 }
 

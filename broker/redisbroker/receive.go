@@ -113,25 +113,43 @@ func (b *Broker) next(queues []*queue) (*broker.Message, question) {
 	var from question
 	for _, q := range queues {
 		q.expire(now)
-		asked := len(from.queues) > 0 && from.queues[0].host != q.host
-		switch {
-		case len(q.line) > 0 && !q.line[0].mail:
-			m := q.line[0].Message
-			q.line = slices.Delete(q.line, 0, 1)
+		if m := q.first(); m != nil {
 			from.giveBack()
-			return &m, question{}
-		case len(q.line) > 0 && !asked:
+			return m, question{}
+		}
+		switch {
+		case len(from.queues) > 0 && from.queues[0].host != q.host: // the next time
+		case len(q.line) > 0:
 			q.line = slices.Delete(q.line, 0, 1)
 			from.add(q)
-		case len(q.line) == 0 && q.gap:
-			q.gap = false
-			from.giveBack()
-			return &broker.Message{Channel: q.name, Gap: true}, question{}
-		case len(q.line) == 0 && q.look && !asked:
+		case q.look:
 			from.add(q)
 		}
 	}
 	return nil, from
+}
+
+// first takes the first message of the line, or word of a gap before or behind
+// it; nil where the line begins with word of a message in the host, or is empty.
+// The mutex is held.
+func (q *queue) first() *broker.Message {
+	empty := len(q.line) == 0
+	switch {
+	case !empty && !q.line[0].mail:
+		m := q.line[0].Message
+		m.Gap, q.head = m.Gap || q.head, false
+		q.line = slices.Delete(q.line, 0, 1)
+		return &m
+	case q.head, empty && q.gap, !empty && q.line[0].Gap:
+		if q.head = false; empty {
+			q.gap = false
+		} else {
+			q.line[0].Gap = false
+		}
+		return &broker.Message{Channel: q.name, Gap: true}
+	default:
+		return nil
+	}
 }
 
 // giveBack has queues be asked another time. The mutex is held.
@@ -187,7 +205,9 @@ func (b *Broker) ask(from question) (*broker.Message, error) {
 		case errors.Is(err, errUnreachable):
 			q.seek()
 		case err != nil:
-			q.lose() // it may have been taken
+			q.head = true // it may have been taken
+			q.seek()
+			q.wake()
 		case place < 0 && q.news == from.news[i]:
 			q.look = false
 		case place >= 0 && place != i:
@@ -202,8 +222,8 @@ func (b *Broker) ask(from question) (*broker.Message, error) {
 	if err != nil {
 		return nil, err
 	}
-	if q.gap && len(q.line) == 0 {
-		m.Gap, q.gap = true, false
+	if q.head || q.gap && len(q.line) == 0 { // it was lost while the host was asked
+		m.Gap, q.head, q.gap = true, false, q.gap && len(q.line) > 0
 	}
 	return &m, nil
 }
