@@ -118,6 +118,7 @@ type Pipe struct {
 	staging bool
 	steps   steps
 	watches watches
+	unseen  unseen
 	// seen is the last commit that reads are known to see.
 	seen atomic.Pointer[feed.Commit]
 	// broken ends the pipe, trouble passes when a read succeeds again.
@@ -125,10 +126,12 @@ type Pipe struct {
 	stalled         stalled
 }
 
-// job is one read to make; life tells for which router.
+// job is one read to make; life tells for which router. One with look only asks
+// which commits are seen.
 type job struct {
 	life  int
 	wants []route.Want
+	look  bool
 }
 
 // New returns a pipe. Run starts it.
@@ -138,6 +141,7 @@ func New(cfg Config) *Pipe {
 		reads: make(chan job, 64), warm: make(chan warmJob, 64),
 	}
 	p.enc.Misfit = p.misfit
+	p.unseen.source = p.cfg.Source
 	return p
 }
 
@@ -257,6 +261,9 @@ func (p *Pipe) Commit(c *feed.Commit) {
 	// Whose permission it may change is held before anything of it is said.
 	p.watches.touch(c)
 	p.last, p.staging = c, c.More
+	if p.unseen.note(c) {
+		p.look()
+	}
 	if c.More {
 		p.router.Stage(c)
 	} else {

@@ -21,7 +21,7 @@ func (p *Pipe) ask(wants []route.Want) {
 // wants go back, and are asked for in a later turn.
 func (p *Pipe) askDatabase(wants []route.Want) {
 	select {
-	case p.reads <- job{p.life, wants}:
+	case p.reads <- job{life: p.life, wants: wants}:
 	default:
 		p.router.Failed(wants)
 	}
@@ -34,8 +34,21 @@ func (p *Pipe) read(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case j := <-p.reads:
+			if j.look {
+				p.unseen.look(ctx)
+				continue
+			}
 			p.serve(ctx, j)
 		}
+	}
+}
+
+// look has a reader ask which commits are seen, unless all are busy: then their
+// reads tell.
+func (p *Pipe) look() {
+	select {
+	case p.reads <- job{look: true}:
+	default:
 	}
 }
 
@@ -43,7 +56,7 @@ func (p *Pipe) read(ctx context.Context) {
 func (p *Pipe) serve(ctx context.Context, j job) {
 	wait := 50 * time.Millisecond
 	for {
-		read, err := snapshot.Read(ctx, p.cfg.Source, j.wants)
+		read, err := snapshot.Read(ctx, &p.unseen, j.wants)
 		if ctx.Err() != nil {
 			return
 		}
