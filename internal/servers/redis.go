@@ -100,7 +100,10 @@ func (s *RedisServer) Restart(ctx context.Context) error {
 
 // Pause has the server stand still, as a machine that is cut off does: its
 // connections stay, but nothing comes. Resume has it go on.
-func (s *RedisServer) Pause() { s.process.signal(syscall.SIGSTOP) }
+func (s *RedisServer) Pause() {
+	s.process.signal(syscall.SIGSTOP)
+	awaitStop(s.process.cmd.Process.Pid)
+}
 
 // Resume is described with Pause.
 func (s *RedisServer) Resume() { s.process.signal(syscall.SIGCONT) }
