@@ -37,11 +37,16 @@ func (s *Source) Grants(ctx context.Context, tables []*schema.Table, role string
 	var grants []string
 	if !s.logs {
 		grants = append(grants, "ALTER ROLE "+quote(role)+" REPLICATION")
+	} else {
+		grants = append(grants, "GRANT SELECT, DELETE ON "+s.own("log")+to, "GRANT SELECT, UPDATE ON "+s.own("log_state")+to)
 	}
 	grants = append(grants,
 		"GRANT USAGE ON SCHEMA "+quote(s.schema)+to,
 		"GRANT SELECT, UPDATE ON "+s.own("meta")+to,
 		"GRANT SELECT, INSERT, UPDATE, DELETE ON "+s.own("claims")+to)
+	if s.logs {
+		grants = append(grants, "GRANT SELECT, DELETE ON "+s.own("log")+to, "GRANT SELECT, UPDATE ON "+s.own("log_state")+to)
+	}
 	var schemas []string
 	for _, t := range found.ordered() {
 		if !slices.Contains(schemas, t.schema) && t.schema != s.schema {
