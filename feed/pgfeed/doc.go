@@ -8,7 +8,7 @@
 // Setup creates a schema, pando unless WithSchema names another, and a publication
 // of that name:
 //
-//	pando.meta      format, generation, term
+//	pando.meta      format, generation, term, facts
 //	pando.claims    owner, key, print, reply, at    requests that were applied once
 //	pando.messages  by which programs reach running servers; declared as pando_messages
 //	PUBLICATION pando FOR TABLE …                    the declared tables
@@ -28,6 +28,35 @@
 // a durable slot, named for the schema and the database. While nobody reads that, the
 // server keeps its log; bound it by max_slot_wal_keep_size. Hints names such a slot
 // and the statement that drops it.
+//
+// # Following
+//
+// One transaction is one feed.Commit, in the order of the log; its Position is where
+// its commit record begins. Replication delivers a commit before reads see it, long
+// before where it waits for a standby, so that a snapshot tells by the transactions'
+// numbers what it saw, never by positions. Run starts, and starts again, only when
+// all that was committed before is visible; a transaction that is left open keeps
+// it, and PostgreSQL, waiting, and is named in the log.
+//
+// Large transactions come in parts, of some thousand rows or half a megabyte. What
+// the log does not tell is looked for in the catalog every second: a table that was
+// made again, rewritten, or whose partitions or enums changed. Such a table is put
+// back into the publication, where the role may do that, and all is read again, as
+// after a TRUNCATE. What cannot be followed any more ends Run with what to do.
+//
+// The feed stands still when the server says nothing for a second. A connection that
+// is lost is made again; since a temporary slot ends with it, all is read again.
+//
+// A log that stands still, since nobody commits, ends before its head. Who waits for
+// a position has it move on by a small logical message with the prefix pando.
+//
+// # Without replication
+//
+// With WithTriggerLog triggers write the keys of changed rows into pando.log, in the
+// writer's own transaction, and every process polls it. A poll is one commit of all
+// that has become visible since the one before, and reads the rows as they are then;
+// it sees whole transactions, whatever the order in which they end. Each process
+// follows for itself. A TRUNCATE of a single partition is noticed a second later.
 //
 // # Values
 //

@@ -45,6 +45,9 @@ func (s *Source) Run(ctx context.Context, sink feed.Sink) error {
 	if err := s.ready(); err != nil {
 		return fmt.Errorf("follow the database: %w", err)
 	}
+	if s.logs {
+		return s.runTriggers(ctx, sink)
+	}
 	f := &follower{source: s, sink: sink, reason: "following begins"}
 	for wait := retryAfter; ; wait = min(2*wait, retryLast) {
 		begun := f.started
@@ -105,10 +108,11 @@ func (f *follower) session(ctx context.Context) error {
 	log := newSlotLog(stream, feed.Position(begins-1))
 	log.silent = func(quiet bool) { f.silent(log, quiet) }
 
-	guard, err := s.newGuard(ctx, log)
+	guard, err := s.newGuard(ctx, &log.restarts)
 	if err != nil {
 		return err
 	}
+	log.resetting = guard.catchUp
 	if f.started {
 		if err := guard.restore(ctx); err != nil {
 			return err

@@ -26,7 +26,7 @@ const (
 // takes rows; and a new epoch may be begun.
 type guard struct {
 	source *Source
-	log    *slotLog
+	log    *restarts
 	began  string // the epoch
 
 	// turn is held by a look, and guards what follows.
@@ -51,7 +51,9 @@ type fact struct {
 }
 
 const factsQuery = `WITH published AS (
-		SELECT r.prrelid AS oid FROM pg_publication p JOIN pg_publication_rel r ON r.prpubid = p.oid WHERE p.pubname = $1::text)
+		SELECT r.prrelid AS oid FROM pg_publication p JOIN pg_publication_rel r ON r.prpubid = p.oid WHERE p.pubname = $1::text
+		UNION SELECT t.tgrelid FROM pg_trigger t JOIN pg_proc f ON f.oid = t.tgfoid JOIN pg_namespace n ON n.oid = f.pronamespace
+			WHERE t.tgname = 'pando_log' AND t.tgparentid = 0 AND t.tgenabled = 'A' AND n.nspname = $2::text)
 	SELECT c.oid, 't', n.nspname || '.' || c.relname FROM published JOIN pg_class c USING (oid) JOIN pg_namespace n ON n.oid = c.relnamespace
 	UNION ALL SELECT published.oid, 'p', l.relid::oid || ' ' || coalesce(pg_relation_filenode(l.relid), 0)
 		FROM published CROSS JOIN LATERAL (SELECT published.oid AS relid UNION SELECT t.relid::oid FROM pg_partition_tree(published.oid) t) l
@@ -60,7 +62,7 @@ const factsQuery = `WITH published AS (
 		FROM published JOIN pg_attribute a ON a.attrelid = published.oid AND a.attnum > 0 AND NOT a.attisdropped`
 
 func (s *Source) readFacts(ctx context.Context) (facts, error) {
-	rows, err := s.db.QueryContext(ctx, factsQuery, s.publication())
+	rows, err := s.db.QueryContext(ctx, factsQuery, s.publication(), s.schema)
 	if err != nil {
 		return nil, fmt.Errorf("look at the published tables: %w", err)
 	}
@@ -101,15 +103,13 @@ func (known facts) changed(now facts) (table string) {
 }
 
 // newGuard takes what the catalog says now for what the log's beginning goes by.
-func (s *Source) newGuard(ctx context.Context, log *slotLog) (*guard, error) {
+func (s *Source) newGuard(ctx context.Context, log *restarts) (*guard, error) {
 	known, err := s.readFacts(ctx)
 	if err != nil {
 		return nil, err
 	}
 	epoch, err := s.Epoch(ctx)
-	g := &guard{source: s, log: log, known: known, began: epoch}
-	log.resetting = g.catchUp
-	return g, err
+	return &guard{source: s, log: log, known: known, began: epoch}, err
 }
 
 // watch looks at the catalog until end is called. The context that it returns
@@ -135,7 +135,7 @@ func (g *guard) watch(ctx context.Context) (watched context.Context, end func())
 func (g *guard) look(ctx context.Context) error {
 	epoch, err := g.source.Epoch(ctx)
 	if err != nil {
-		return nil //nolint:nilerr // the stream itself tells when the server is away
+		return nil // the stream itself tells when the server is away
 	}
 	if epoch != g.began {
 		return &restartError{"another epoch of the database was begun"}
@@ -144,7 +144,7 @@ func (g *guard) look(ctx context.Context) error {
 	defer g.turn.Unlock()
 	now, err := g.source.readFacts(ctx)
 	if err != nil {
-		return nil //nolint:nilerr // the same
+		return nil // the same
 	}
 	changed := g.known.changed(now)
 	if changed == "" && g.failing.IsZero() {
@@ -155,7 +155,7 @@ func (g *guard) look(ctx context.Context) error {
 	}
 	// What was put back is part of what is known from now on.
 	if now, err = g.source.readFacts(ctx); err != nil {
-		return nil //nolint:nilerr // the same
+		return nil // the same
 	}
 	g.log.startAnew(fmt.Sprintf("the table %s was rebuilt, or its columns, partitions or enums were changed", changed))
 	g.source.hasten(g.source.wake.next())
@@ -169,7 +169,7 @@ func (g *guard) catchUp(ctx context.Context) error {
 	defer g.turn.Unlock()
 	now, err := g.source.readFacts(ctx)
 	if err != nil || maps.Equal(g.known, now) {
-		return nil //nolint:nilerr // the stream itself tells when the server is away
+		return nil // the stream itself tells when the server is away
 	}
 	return g.putBack(ctx)
 }

@@ -20,8 +20,19 @@ func (s *Source) Head(ctx context.Context) (feed.Position, error) {
 	if err != nil {
 		return 0, err
 	}
-	s.hasten(now.head)
-	return now.head, nil
+	head := s.bound(now)
+	s.hasten(head)
+	return head, nil
+}
+
+// bound is the position of a feed that has told all that a state has. Where it
+// polls, it is one beyond the place that was asked for in that state, so that only
+// a poll that was begun later has it.
+func (s *Source) bound(now state) feed.Position {
+	if s.logs {
+		return now.head + 2
+	}
+	return now.head
 }
 
 // Passed tells the source how far a feed of this process has come that is not

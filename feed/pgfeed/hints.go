@@ -2,7 +2,6 @@ package pgfeed
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"slices"
 	"strings"
@@ -135,7 +134,3 @@ func (s *Source) poolerHints(ctx context.Context) (hints []string, err error) {
 	}
 	return hints, nil
 }
-
-func (s *Source) inspectTriggers(context.Context, asker, *installation) error { return nil }
-
-func (s *Source) removeTriggers(context.Context, *sql.Tx) error { return nil }

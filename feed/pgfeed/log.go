@@ -44,10 +44,13 @@ type slotLog struct {
 	relations    map[uint32]*knownRelation
 	message      message
 	tx           transaction
+	restarts
+}
 
-	// mu guards reset, which others may ask for.
-	mu    sync.Mutex
-	reset string
+// restarts takes from anyone why all is to be read again.
+type restarts struct {
+	mu     sync.Mutex // guards reason
+	reason string
 }
 
 // knownRelation is a table as the stream has described it.
@@ -91,18 +94,19 @@ func (l *slotLog) Ack(p feed.Position) error {
 	return nil
 }
 
-// startAnew has Next tell that what is known is void.
-func (l *slotLog) startAnew(reason string) {
-	l.mu.Lock()
-	l.reset = reason
-	l.mu.Unlock()
+// startAnew has the feed tell that what is known is void.
+func (r *restarts) startAnew(reason string) {
+	r.mu.Lock()
+	r.reason = reason
+	r.mu.Unlock()
 }
 
-func (l *slotLog) takeReset() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	reason := l.reset
-	l.reset = ""
+// takeReset returns why all is to be read again, "" when it need not.
+func (r *restarts) takeReset() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	reason := r.reason
+	r.reason = ""
 	return reason
 }
 

@@ -37,6 +37,9 @@ func (s *Source) Own(ctx context.Context, fn func(ctx context.Context, log feed.
 	if err := s.ready(); err != nil {
 		return fmt.Errorf("own the log: %w", err)
 	}
+	if s.logs {
+		return errors.New("own the log: the one that triggers write is read by each process for itself: have every node follow alone, or leave out pgfeed.WithTriggerLog")
+	}
 	for wait := ownAfter; ; wait = min(2*wait, ownLast) {
 		log, err := s.acquire(ctx)
 		switch {
@@ -203,7 +206,7 @@ func (s *Source) begin(ctx context.Context, stream *stream, reset string) (*slot
 	}
 	stream.confirm(state.confirmed)
 	log := newSlotLog(stream, feed.Position(state.confirmed-1))
-	if err := s.db.QueryRowContext(ctx, "UPDATE "+s.own("meta")+" SET term = term + 1 RETURNING term").Scan(&log.term); err != nil {
+	if err := s.db.QueryRowContext(ctx, s.statement("UPDATE pando.meta SET term = term + 1 RETURNING term")).Scan(&log.term); err != nil {
 		return nil, fmt.Errorf("begin to own the log: %w", err)
 	}
 	if reset != "" {
@@ -215,13 +218,14 @@ func (s *Source) begin(ctx context.Context, stream *stream, reset string) (*slot
 // ownGuard goes by what the owner before noted of the published tables, so that
 // it is told what was changed while there was none.
 func (s *Source) ownGuard(ctx context.Context, log *slotLog) (*guard, error) {
-	g, err := s.newGuard(ctx, log)
+	g, err := s.newGuard(ctx, &log.restarts)
 	if err != nil {
 		return nil, err
 	}
+	log.resetting = g.catchUp
 	g.keep = true
 	var kept string
-	if err := s.db.QueryRowContext(ctx, "SELECT facts FROM "+s.own("meta")).Scan(&kept); err != nil {
+	if err := s.db.QueryRowContext(ctx, s.statement("SELECT facts FROM pando.meta")).Scan(&kept); err != nil {
 		return nil, fmt.Errorf("look at the published tables: %w", err)
 	}
 	if kept != "" {
@@ -233,8 +237,7 @@ func (s *Source) ownGuard(ctx context.Context, log *slotLog) (*guard, error) {
 
 // keepFacts notes what is known of the published tables for the next owner.
 func (s *Source) keepFacts(ctx context.Context, known facts) error {
-	_, err := s.db.ExecContext(ctx, "UPDATE "+s.own("meta")+" SET facts = $1::text", known.String())
-	if err != nil {
+	if _, err := s.db.ExecContext(ctx, s.statement("UPDATE pando.meta SET facts = $1::text"), known.String()); err != nil {
 		return fmt.Errorf("note the published tables: %w", err)
 	}
 	return nil

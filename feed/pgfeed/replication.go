@@ -164,10 +164,11 @@ func (s *stream) waiting() bool { return s.frontend.ReadBufferLen() > 0 }
 // receive waits for the next message. It returns errSilent, and may be called
 // again, when there was none for as long as silence.
 func (s *stream) receive(ctx context.Context) (received, error) {
-	release, err := func() bool { return true }, error(nil)
+	release := func() bool { return true }
 	defer func() { release() }()
 	for armed, arm := false, !s.waiting(); ; {
 		if arm {
+			var err error
 			if release, err = s.arm(ctx); err != nil {
 				return received{}, err
 			}

@@ -18,6 +18,9 @@ type snapshot struct {
 	source *Source
 	tx     *sql.Tx
 	state  state
+	// before is where the log ended before the snapshot was taken, where triggers
+	// write the one that is followed.
+	before feed.Position
 }
 
 // Snapshot implements feed.Source.
@@ -25,9 +28,27 @@ func (s *Source) Snapshot(ctx context.Context) (feed.Snapshot, error) {
 	if err := s.ready(); err != nil {
 		return nil, err
 	}
-	tx, err := s.db.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true})
+	opened := &snapshot{source: s}
+	var err error
+	if s.logs {
+		opened.before, err = s.place(ctx)
+	}
+	if err == nil {
+		opened.tx, opened.state, err = s.beginRead(ctx)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("open a snapshot: %w", err)
+	}
+	// Who reads waits for the feed to come to where the snapshot stands.
+	s.hasten(opened.Position())
+	return opened, nil
+}
+
+// beginRead begins a transaction that reads one state, and tells which.
+func (s *Source) beginRead(ctx context.Context) (*sql.Tx, state, error) {
+	tx, err := s.db.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true})
+	if err != nil {
+		return nil, state{}, err
 	}
 	// The state comes first, since it pins what is seen.
 	now, err := s.readState(ctx, tx)
@@ -36,11 +57,9 @@ func (s *Source) Snapshot(ctx context.Context) (feed.Snapshot, error) {
 	}
 	if err != nil {
 		tx.Rollback()
-		return nil, fmt.Errorf("open a snapshot: %w", err)
+		return nil, state{}, err
 	}
-	// Who reads waits for the feed to come to where the snapshot stands.
-	s.hasten(now.head)
-	return &snapshot{s, tx, now}, nil
+	return tx, now, nil
 }
 
 // setTexts has a transaction write the texts of values as the log does.
@@ -60,11 +79,15 @@ var setTexts = func() string {
 func (s *snapshot) Epoch() string { return s.state.epoch }
 
 // Position implements feed.Snapshot.
-func (s *snapshot) Position() feed.Position { return s.state.head }
+func (s *snapshot) Position() feed.Position { return s.source.bound(s.state) }
 
 // Saw implements feed.Snapshot. Commits become visible in another order than
 // that of the log, so positions tell nothing but for a commit of no transaction.
 func (s *snapshot) Saw(c *feed.Commit) bool {
+	if s.source.logs {
+		// Of a poll it is where the log ended after its snapshot was taken.
+		return c.Transaction < uint64(s.before)
+	}
 	if c.Transaction == 0 {
 		return c.Position <= s.state.head
 	}

@@ -113,6 +113,15 @@ func parseVisibility(text string) (v visibility, err error) {
 	return v, nil
 }
 
+// String is the inverse of parseVisibility.
+func (v *visibility) String() string {
+	running := make([]string, len(v.running))
+	for i, xid := range v.running {
+		running[i] = strconv.FormatUint(xid, 10)
+	}
+	return fmt.Sprintf("%d:%d:%s", v.min, v.max, strings.Join(running, ","))
+}
+
 // saw tells whether a transaction that has committed is seen. Of its number only
 // the lower half is looked at, as the log tells no more: it is the transaction
 // nearest to the snapshot that has them.
