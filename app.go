@@ -20,6 +20,7 @@ import (
 	"github.com/pando-sync/pando/internal/pipe"
 	"github.com/pando-sync/pando/internal/presence"
 	"github.com/pando-sync/pando/internal/session"
+	"github.com/pando-sync/pando/internal/warm"
 	"github.com/pando-sync/pando/internal/wire"
 	"github.com/pando-sync/pando/schema"
 )
@@ -108,6 +109,7 @@ type App struct {
 	handler  Handler
 	mux      *http.ServeMux
 	pipe     *pipe.Pipe
+	cache    *warm.Cache   // nil for none
 	ready    chan struct{} // closed when the database is followed
 	ran      atomic.Bool   // Run was called
 	draining atomic.Bool
@@ -214,9 +216,10 @@ func (a *App) seal() error {
 	for _, wrap := range slices.Backward(a.wrappers) {
 		a.handler = wrap(a.handler)
 	}
+	a.cache = a.newCache()
 	a.pipe = pipe.New(pipe.Config{
 		Source: a.cfg.Source, Registry: a.registry, Logger: a.cfg.Logger,
-		LogBytes: a.cfg.LogBytes, Keep: a.cfg.Keep, Linger: a.cfg.Linger, Lost: a.lost, Cache: a.newCache(),
+		LogBytes: a.cfg.LogBytes, Keep: a.cfg.Keep, Linger: a.cfg.Linger, Lost: a.lost, Cache: a.cache,
 	})
 	return nil
 }
@@ -340,6 +343,10 @@ func (a *App) lost(reason string) {
 // Stats are sizes of what a running app holds.
 type Stats struct {
 	Sessions, Scopes, Rows int
+	// CacheHits and CacheMisses count the scopes that were looked for in
+	// Config.Cache, CacheHeld is the number of entries that this process writes.
+	CacheHits, CacheMisses uint64
+	CacheHeld              int
 }
 
 // Stats counts connections, live scopes and the rows in memory.
@@ -350,5 +357,10 @@ func (a *App) Stats() Stats {
 		return Stats{}
 	}
 	p := a.pipe.Stats()
-	return Stats{Sessions: a.server.Sessions(), Scopes: p.Scopes, Rows: p.Rows}
+	s := Stats{Sessions: a.server.Sessions(), Scopes: p.Scopes, Rows: p.Rows}
+	if a.cache != nil {
+		c := a.cache.Stats()
+		s.CacheHits, s.CacheMisses, s.CacheHeld = c.Opened, c.Missed, c.Held
+	}
+	return s
 }

@@ -23,9 +23,11 @@ func CacheTTL(d time.Duration) Option {
 
 // newCache returns the cache of the app's scopes, nil when there is none.
 func (a *App) newCache() *warm.Cache {
-	history, _ := a.cfg.Source.(feed.Historian)
+	history, told := a.cfg.Source.(feed.Historian)
+	_, log := a.cfg.Source.(feed.LogSource)
 	return warm.New(warm.Config{
 		Store: a.cfg.Cache, Registry: a.registry, Channels: a.cachedChannels(), History: history, Logger: a.cfg.Logger,
+		Merges: !told && !log, // what comes from a log comes transaction by transaction
 	})
 }
 

@@ -12,13 +12,11 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/pando-sync/pando/cache"
 	"github.com/pando-sync/pando/cache/cachetest"
 	"github.com/pando-sync/pando/cache/memcache"
 	"github.com/pando-sync/pando/feed"
 	"github.com/pando-sync/pando/internal/memdb"
 	"github.com/pando-sync/pando/internal/pipe"
-	"github.com/pando-sync/pando/internal/route"
 	"github.com/pando-sync/pando/internal/snapshot"
 	"github.com/pando-sync/pando/internal/warm"
 	"github.com/pando-sync/pando/internal/wire"
@@ -89,6 +87,11 @@ type cluster struct {
 	// kept is the first commit that the history has.
 	kept  int
 	nodes []*node
+	// plain has all nodes be alike; pending is how much may wait to be written.
+	plain   bool
+	pending int
+	// merges has the feed put several transactions together.
+	merges bool
 
 	mu     sync.Mutex // guards what follows, which the store asks
 	faults int        // so many of a hundred calls fail
@@ -197,10 +200,11 @@ func (c *cluster) start() *node {
 	config := warm.Config{
 		Store: cachetest.Faulty(c.mem, c.fault), Registry: c.reg, Channels: channels, Logger: quiet(), Lease: 3 * time.Second,
 	}
-	if c.random.IntN(3) > 0 {
+	config.Pending, config.Merges = c.pending, c.merges
+	if c.plain || !c.merges && c.random.IntN(3) > 0 {
 		config.History = n.source
 	}
-	if c.random.IntN(2) == 0 {
+	if !c.plain && c.random.IntN(2) == 0 {
 		config.Changes = 1 + c.random.IntN(12)
 	}
 	n.shadow = memdb.New(c.reg)
@@ -242,6 +246,10 @@ func (c *cluster) end(n *node, killed bool) {
 // deliver tells a node of some commits.
 func (n *node) deliver(most int) {
 	s := n.source
+	if n.cluster.merges {
+		n.merge(most)
+		return
+	}
 	for ; s.told < len(n.cluster.log) && most > 0; most-- {
 		commit := n.cluster.log[s.told]
 		told := &feed.Commit{Position: commit.Position, Changes: slices.Clone(commit.Changes)}
@@ -258,9 +266,38 @@ func (n *node) deliver(most int) {
 	}
 }
 
-func (c *cluster) table(name string) *schema.Table {
-	i := slices.IndexFunc(c.reg.Tables, func(t *schema.Table) bool { return t.Name == name })
-	return c.reg.Tables[i]
+// merge tells a node of what several commits have changed together.
+func (n *node) merge(most int) {
+	s := n.source
+	for s.told < len(n.cluster.log) && most > 0 {
+		some := n.cluster.log[s.told:min(len(n.cluster.log), s.told+1+n.cluster.random.IntN(3))]
+		s.told += len(some)
+		most -= len(some)
+		last := map[*schema.Table]map[schema.Value]int{}
+		var all []feed.Change
+		for _, commit := range some {
+			for _, ch := range commit.Changes {
+				if last[ch.Table] == nil {
+					last[ch.Table] = map[schema.Value]int{}
+				}
+				if at, again := last[ch.Table][ch.Key]; again {
+					all[at].New = ch.New
+				} else {
+					last[ch.Table][ch.Key] = len(all)
+					all = append(all, feed.Change{Table: ch.Table, Key: ch.Key, Old: n.shadow.Row(ch.Table, ch.Key), New: ch.New})
+				}
+			}
+		}
+		for _, commit := range some {
+			n.shadow.Commit(slices.Clone(commit.Changes)...)
+		}
+		all = slices.DeleteFunc(all, func(ch feed.Change) bool { return ch.Old == nil && ch.New == nil })
+		if pos := some[len(some)-1].Position; len(all) == 0 {
+			s.sink.Advance(pos)
+		} else {
+			s.sink.Commit(&feed.Commit{Position: pos, Changes: all})
+		}
+	}
 }
 
 // commit changes rows at random, of so few that they meet.
@@ -482,6 +519,7 @@ func TestCluster(t *testing.T) {
 					c.usual = c.random.IntN(40)
 					c.break_(c.usual)
 				}
+				c.merges = seed%3 == 2
 				for range 30 {
 					c.commit()
 				}
@@ -506,7 +544,3 @@ func TestCluster(t *testing.T) {
 		t.Error("hardly anything was opened from the cache: the test shows nothing")
 	}
 }
-
-var _ cache.Store = (*memcache.Store)(nil)
-
-var _ = route.Key{}

@@ -158,13 +158,11 @@ func (p *Pipe) Run(ctx context.Context) error {
 		p.wg.Go(func() { p.read(ctx) })
 	}
 	p.wg.Go(func() { p.sweep(ctx) })
-	if p.cfg.Cache != nil {
-		for range readers {
-			p.wg.Go(func() { p.readCache(ctx) })
-		}
-		p.wg.Go(func() { p.cfg.Cache.Run(ctx, p.between) })
-	}
+	kept := p.keep(ctx)
 	err := p.cfg.Source.Run(ctx, p)
+	// What is in memory is written while it stands.
+	cancel()
+	<-kept
 	p.fail(err)
 	return err
 }

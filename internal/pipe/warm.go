@@ -8,6 +8,24 @@ import (
 	"github.com/pando-sync/pando/schema"
 )
 
+// keep runs the cache until ctx ends, if there is one; kept is closed when it has
+// ended.
+func (p *Pipe) keep(ctx context.Context) (kept <-chan struct{}) {
+	done := make(chan struct{})
+	if p.cfg.Cache == nil {
+		close(done)
+		return done
+	}
+	for range readers {
+		p.wg.Go(func() { p.readCache(ctx) })
+	}
+	p.wg.Go(func() {
+		defer close(done)
+		p.cfg.Cache.Run(ctx, p.between)
+	})
+	return done
+}
+
 // rootKey is a value by which the first layer of a tree is read.
 type rootKey struct {
 	layer *schema.Layer

@@ -58,7 +58,7 @@ func (c *Cache) beat(ctx context.Context, lease time.Duration) {
 		leaving = append(leaving, s)
 	}
 	c.mu.Unlock()
-	parallel(dirty, func(s *scope) { c.flush(ctx, s) })
+	parallel(dirty, func(s *scope) { _ = c.flush(ctx, s) }) // what fails is written by the next beat
 	parallel(leaving, func(s *scope) { c.release(ctx, s) })
 	c.tell(ctx, node, pos, lease)
 	c.despair()
@@ -165,6 +165,7 @@ func (c *Cache) flush(ctx context.Context, s *scope) error {
 		c.leave(s, cache.Cold)
 	case err != nil: // somebody has removed it
 		c.drop(s)
+		s.next = time.Now()
 	case s.gone > max(manyGone, s.held) && !s.settling:
 		c.leave(s, cache.Cold)
 	}

@@ -53,8 +53,8 @@ func newCodec(tree *schema.Tree) *codec {
 	return c
 }
 
-// print is a hash of all that the bytes depend on.
-func (c *codec) print(tree *schema.Tree, hash string) string {
+// hash is a hash of all that the bytes depend on.
+func (c *codec) hash(tree *schema.Tree, hash string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "form %d of %s\n", form, hash)
 	for _, t := range c.tables {

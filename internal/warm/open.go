@@ -3,6 +3,7 @@ package warm
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/pando-sync/pando/cache"
@@ -130,10 +131,14 @@ func (c *Cache) read(ctx context.Context, ch *channel, e cache.Entry) (*loaded, 
 		return nil, nil
 	}
 	latest := l.through
+	var ahead []uint64
 	err := c.store.read(ctx, e.Key, e.Generation, func(r cache.Row) error {
 		h, err := ch.decode(r)
 		if err != nil {
 			return err
+		}
+		if r.Version > l.through {
+			ahead = append(ahead, r.Version)
 		}
 		latest = max(latest, r.Version, r.Since)
 		l.rows = append(l.rows, h)
@@ -160,8 +165,14 @@ func (c *Cache) read(ctx context.Context, ch *channel, e cache.Entry) (*loaded, 
 	case len(l.rows) < e.Rows: // the store has lost some
 		return nil, nil
 	}
-	// The feed is brought up to what the entry says, never back.
-	return l, c.recent.through(ctx, latest)
+	// What the feed has told is brought up to what the entry says.
+	if err := c.recent.through(ctx, latest); err != nil {
+		return nil, err
+	}
+	if c.recent.over(l.through) || slices.ContainsFunc(ahead, c.recent.over) {
+		return nil, nil
+	}
+	return l, nil
 }
 
 // remembers tells whether all is known that was committed after a position.

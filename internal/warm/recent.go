@@ -1,6 +1,7 @@
 package warm
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"sync"
@@ -25,6 +26,8 @@ type bucketKey struct {
 // changed in (from, pos]. It forgets the oldest when it is full.
 type recent struct {
 	limit, maxBytes int
+	// merges tells that a commit may have several transactions.
+	merges bool
 	// followed are the tables of which rows are of interest, by their IDs.
 	followed []bool
 
@@ -36,15 +39,23 @@ type recent struct {
 	trimmed bool
 	rows    map[rowKey]*change
 	buckets map[bucketKey][]*change
-	queue   []queued
-	bytes   int
+	// queue has all changes in their order, from head on.
+	queue []queued
+	head  int
+	bytes int
 	// staged is what has come of a commit that is not at its end; overflow tells
 	// that it did not fit.
 	staged   []feed.Change
 	overflow bool
+	// steps are those ways from one position to the next on which another process
+	// may have stood between two transactions: of a row that came and went on the
+	// way nothing was told.
+	steps []step
 	// moved is closed when pos moves; nil when nobody waits.
 	moved chan struct{}
 }
+
+type step struct{ from, to uint64 }
 
 // change is the last state of a row, nil when it was deleted.
 type change struct {
@@ -65,16 +76,17 @@ type queued struct {
 	bytes int
 }
 
-func newRecent(followed []bool, limit, maxBytes int) *recent {
-	return &recent{followed: followed, limit: limit, maxBytes: maxBytes}
+func newRecent(followed []bool, cfg Config) *recent {
+	return &recent{followed: followed, limit: cfg.Changes, maxBytes: cfg.ChangeBytes, merges: cfg.Merges}
 }
 
 // reset begins anew at a position.
 func (r *recent) reset(pos uint64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.start, r.trimmed = pos, false
+	r.start, r.trimmed, r.steps = pos, false, nil
 	r.clear(pos)
+	r.pos = pos
 	r.move(pos)
 }
 
@@ -82,11 +94,19 @@ func (r *recent) reset(pos uint64) {
 func (r *recent) clear(pos uint64) {
 	r.from = pos
 	r.rows, r.buckets = map[rowKey]*change{}, map[bucketKey][]*change{}
-	r.queue, r.bytes = nil, 0
+	r.queue, r.head, r.bytes = nil, 0, 0
 	r.staged, r.overflow = nil, false
+	r.steps = slices.DeleteFunc(r.steps, func(s step) bool { return s.to <= pos })
 }
 
+// move moves the position on.
 func (r *recent) move(pos uint64) {
+	if r.merges && pos > r.pos+1 && r.pos >= r.start {
+		r.steps = append(r.steps, step{r.pos, pos})
+		if len(r.steps) > r.limit {
+			r.lose(pos)
+		}
+	}
 	r.pos = pos
 	if r.moved != nil {
 		close(r.moved)
@@ -243,20 +263,24 @@ func sizeOf(c *change) int {
 // trim forgets the oldest changes while there are too many. A commit is
 // forgotten as a whole.
 func (r *recent) trim() {
-	n := 0
-	for len(r.queue)-n > r.limit || r.bytes > r.maxBytes {
-		r.from, r.trimmed = r.queue[n].pos, true
-		for n < len(r.queue) && r.queue[n].pos == r.from {
-			q := r.queue[n]
+	for len(r.queue)-r.head > r.limit || r.bytes > r.maxBytes {
+		r.from, r.trimmed = r.queue[r.head].pos, true
+		for r.head < len(r.queue) && r.queue[r.head].pos == r.from {
+			q := r.queue[r.head]
+			r.queue[r.head] = queued{}
+			r.head++
 			r.bytes -= q.bytes
 			if c := r.rows[q.key]; c != nil && c.pos == q.pos {
 				r.unlink(c)
 				delete(r.rows, q.key)
 			}
-			n++
 		}
 	}
-	r.queue = slices.Delete(r.queue, 0, n)
+	// What is left moves to the front when that is the smaller part.
+	if r.head > len(r.queue)/2 {
+		r.queue = slices.Delete(r.queue, 0, r.head)
+		r.head = 0
+	}
 }
 
 // through waits until the feed has told of a position.
@@ -278,6 +302,15 @@ func (r *recent) through(ctx context.Context, pos uint64) error {
 			return ctx.Err()
 		}
 	}
+}
+
+// over tells whether a step leads over a position: what was so there is not
+// continued by what the feed has told.
+func (r *recent) over(pos uint64) bool {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	i, found := slices.BinarySearchFunc(r.steps, pos, func(s step, pos uint64) int { return cmp.Compare(s.to, pos) })
+	return !found && i < len(r.steps) && r.steps[i].from < pos
 }
 
 // span is from where to where all changes are known.

@@ -190,6 +190,9 @@ func (c *Cache) finish(ctx context.Context, s *scope, e cache.Entry, node string
 	if err != nil {
 		return err
 	}
+	c.mu.Lock()
+	e.Rows = s.held
+	c.mu.Unlock()
 	e.State, e.Holder, e.Through = cache.Hot, node, at
 	e.Since, e.Expires = time.Now(), time.Time{}
 	now, err := c.store.swap(ctx, e)

@@ -51,7 +51,9 @@ type Config struct {
 	// History tells what was committed before the feed began; nil where the source
 	// does not keep it.
 	History feed.Historian
-	Logger  *slog.Logger
+	// Merges tells that the source may put several transactions into one commit.
+	Merges bool
+	Logger *slog.Logger
 	// Beat is how often changes are written (250 ms), Lease how long a node is
 	// taken for alive that tells nothing (10 s).
 	Beat, Lease time.Duration
@@ -150,7 +152,8 @@ type channel struct {
 	Channel
 	*codec
 
-	print string
+	// schema is a hash of what is declared of the rows.
+	schema string
 }
 
 // scope is a ready scope whose entry this node holds, or may come to hold.
@@ -211,7 +214,7 @@ func New(cfg Config) *Cache {
 			continue // the first rows of a list are not known by what an entry can say
 		}
 		one := &channel{Channel: ch, codec: newCodec(ch.Tree)}
-		one.print = one.codec.print(ch.Tree, ch.Hash)
+		one.schema = one.hash(ch.Tree, ch.Hash)
 		c.channels[ch.Tree] = one
 		for _, t := range one.tables {
 			followed[t.ID] = true
@@ -220,7 +223,7 @@ func New(cfg Config) *Cache {
 	if len(c.channels) == 0 {
 		return nil
 	}
-	c.recent = newRecent(followed, cfg.Changes, cfg.ChangeBytes)
+	c.recent = newRecent(followed, cfg)
 	return c
 }
 
@@ -231,7 +234,7 @@ func (c *Cache) Caches(k route.Key) bool {
 
 // keyOf is the name of a scope in the store.
 func (c *Cache) keyOf(ch *channel, epoch string, k route.Key) cache.Key {
-	return cache.Key{Epoch: epoch, Channel: ch.Name, Schema: ch.print, Anchor: textOf(k.Anchor), Env: hashOf(k.Env)}
+	return cache.Key{Epoch: epoch, Channel: ch.Name, Schema: ch.schema, Anchor: textOf(k.Anchor), Env: hashOf(k.Env)}
 }
 
 // Start begins anew at a position of an epoch: no scope is in memory. It is
