@@ -15,8 +15,9 @@ import (
 
 // snapshot is one read transaction.
 type snapshot struct {
+	steady
+
 	source *Source
-	tx     *sql.Tx
 	state  state
 	// before is where the log ended before the snapshot was taken, where triggers
 	// write the one that is followed.
@@ -34,7 +35,7 @@ func (s *Source) Snapshot(ctx context.Context) (feed.Snapshot, error) {
 		opened.before, err = s.place(ctx)
 	}
 	if err == nil {
-		opened.tx, opened.state, err = s.beginRead(ctx)
+		opened.steady, opened.state, err = s.beginRead(ctx)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open a snapshot: %w", err)
@@ -45,10 +46,10 @@ func (s *Source) Snapshot(ctx context.Context) (feed.Snapshot, error) {
 }
 
 // beginRead begins a transaction that reads one state, and tells which.
-func (s *Source) beginRead(ctx context.Context) (*sql.Tx, state, error) {
+func (s *Source) beginRead(ctx context.Context) (steady, state, error) {
 	tx, err := s.db.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true})
 	if err != nil {
-		return nil, state{}, err
+		return steady{}, state{}, err
 	}
 	// The state comes first, since it pins what is seen.
 	now, err := s.readState(ctx, tx)
@@ -57,9 +58,9 @@ func (s *Source) beginRead(ctx context.Context) (*sql.Tx, state, error) {
 	}
 	if err != nil {
 		tx.Rollback()
-		return nil, state{}, err
+		return steady{}, state{}, err
 	}
-	return tx, now, nil
+	return newSteady(tx), now, nil
 }
 
 // setTexts has a transaction write the texts of values as the log does.
@@ -96,7 +97,7 @@ func (s *snapshot) Saw(c *feed.Commit) bool {
 
 // Rows implements feed.Snapshot.
 func (s *snapshot) Rows(ctx context.Context, q feed.Query, fn func(schema.Row) error) error {
-	return s.source.rows(ctx, s.tx, q, fn)
+	return s.steady.rows(ctx, s.source, q, fn)
 }
 
 // Close implements feed.Snapshot.

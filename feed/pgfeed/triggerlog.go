@@ -43,7 +43,8 @@ type poller struct {
 
 // poll is one look at the log.
 type poll struct {
-	tx    *sql.Tx
+	steady
+
 	place feed.Position
 	state state
 }
@@ -108,12 +109,12 @@ func (p *poller) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	tx, now, err := p.source.beginRead(ctx)
+	read, now, err := p.source.beginRead(ctx)
 	if err != nil {
 		return err
 	}
-	defer tx.Rollback()
-	look := &poll{tx, place, now}
+	defer read.tx.Rollback()
+	look := &poll{read, place, now}
 	if place < p.last {
 		p.source.hasten(p.last + 1) // the server has forgotten the end of its log
 		return nil
@@ -123,7 +124,7 @@ func (p *poller) look(ctx context.Context) error {
 		return nil
 	}
 	if place == p.last {
-		return p.source.hastenChanges(ctx, tx, &p.seen)
+		return p.source.hastenChanges(ctx, look.tx, &p.seen)
 	}
 	reason, err := p.read(ctx, look)
 	if err != nil {
@@ -213,7 +214,7 @@ func (p *poller) part(ctx context.Context, look *poll, rows []loggedRow) error {
 	}
 	commit := &feed.Commit{Position: look.place, Transaction: uint64(look.state.head) + 1}
 	for t, named := range keys {
-		if commit.Changes, err = p.source.readChanges(ctx, look.tx, t, named, commit.Changes); err != nil {
+		if commit.Changes, err = p.source.readChanges(ctx, look.steady, t, named, commit.Changes); err != nil {
 			return err
 		}
 	}
@@ -229,11 +230,11 @@ func (p *poller) part(ctx context.Context, look *poll, rows []loggedRow) error {
 }
 
 // readChanges appends what has become of rows.
-func (s *Source) readChanges(ctx context.Context, tx *sql.Tx, t *table, keys []schema.Value, changes []feed.Change) ([]feed.Change, error) {
+func (s *Source) readChanges(ctx context.Context, from steady, t *table, keys []schema.Value, changes []feed.Change) ([]feed.Change, error) {
 	there := make(map[schema.Value]schema.Row, len(keys))
 	slices.SortFunc(keys, schema.Value.Compare)
 	keys = slices.Compact(keys)
-	err := s.rows(ctx, tx, feed.Query{Table: t.declared, Column: t.declared.Key, Values: keys}, func(row schema.Row) error {
+	err := from.rows(ctx, s, feed.Query{Table: t.declared, Column: t.declared.Key, Values: keys}, func(row schema.Row) error {
 		there[row[t.declared.Key]] = row
 		return nil
 	})
