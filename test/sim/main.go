@@ -76,16 +76,9 @@ type options struct {
 }
 
 func main() {
-	if dsn := os.Getenv(writerVariable); dsn != "" {
-		if err := runWriter(dsn, os.Stdin, os.Stdout); err != nil {
-			fmt.Fprintln(os.Stderr, "sim: write:", err)
-			os.Exit(1)
-		}
-		return
-	}
-	if os.Getenv(nodeVariable) != "" {
-		if err := runNode(os.Stdin, os.Stdout); err != nil {
-			fmt.Fprintln(os.Stderr, "sim: node:", err)
+	if is, err := another(); is {
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "sim:", err)
 			os.Exit(1)
 		}
 		return
@@ -117,6 +110,24 @@ func main() {
 	}
 }
 
+// another tells whether this process is one that a simulation has started, and
+// does what that does.
+func another() (is bool, err error) {
+	if dsn := os.Getenv(writerVariable); dsn != "" {
+		if err := runWriter(dsn, os.Stdin, os.Stdout); err != nil {
+			return true, fmt.Errorf("write: %w", err)
+		}
+		return true, nil
+	}
+	if os.Getenv(nodeVariable) != "" {
+		if err := runNode(os.Stdin, os.Stdout); err != nil {
+			return true, fmt.Errorf("node: %w", err)
+		}
+		return true, nil
+	}
+	return false, nil
+}
+
 // journalTail is how many lines of a seed's journal are printed.
 const journalTail = 60
 
@@ -129,8 +140,11 @@ func simulate(ctx context.Context, o options, out, progress io.Writer) (err erro
 	if err := (perturb.Plan{Fault: o.fault}).Check(); err != nil {
 		return err
 	}
-	if o.nodes > 0 && o.database != model.Postgres {
+	switch {
+	case o.nodes > 0 && o.database != model.Postgres:
 		return errors.New("nodes share a PostgreSQL: use -db=postgres")
+	case o.nodes > 0 && o.broker != withNATS && o.broker != withRedis:
+		return fmt.Errorf("no broker is named %q: use nats or redis", o.broker)
 	}
 	if drivers[o.database] == "" {
 		return fmt.Errorf("no database is named %q: use sqlite or postgres", o.database)

@@ -12,13 +12,15 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/pando-sync/pando/internal/servers"
+	"github.com/pando-sync/pando/test/internal/model"
 	"github.com/pando-sync/pando/test/internal/perturb"
 )
 
-// TestMain lets the test's program be the foreign writer too.
+// TestMain lets the test's program be the foreign writer and the nodes too.
 func TestMain(m *testing.M) {
-	if dsn := os.Getenv(writerVariable); dsn != "" {
-		if err := runWriter(dsn, os.Stdin, os.Stdout); err != nil {
+	if is, err := another(); is {
+		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -30,7 +32,9 @@ func TestMain(m *testing.M) {
 func run(t *testing.T, o options) (out string, err error) {
 	t.Helper()
 	t.Cleanup(http.DefaultClient.CloseIdleConnections)
-	o.parallel = 4
+	if o.parallel = 4; o.database == model.Postgres {
+		o.parallel = 2 // each has servers of its own
+	}
 	var b strings.Builder
 	err = simulate(t.Context(), o, &b, io.Discard)
 	return b.String(), err
@@ -40,6 +44,58 @@ func TestClientsShowWhatTheDatabaseHolds(t *testing.T) {
 	out, err := run(t, options{seeds: 8, from: 1, patience: 20 * time.Second})
 	if err != nil || !strings.Contains(out, "sim: 8 seeds, ") || !strings.HasSuffix(out, " comparisons, 0 divergences\n") {
 		t.Errorf("error %v after\n%s", err, out)
+	}
+}
+
+// TestClientsShowWhatPostgreSQLHolds plays on a server that is killed, with
+// transactions that commit at once.
+func TestClientsShowWhatPostgreSQLHolds(t *testing.T) {
+	servers.Need(t, "postgres")
+	out, err := run(t, options{seeds: 6, from: 1, database: model.Postgres, patience: 20 * time.Second})
+	if err != nil || !strings.HasSuffix(out, " comparisons, 0 divergences\n") {
+		t.Errorf("error %v after\n%s", err, out)
+	}
+}
+
+// TestClientsShowWhatNodesShare plays on processes that are killed and stand
+// still, and on brokers that are restarted and emptied.
+func TestClientsShowWhatNodesShare(t *testing.T) {
+	for _, broker := range []string{withNATS, withRedis} {
+		t.Run(broker, func(t *testing.T) {
+			servers.Need(t, "postgres", broker)
+			out, err := run(t, options{seeds: 2, from: 1, database: model.Postgres, nodes: 3, broker: broker, patience: 20 * time.Second})
+			if err != nil || !strings.HasSuffix(out, " comparisons, 0 divergences\n") {
+				t.Errorf("error %v after\n%s", err, out)
+			}
+		})
+	}
+}
+
+// TestFaultsAreFoundOnPostgreSQL breaks the feed's promises there: what the log
+// tells must notice, too.
+func TestFaultsAreFoundOnPostgreSQL(t *testing.T) {
+	servers.Need(t, "postgres")
+	for _, fault := range []string{"drop-change", "blind-read"} {
+		t.Run(fault, func(t *testing.T) {
+			out, err := run(t, options{seeds: 40, from: 1, database: model.Postgres, fault: fault, patience: 2 * time.Second})
+			if want := "\nreplay it by: SIM_FAULT=" + fault + " make sim-replay DB=postgres SEED="; !errors.Is(err, errDiverged) || !strings.Contains(out, want) {
+				t.Fatalf("error %v, want one with %q, after\n%s", err, want, out)
+			}
+		})
+	}
+}
+
+// TestNodesNeedPostgreSQL and a broker that is known.
+func TestNodesNeedPostgreSQL(t *testing.T) {
+	for want, o := range map[string]options{
+		"-db=postgres":      {nodes: 2, broker: withNATS},
+		"use nats or redis": {nodes: 2, broker: "pigeons", database: model.Postgres},
+		"use sqlite":        {database: "dbase"},
+	} {
+		o.seeds, o.from = 1, 1
+		if _, err := run(t, o); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want one with %q", err, want)
+		}
 	}
 }
 

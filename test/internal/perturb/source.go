@@ -192,19 +192,26 @@ func (t *tap) drop(c *feed.Commit) {
 		return
 	}
 	i := t.source.draw(len(c.Changes))
-	if rest := slices.Delete(slices.Clone(c.Changes), i, i+1); len(rest) > 0 {
-		t.sink.Commit(&feed.Commit{Position: c.Position, Changes: rest})
+	if rest := slices.Delete(slices.Clone(c.Changes), i, i+1); len(rest) > 0 || c.More {
+		t.sink.Commit(with(c, rest))
 	} else {
 		t.sink.Advance(c.Position)
 	}
+}
+
+// with is a commit with other changes.
+func with(c *feed.Commit, changes []feed.Change) *feed.Commit {
+	other := *c
+	other.Changes = changes
+	return &other
 }
 
 func (t *tap) reorder(c *feed.Commit) {
 	switch held := t.held; {
 	case held != nil:
 		t.held = nil
-		t.sink.Commit(&feed.Commit{Position: held.Position, Changes: c.Changes})
-		t.sink.Commit(&feed.Commit{Position: c.Position, Changes: held.Changes})
+		t.sink.Commit(with(held, c.Changes))
+		t.sink.Commit(with(c, held.Changes))
 	case t.source.draw(3) == 0:
 		t.held = c
 		time.AfterFunc(holdTime, func() {
@@ -235,8 +242,10 @@ func (t *tap) tear(c *feed.Commit) {
 		t.sink.Commit(c)
 		return
 	}
-	t.sink.Commit(&feed.Commit{Position: c.Position - 1, Changes: c.Changes[:half]})
-	t.sink.Commit(&feed.Commit{Position: c.Position, Changes: c.Changes[half:]})
+	first := with(c, c.Changes[:half])
+	first.Position--
+	t.sink.Commit(first)
+	t.sink.Commit(with(c, c.Changes[half:]))
 }
 
 // snapshot is a read transaction that is perturbed.
