@@ -34,36 +34,38 @@ var brokers = map[string]func(t testing.TB) (open func(t testing.TB, name string
 		}
 		return func(testing.TB, string) broker.Stream { return stream.Join() }
 	},
-	"nats": func(t testing.TB) func(testing.TB, string) broker.Stream {
-		s := servers.SharedNATS(t)
-		return func(t testing.TB, name string) broker.Stream {
-			b, err := natsbroker.New(natsbroker.Config{URL: s.URL(), Logger: discard})
-			if err != nil {
-				t.Fatal(err)
-			}
-			closeAtEnd(t, b)
-			stream, err := b.Stream(name, broker.StreamConfig{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			return stream
+	"nats":  func(t testing.TB) func(testing.TB, string) broker.Stream { return onNATS(servers.SharedNATS(t)) },
+	"redis": func(t testing.TB) func(testing.TB, string) broker.Stream { return onRedis(servers.SharedRedis(t)) },
+}
+
+func onNATS(s *servers.NATSServer) func(testing.TB, string) broker.Stream {
+	return func(t testing.TB, name string) broker.Stream {
+		b, err := natsbroker.New(natsbroker.Config{URL: s.URL(), Logger: discard})
+		if err != nil {
+			t.Fatal(err)
 		}
-	},
-	"redis": func(t testing.TB) func(testing.TB, string) broker.Stream {
-		s := servers.SharedRedis(t)
-		return func(t testing.TB, name string) broker.Stream {
-			b, err := redisbroker.New(redisbroker.Config{Hosts: []string{s.URL()}, Logger: discard})
-			if err != nil {
-				t.Fatal(err)
-			}
-			closeAtEnd(t, b)
-			stream, err := b.Stream(name, broker.StreamConfig{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			return stream
+		closeAtEnd(t, b)
+		stream, err := b.Stream(name, broker.StreamConfig{})
+		if err != nil {
+			t.Fatal(err)
 		}
-	},
+		return stream
+	}
+}
+
+func onRedis(s *servers.RedisServer) func(testing.TB, string) broker.Stream {
+	return func(t testing.TB, name string) broker.Stream {
+		b, err := redisbroker.New(redisbroker.Config{Hosts: []string{s.URL()}, Logger: discard})
+		if err != nil {
+			t.Fatal(err)
+		}
+		closeAtEnd(t, b)
+		stream, err := b.Stream(name, broker.StreamConfig{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return stream
+	}
 }
 
 func closeAtEnd(t testing.TB, b broker.Broker) {
@@ -259,7 +261,7 @@ func testOwners(t *testing.T, h feedtest.Harness) {
 
 // writeItems writes until quit is closed.
 func writeItems(db *sql.DB, seed uint64, quit chan struct{}) error {
-	random := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // a test repeats
+	random := rand.New(rand.NewPCG(seed, 1))
 	for {
 		select {
 		case <-quit:
