@@ -222,7 +222,7 @@ func (p *Pipe) attachPart(t *part, r *Request, held uint64, holds bool) (Part, [
 		t.log = p.hub.NewLog(version)
 	}
 	one := Part{ID: t.id, part: t}
-	if holds && held <= version && !p.steps.over(held) {
+	if holds && held <= version && !p.steps.Over(held) && !t.route.Over(held) {
 		if !r.Guarded {
 			one.Cursor, one.Resumed = t.log.Subscribe(r.Subscriber, held)
 		}
@@ -262,6 +262,9 @@ func enclose(frames []*wire.Frame, version uint64) []*wire.Frame {
 	all := append(make([]*wire.Frame, 0, len(frames)+2), wire.Mark("begin", version))
 	return append(append(all, frames...), wire.Mark("end", version))
 }
+
+// maxSteps bounds the commits of which is remembered where they began.
+const maxSteps = 1 << 16
 
 // tooManyRows tells whether p.patch is better told as a snapshot.
 func (p *Pipe) tooManyRows() bool {

@@ -116,7 +116,8 @@ type Pipe struct {
 	// last is the commit that came last, staging that more parts of it are to come.
 	last    *feed.Commit
 	staging bool
-	steps   steps
+	// steps are the commits that may hold more transactions than one.
+	steps   route.Steps
 	watches watches
 	unseen  unseen
 	// seen is the last commit that reads are known to see.
@@ -235,7 +236,7 @@ func (p *Pipe) begin(epoch string, at uint64, ask bool) {
 	}
 	p.hub = hub.New(p.cfg.LogBytes)
 	p.hub.Publish(at)
-	p.last, p.staging, p.steps = nil, false, steps{}
+	p.last, p.staging, p.steps = nil, false, route.Steps{}
 	p.watches.holdAll(at, ask)
 }
 
@@ -265,7 +266,7 @@ func (p *Pipe) Commit(c *feed.Commit) {
 	if c.More {
 		p.router.Stage(c)
 	} else {
-		p.steps.note(p.router.Position(), uint64(c.Position))
+		p.steps.Note(p.router.Position(), uint64(c.Position), maxSteps)
 		p.router.Commit(c)
 	}
 	if p.cfg.Cache != nil {

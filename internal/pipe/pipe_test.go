@@ -353,6 +353,29 @@ func TestWhatCameAndWentInOneStep(t *testing.T) {
 	})
 }
 
+// TestWhatCameAndWentInASilence has another process show what came and went here
+// while the scope was being read.
+func TestWhatCameAndWentInASilence(t *testing.T) {
+	inBubble(t, pipe.Config{}, func(t *testing.T, h *harness) {
+		h.open(1, nil)
+		gate := make(chan struct{})
+		h.db.OnSnapshot(func() { <-gate })
+		h.write(memdb.Remove(h.pages, schema.IntValue(1)))
+		h.write(h.page(1, "again"))
+		h.write(h.line(2, 1, "brief"))
+		h.write(memdb.Remove(h.lines, schema.IntValue(2)))
+		close(gate)
+		synctest.Wait()
+		for held, resumed := range map[uint64]bool{1: true, 2: true, 3: false, 4: false, 5: true} {
+			a := h.open(1, h.version(held))
+			if a.Parts[0].Resumed != resumed {
+				t.Errorf("version %d goes on by %s", held, payloads(t, a.Frames))
+			}
+			h.Close(a)
+		}
+	})
+}
+
 func TestWait(t *testing.T) {
 	inBubble(t, pipe.Config{}, func(t *testing.T, h *harness) {
 		a := h.open(1, nil)

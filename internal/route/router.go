@@ -12,6 +12,7 @@ type Router struct {
 	scopes map[Key]*Scope
 	shapes map[*schema.Tree]*shape
 	pos    uint64
+	said   uint64 // the position of the last Flush
 
 	// What the current turn has touched.
 	dirty []*Scope
@@ -85,8 +86,10 @@ func (t *Router) Flush(emit func(*Scope, *state.Patch)) {
 			s.dirty = false
 		case s.whole.waits > 0:
 			held = append(held, s)
+			s.silence(t.said)
 		default:
 			s.dirty = false
+			s.speak(t.pos)
 			t.patch.Reset(t.pos)
 			s.flush(&t.patch)
 			t.forget(s)
@@ -98,6 +101,7 @@ func (t *Router) Flush(emit func(*Scope, *state.Patch)) {
 	}
 	clear(t.dirty[len(held):])
 	t.dirty = held
+	t.said = t.pos
 	t.sweep()
 	t.sweepParts()
 }

@@ -65,6 +65,11 @@ type Scope struct {
 	// has seen is then not known.
 	changed, since uint64
 	tombs          []tombstone
+	// mute tells that the part has something to say and must wait, from which
+	// version on; leaps are the ways that it was silent on, nil while there are none.
+	mute  bool
+	from  uint64
+	leaps *Steps
 }
 
 type touchKey struct {
@@ -118,6 +123,31 @@ func (t *Router) Loaded(s *Scope) bool {
 	return true
 }
 
+// maxLeaps bounds what a part remembers of its silences.
+const maxLeaps = 64
+
+// Over tells whether the part was silent on a way that led over a version.
+func (s *Scope) Over(version uint64) bool { return s.leaps != nil && s.leaps.Over(version) }
+
+// silence notes that the part has said nothing since it stood at a version.
+func (s *Scope) silence(since uint64) {
+	if !s.mute {
+		s.mute, s.from = true, since
+	}
+}
+
+// speak ends a silence.
+func (s *Scope) speak(version uint64) {
+	if !s.mute {
+		return
+	}
+	if s.leaps == nil {
+		s.leaps = &Steps{}
+	}
+	s.leaps.Note(s.from, version, maxLeaps)
+	s.mute = false
+}
+
 // Close forgets a scope with its parts, and what only it shows. The turn ends
 // with Flush.
 func (t *Router) Close(s *Scope) {
@@ -145,7 +175,7 @@ func (t *Router) Close(s *Scope) {
 
 // hush ends what a part has to say, and what it remembers of its past.
 func (s *Scope) hush() {
-	s.quiet, s.loading = true, false
+	s.quiet, s.loading, s.mute, s.leaps = true, false, false, nil
 	s.delta, s.seen, s.tombs = nil, nil, nil
 }
 
