@@ -97,7 +97,7 @@ func (s *snapshot) Saw(c *feed.Commit) bool {
 
 // Rows implements feed.Snapshot.
 func (s *snapshot) Rows(ctx context.Context, q feed.Query, fn func(schema.Row) error) error {
-	return s.steady.rows(ctx, s.source, q, fn)
+	return s.rows(ctx, s.source, q, fn)
 }
 
 // Close implements feed.Snapshot.
