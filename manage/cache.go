@@ -38,7 +38,7 @@ func (x *expireCache) Run(env *environment, c *commands) error {
 	if x.Memory && selects {
 		return errors.New("--memory forgets all that servers hold: give it alone")
 	}
-	return env.with(Settings{DB: c.DB}, func(p *Project) error {
+	return env.with(c.settings(), func(p *Project) error {
 		cacher, ok := p.App.(Cacher)
 		switch cached := ok && cacher.Cached(); {
 		case x.Memory || !cached && !selects:

@@ -30,7 +30,7 @@ type findings struct{ faults, hints []string }
 // changes neither the database nor a file, and fails when something has to be
 // mended.
 func (*check) Run(env *environment, c *commands) error {
-	return env.with(Settings{DB: c.DB}, func(p *Project) error {
+	return env.with(c.settings(), func(p *Project) error {
 		checker, ok := p.App.(Checker)
 		if !ok {
 			return errors.New("this app cannot be checked: set Project.App to what pando.New returned")

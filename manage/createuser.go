@@ -34,7 +34,7 @@ func (u *createuser) Run(env *environment, c *commands) error {
 	if name == "" {
 		name = u.Username
 	}
-	return env.with(Settings{DB: c.DB}, func(p *Project) error {
+	return env.with(c.settings(), func(p *Project) error {
 		if p.Users == nil {
 			return errors.New("this app keeps no users that can be created here: set Project.Users")
 		}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/alecthomas/kong"
 )
@@ -48,7 +49,13 @@ type environment struct {
 
 // commands is the grammar of the command line.
 type commands struct {
-	DB string `default:"${db}" env:"PANDO_DB" help:"Database file or data source name." name:"db"`
+	DB          string        `default:"${db}" env:"PANDO_DB" help:"Database: a file, or a URL such as postgres://user:password@host/name." name:"db"`
+	Replication string        `env:"PANDO_REPLICATION" help:"URL of the database's replication connection, where that of the database leads to a pooler." placeholder:"URL"`
+	Broker      string        `env:"PANDO_BROKER" help:"URL of the broker between several servers, such as nats://host:4222 or redis://host:6379; none for one server." placeholder:"URL"`
+	Cache       string        `env:"PANDO_CACHE" help:"URL of the cache that servers share; none reads the database." placeholder:"URL"`
+	Namespace   string        `default:"pando" env:"PANDO_NAMESPACE" help:"Sets apart apps that share a database, a broker or a cache."`
+	Origins     []string      `env:"PANDO_ORIGINS" help:"Hosts besides the server's own whose pages may connect, with commas." placeholder:"HOST"`
+	Heartbeat   time.Duration `default:"20s" env:"PANDO_HEARTBEAT" help:"Longest silence on a connection: less than the idle time-out of every proxy."`
 
 	Runserver    runserver    `cmd:"" help:"Migrate, seed an empty database, and serve."`
 	Migrate      migrate      `cmd:"" help:"Bring the database up to date, and stop."`
@@ -63,6 +70,14 @@ type commands struct {
 	Broadcast   broadcast   `aliases:"broadcast-system-message" cmd:"" help:"Show a message to every connected client." name:"broadcast_system_message"`
 	Maintenance maintenance `cmd:"" help:"Announce maintenance: close all connections, and have clients come back later."`
 	ExpireCache expireCache `aliases:"expire-cache" cmd:"" help:"Drop what the cache has of scopes; without a cache, have every server read anew what it holds." name:"expire_cache"`
+}
+
+// settings are what an app is opened with.
+func (c *commands) settings() Settings {
+	return Settings{
+		DB: c.DB, Replication: c.Replication, Broker: c.Broker, Cache: c.Cache, Namespace: c.Namespace,
+		Origins: c.Origins, Heartbeat: c.Heartbeat,
+	}
 }
 
 // run is Main without the process around it.

@@ -20,7 +20,7 @@ type makefrontend struct {
 // that differ. It needs the go command for comments and parameter names, and
 // touches no database.
 func (m *makefrontend) Run(env *environment, c *commands) error {
-	return env.with(Settings{DB: c.DB}, func(p *Project) error {
+	return env.with(c.settings(), func(p *Project) error {
 		dir := m.Out
 		if dir == "" {
 			dir = p.Frontend

@@ -54,7 +54,7 @@ func (m *maintenance) Run(env *environment, c *commands) error {
 // withMessenger opens the project and sets Pando's own tables up, by which the
 // servers are reached. It migrates nothing of the app's.
 func (e *environment) withMessenger(c *commands, fn func(Messenger) error) error {
-	return e.with(Settings{DB: c.DB}, func(p *Project) error { return e.message(p, fn) })
+	return e.with(c.settings(), func(p *Project) error { return e.message(p, fn) })
 }
 
 // message reaches the servers by a project that is open.

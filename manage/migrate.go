@@ -35,7 +35,7 @@ func (m *migrate) Run(env *environment, c *commands) error {
 	if m.PrintSQL {
 		return env.withAdministrator(c, func(a Administrator) error { return m.print(env, a) })
 	}
-	return env.with(Settings{DB: c.DB}, func(p *Project) error {
+	return env.with(c.settings(), func(p *Project) error {
 		if err := p.prepare(env.ctx, false); err != nil {
 			return err
 		}
@@ -68,7 +68,7 @@ func (m *migrate) print(env *environment, a Administrator) error {
 
 // withAdministrator opens the project for what works on the database itself.
 func (e *environment) withAdministrator(c *commands, fn func(Administrator) error) error {
-	return e.with(Settings{DB: c.DB}, func(p *Project) error {
+	return e.with(c.settings(), func(p *Project) error {
 		a, err := administratorOf(p)
 		if err != nil {
 			return err

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"time"
 
+	"github.com/pando-sync/pando/backend"
 	"github.com/pando-sync/pando/schema"
 )
 
@@ -30,14 +32,29 @@ type Users interface {
 	CreateUser(ctx context.Context, username, password, name string) (int64, error)
 }
 
-// Settings are the flags that an app is opened with.
+// Settings are the flags that an app is opened with. Each has an environment
+// variable.
 type Settings struct {
-	// DB is --db: a file or a data source name, as the app understands it.
+	// DB is --db: a file or a URL, as the app understands it.
 	DB string
+	// Replication, Broker, Cache and Namespace are --replication, --broker, --cache and
+	// --name: see backend.Settings.
+	Replication, Broker, Cache, Namespace string
+	// Origins is --origins, for pando.Config.
+	Origins []string
+	// Heartbeat is --heartbeat, for pando.Config.
+	Heartbeat time.Duration
 	// Static is --static: a folder of files to serve; "" for none.
 	Static string
 	// Log is the program's logger.
 	Log *slog.Logger
+}
+
+// Backend are the settings for backend.Open.
+func (s Settings) Backend() backend.Settings {
+	return backend.Settings{
+		Database: s.DB, Replication: s.Replication, Broker: s.Broker, Cache: s.Cache, Namespace: s.Namespace, Log: s.Log,
+	}
 }
 
 // Project is an opened app with what its commands work on. Only App must be

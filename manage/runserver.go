@@ -32,7 +32,9 @@ func (r *runserver) Run(env *environment, c *commands) error {
 		return err
 	}
 	defer listener.Close()
-	return env.with(Settings{DB: c.DB, Static: r.Static}, func(p *Project) error {
+	settings := c.settings()
+	settings.Static = r.Static
+	return env.with(settings, func(p *Project) error {
 		if err := p.prepare(env.ctx, true); err != nil {
 			return err
 		}

@@ -77,7 +77,7 @@ func (t *revoketoken) Run(env *environment, c *commands) error {
 
 // withTokens opens the project for what works on its tokens.
 func (e *environment) withTokens(c *commands, fn func(Tokens) error) error {
-	return e.with(Settings{DB: c.DB}, func(p *Project) error {
+	return e.with(c.settings(), func(p *Project) error {
 		tokens, ok := p.Users.(Tokens)
 		if !ok {
 			return errors.New("this app keeps no tokens that can be managed here: set Project.Users to a token.Store")

@@ -35,8 +35,9 @@ func (d *demo) get(t *testing.T, username, path string) (status int, body string
 	return resp.StatusCode, string(text)
 }
 
-func TestStateOverHTTP(t *testing.T) {
-	d := newDemo(t)
+func TestStateOverHTTP(t *testing.T) { everywhere(t, testStateOverHTTP) }
+
+func testStateOverHTTP(t *testing.T, d *demo) {
 	for _, c := range []struct {
 		username, path string
 		status         int
@@ -64,8 +65,9 @@ func TestStateOverHTTP(t *testing.T) {
 	}
 }
 
-func TestStreamsAreRefused(t *testing.T) {
-	d := newDemo(t)
+func TestStreamsAreRefused(t *testing.T) { everywhere(t, testStreamsAreRefused) }
+
+func testStreamsAreRefused(t *testing.T, d *demo) {
 	grace := d.connect(t, "grace")
 	wantCode(t, pandotest.Refused[Board](t, grace, "boards/2"), "denied")
 	wantCode(t, pandotest.Refused[Board](t, grace, "boards/99"), "denied")
@@ -73,8 +75,9 @@ func TestStreamsAreRefused(t *testing.T) {
 	wantCode(t, pandotest.Refused[Board](t, grace, "boards/one"), "bad_argument")
 }
 
-func TestInvitation(t *testing.T) {
-	d := newDemo(t)
+func TestInvitation(t *testing.T) { everywhere(t, testInvitation) }
+
+func testInvitation(t *testing.T, d *demo) {
 	grace := d.connect(t, "grace")
 	me := pandotest.Open[Me](t, grace, "users/2")
 	notebook := d.board(t, "ada", 2)
@@ -91,8 +94,9 @@ func TestInvitation(t *testing.T) {
 }
 
 // TestRoles has members of each role do what roles are for.
-func TestRoles(t *testing.T) {
-	d := newDemo(t)
+func TestRoles(t *testing.T) { everywhere(t, testRoles) }
+
+func testRoles(t *testing.T, d *demo) {
 	boards := map[Role]*pandotest.Stream[Board]{
 		RoleOwner: d.board(t, "ada", 1), RoleEditor: d.board(t, "grace", 1), RoleViewer: d.board(t, "mary", 1),
 	}
@@ -137,8 +141,9 @@ func TestRoles(t *testing.T) {
 	}
 }
 
-func TestOwnersStay(t *testing.T) {
-	d := newDemo(t)
+func TestOwnersStay(t *testing.T) { everywhere(t, testOwnersStay) }
+
+func testOwnersStay(t *testing.T, d *demo) {
 	board := d.board(t, "ada", 1)
 	wantCode(t, board.Save(t.Context(), "Member", 1, fields{"role": RoleViewer}), "denied")
 	wantCode(t, board.Delete(t.Context(), "Member", 1), "denied")
@@ -149,17 +154,19 @@ func TestOwnersStay(t *testing.T) {
 	must(t, board.Delete(t.Context(), "Member", 1)) // editors may leave
 }
 
-func TestRolesChangeLive(t *testing.T) {
-	d := newDemo(t)
+func TestRolesChangeLive(t *testing.T) { everywhere(t, testRolesChangeLive) }
+
+func testRolesChangeLive(t *testing.T, d *demo) {
 	board := d.board(t, "mary", 1)
 	rename := save("List", 1, fields{"name": "Thoughts"})
 	wantCode(t, rename(board), "denied")
-	d.exec(t, `UPDATE board_members SET role = 'editor' WHERE user_id = ?`, d.user(t, "mary"))
+	d.exec(t, `UPDATE board_members SET role = 'editor' WHERE user_id = $1`, d.user(t, "mary"))
 	must(t, rename(board))
 }
 
-func TestFormerMembersSeeNothing(t *testing.T) {
-	d := newDemo(t)
+func TestFormerMembersSeeNothing(t *testing.T) { everywhere(t, testFormerMembersSeeNothing) }
+
+func testFormerMembersSeeNothing(t *testing.T, d *demo) {
 	grace := d.connect(t, "grace")
 	board := pandotest.Open[Board](t, grace, "boards/1")
 	found := pandotest.Open[[]Hit](t, grace, "boards/1/words/wri/wrj", searched)
@@ -175,8 +182,9 @@ func TestFormerMembersSeeNothing(t *testing.T) {
 	wantCode(t, pandotest.Refused[Board](t, grace, "boards/1"), "denied")
 }
 
-func TestDeleteBoard(t *testing.T) {
-	d := newDemo(t)
+func TestDeleteBoard(t *testing.T) { everywhere(t, testDeleteBoard) }
+
+func testDeleteBoard(t *testing.T, d *demo) {
 	ada := d.connect(t, "ada")
 	me, board := pandotest.Open[Me](t, ada, "users/1"), pandotest.Open[Board](t, ada, "boards/2")
 	if err := board.Delete(t.Context(), "Board", 2); err != nil {
@@ -190,8 +198,9 @@ func TestDeleteBoard(t *testing.T) {
 	}
 }
 
-func TestAddBoard(t *testing.T) {
-	d := newDemo(t)
+func TestAddBoard(t *testing.T) { everywhere(t, testAddBoard) }
+
+func testAddBoard(t *testing.T, d *demo) {
 	grace := d.connect(t, "grace")
 	me := pandotest.Open[Me](t, grace, "users/2")
 	var id int64
@@ -205,8 +214,9 @@ func TestAddBoard(t *testing.T) {
 	}
 }
 
-func TestViewers(t *testing.T) {
-	d := newDemo(t)
+func TestViewers(t *testing.T) { everywhere(t, testViewers) }
+
+func testViewers(t *testing.T, d *demo) {
 	ada := d.board(t, "ada", 1)
 	windows := []*pandotest.Client{d.connect(t, "grace"), d.connect(t, "grace")}
 	for _, window := range windows {
@@ -236,10 +246,11 @@ func waitViewers(t *testing.T, s *pandotest.Stream[Board], names ...string) {
 	})
 }
 
-func TestSeedOnce(t *testing.T) {
-	d := newDemo(t)
+func TestSeedOnce(t *testing.T) { everywhere(t, testSeedOnce) }
+
+func testSeedOnce(t *testing.T, d *demo) {
 	d.exec(t, `UPDATE boards SET name = 'Kept' WHERE id = 1`)
-	if err := seed(t.Context(), d.db, d.users); err != nil {
+	if err := seed(t.Context(), &d.backend.Database, d.users); err != nil {
 		t.Fatal(err)
 	}
 	var boards, lists int
@@ -251,8 +262,9 @@ func TestSeedOnce(t *testing.T) {
 	}
 }
 
-func TestLoginByPassword(t *testing.T) {
-	d := newDemo(t)
+func TestLoginByPassword(t *testing.T) { everywhere(t, testLoginByPassword) }
+
+func testLoginByPassword(t *testing.T, d *demo) {
 	ada := d.server.Login(t, "ada", "lovelace")
 	pandotest.Open[Board](t, d.server.Connect(t, ada), "boards/2")
 	resp, err := http.Post(d.server.URL+"/api/token", "application/json", strings.NewReader(`{"username":"alan","password":""}`))

@@ -52,6 +52,6 @@ func userOf(identity token.Identity) int64 {
 
 // userID finds a user by name.
 func userID(ctx context.Context, q querier, username string) (id int64, err error) {
-	err = q.QueryRowContext(ctx, `SELECT id FROM users WHERE username = ?`, username).Scan(&id)
+	err = q.QueryRowContext(ctx, `SELECT id FROM users WHERE username = $1`, username).Scan(&id)
 	return id, err
 }

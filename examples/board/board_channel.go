@@ -101,7 +101,7 @@ func (c *BoardChannel) AddMember(ctx context.Context, tx *sql.Tx, username strin
 	if err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, `INSERT INTO board_members (board_id, user_id, role) VALUES (?, ?, ?)
+	_, err = tx.ExecContext(ctx, `INSERT INTO board_members (board_id, user_id, role) VALUES ($1, $2, $3)
 		ON CONFLICT DO NOTHING`, c.id(), user, role)
 	return err
 }
@@ -155,7 +155,7 @@ func (c *BoardChannel) role(ctx context.Context) (Role, error) {
 
 // roleOn reads a role: in the transaction of a write, if there is one.
 func roleOn(ctx context.Context, db *sql.DB, board, user int64) (role Role, err error) {
-	err = reader(ctx, db).QueryRowContext(ctx, `SELECT role FROM board_members WHERE board_id = ? AND user_id = ?`,
+	err = reader(ctx, db).QueryRowContext(ctx, `SELECT role FROM board_members WHERE board_id = $1 AND user_id = $2`,
 		board, user).Scan(&role)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return "", fmt.Errorf("look for a membership: %w", err)

@@ -60,7 +60,7 @@ func (c *BoardChannel) ArchiveDone(ctx context.Context, tx *sql.Tx) (int64, erro
 		return 0, err
 	}
 	result, err := tx.ExecContext(ctx, `UPDATE cards SET archived = TRUE
-		WHERE done AND NOT archived AND list_id IN (SELECT id FROM lists WHERE board_id = ?)`, c.id())
+		WHERE done AND NOT archived AND list_id IN (SELECT id FROM lists WHERE board_id = $1)`, c.id())
 	if err != nil {
 		return 0, err
 	}

@@ -15,8 +15,9 @@ const guide = "Write the upgrade guide" // the first card of list 2, board 1
 
 type fields map[string]any
 
-func TestMoveShowsEverywhere(t *testing.T) {
-	d := newDemo(t)
+func TestMoveShowsEverywhere(t *testing.T) { everywhere(t, testMoveShowsEverywhere) }
+
+func testMoveShowsEverywhere(t *testing.T, d *demo) {
 	ada, grace := d.board(t, "ada", 1), d.board(t, "grace", 1)
 	_, card := find(ada.State(), guide)
 	must(t, ada.Save(t.Context(), "Card", card.ID, fields{"list_id": "3", "position": 1.5}))
@@ -31,8 +32,9 @@ func TestMoveShowsEverywhere(t *testing.T) {
 	grace.Wait(t, "the card between two others", moved)
 }
 
-func TestCards(t *testing.T) {
-	d := newDemo(t)
+func TestCards(t *testing.T) { everywhere(t, testCards) }
+
+func testCards(t *testing.T, d *demo) {
 	board := d.board(t, "ada", 1)
 	_, card := find(board.State(), guide)
 	alan := d.user(t, "alan")
@@ -62,14 +64,15 @@ func TestCards(t *testing.T) {
 	}
 }
 
-func TestRefusals(t *testing.T) {
-	d := newDemo(t)
+func TestRefusals(t *testing.T) { everywhere(t, testRefusals) }
+
+func testRefusals(t *testing.T, d *demo) {
 	board, notebook := d.board(t, "ada", 1), d.board(t, "ada", 2)
 	foreignList := notebook.State().Lists[0].ID
 	foreign := notebook.State().Lists[0].Cards[0].ID
 	_, card := find(board.State(), guide)
 	d.exec(t, `INSERT INTO users (username, name) VALUES ('charles', 'Charles Babbage')`)
-	d.exec(t, `INSERT INTO comments (card_id, author_id, body) VALUES (1, ?, 'Once I was a member.')`, d.user(t, "charles"))
+	d.exec(t, `INSERT INTO comments (card_id, author_id, body) VALUES (1, $1, 'Once I was a member.')`, d.user(t, "charles"))
 	board.Wait(t, "the comment", func(b *Board) bool { return len(b.Lists[0].Cards[0].Comments) == 1 })
 	before := string(board.JSON())
 	for _, c := range []struct {
@@ -121,8 +124,9 @@ func remove(of string, id int64) func(*pandotest.Stream[Board]) error {
 	return func(s *pandotest.Stream[Board]) error { return s.Delete(context.Background(), of, id) }
 }
 
-func TestSpreadCards(t *testing.T) {
-	d := newDemo(t)
+func TestSpreadCards(t *testing.T) { everywhere(t, testSpreadCards) }
+
+func testSpreadCards(t *testing.T, d *demo) {
 	board := d.board(t, "ada", 1)
 	d.exec(t, `UPDATE cards SET position = 1 + id / 1e9 WHERE list_id = 1`)
 	d.exec(t, `UPDATE cards SET position = 5 WHERE list_id = 2`)
@@ -145,8 +149,9 @@ func TestSpreadCards(t *testing.T) {
 	}
 }
 
-func TestArchiveDone(t *testing.T) {
-	d := newDemo(t)
+func TestArchiveDone(t *testing.T) { everywhere(t, testArchiveDone) }
+
+func testArchiveDone(t *testing.T, d *demo) {
 	board, notebook := d.board(t, "grace", 1), d.board(t, "ada", 2)
 	var n int64
 	board.Call(t, &n, "archiveDone")
@@ -158,8 +163,9 @@ func TestArchiveDone(t *testing.T) {
 	}
 }
 
-func TestLists(t *testing.T) {
-	d := newDemo(t)
+func TestLists(t *testing.T) { everywhere(t, testLists) }
+
+func testLists(t *testing.T, d *demo) {
 	board := d.board(t, "grace", 1)
 	key, err := board.Create(t.Context(), "List", fields{"name": "Some day", "position": 9}, "Board", 1, "lists")
 	must(t, err)
@@ -177,8 +183,9 @@ func TestLists(t *testing.T) {
 	}
 }
 
-func TestUpdateOfManyIsOneFrame(t *testing.T) {
-	d := newDemo(t)
+func TestUpdateOfManyIsOneFrame(t *testing.T) { everywhere(t, testUpdateOfManyIsOneFrame) }
+
+func testUpdateOfManyIsOneFrame(t *testing.T, d *demo) {
 	board := d.board(t, "ada", 1)
 	before := board.Frames()
 	d.exec(t, `UPDATE cards SET title = upper(title)`)

@@ -41,7 +41,7 @@ func (c *BoardChannel) CanDeleteComment(ctx context.Context, old Comment) error 
 // at the board on.
 func (c *BoardChannel) startReading(ctx context.Context) error {
 	_, err := c.db.ExecContext(ctx, `INSERT INTO comments_read (board_id, user_id, comment_id)
-		VALUES (?, ?, (SELECT coalesce(max(id), 0) FROM comments)) ON CONFLICT DO NOTHING`, c.id(), userOf(c.User()))
+		VALUES ($1, $2, (SELECT coalesce(max(id), 0) FROM comments)) ON CONFLICT DO NOTHING`, c.id(), userOf(c.User()))
 	if err != nil {
 		return fmt.Errorf("begin to count comments: %w", err)
 	}
@@ -51,7 +51,7 @@ func (c *BoardChannel) startReading(ctx context.Context) error {
 // ReadComments is called when the user has seen all comments.
 func (c *BoardChannel) ReadComments(ctx context.Context) error {
 	_, err := c.db.ExecContext(ctx, `UPDATE comments_read SET comment_id = (SELECT coalesce(max(id), 0) FROM comments)
-		WHERE board_id = ? AND user_id = ?`, c.id(), userOf(c.User()))
+		WHERE board_id = $1 AND user_id = $2`, c.id(), userOf(c.User()))
 	if err != nil {
 		return fmt.Errorf("note what was read: %w", err)
 	}
@@ -71,7 +71,7 @@ func (c *BoardChannel) count(ctx context.Context) error {
 		JOIN lists ON lists.board_id = r.board_id
 		JOIN cards ON cards.list_id = lists.id AND NOT cards.archived
 		JOIN comments ON comments.card_id = cards.id
-		WHERE r.board_id = ? AND r.user_id = ? AND comments.id > r.comment_id AND comments.author_id IS NOT r.user_id`,
+		WHERE r.board_id = $1 AND r.user_id = $2 AND comments.id > r.comment_id AND comments.author_id IS DISTINCT FROM r.user_id`,
 		c.id(), userOf(c.User())).Scan(&unread)
 	if err != nil {
 		return fmt.Errorf("count comments: %w", err)
@@ -116,7 +116,7 @@ func mention(ctx context.Context, app *pando.App, db *sql.DB, board int64, comme
 		return fmt.Errorf("read the key of a comment: %w", err)
 	}
 	err := db.QueryRowContext(ctx, `SELECT body, users.name || ' mentioned you: ' || cards.title
-		FROM comments JOIN cards ON cards.id = card_id JOIN users ON users.id = author_id WHERE comments.id = ?`, id).Scan(&body, &text)
+		FROM comments JOIN cards ON cards.id = card_id JOIN users ON users.id = author_id WHERE comments.id = $1`, id).Scan(&body, &text)
 	if err != nil {
 		return fmt.Errorf("read a comment: %w", err)
 	}
@@ -124,7 +124,7 @@ func mention(ctx context.Context, app *pando.App, db *sql.DB, board int64, comme
 	for _, name := range mentioned.FindAllStringSubmatch(body, -1) {
 		var user string
 		err := db.QueryRowContext(ctx, `SELECT users.id FROM users JOIN board_members ON user_id = users.id
-			WHERE board_id = ? AND username = ?`, board, name[1]).Scan(&user)
+			WHERE board_id = $1 AND username = $2`, board, name[1]).Scan(&user)
 		if err != nil || told[user] { // no member is called that
 			continue
 		}

@@ -5,42 +5,29 @@ import (
 	"database/sql"
 	_ "embed"
 	"fmt"
-	"net/url"
 
+	"github.com/pando-sync/pando/backend"
 	"github.com/pando-sync/pando/token"
-	_ "modernc.org/sqlite" // the driver "sqlite"
 )
 
-//go:embed schema.sql
-var tables string
-
-// openDB opens the file, which is created by the first statement. SQLite has
-// one writer at a time: one connection makes the others wait here, in order,
-// instead of in the database.
-func openDB(path string) (*sql.DB, error) {
-	options := url.Values{
-		"_pragma": {
-			"journal_mode(WAL)", "synchronous(NORMAL)", "busy_timeout(5000)",
-			"foreign_keys(1)", "recursive_triggers(1)",
-		},
-		"_txlock": {"immediate"},
-	}
-	file := url.URL{Path: path}
-	db, err := sql.Open("sqlite", "file:"+file.EscapedPath()+"?"+options.Encode())
-	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", path, err)
-	}
-	db.SetMaxOpenConns(1)
-	return db, nil
-}
+// The tables in each dialect. All other statements are those that both share.
+var (
+	//go:embed schema.sqlite.sql
+	sqliteTables string
+	//go:embed schema.postgres.sql
+	postgresTables string
+)
 
 // migrate creates the tables that are missing, and brings those of an older
-// board up to date.
-func migrate(ctx context.Context, db *sql.DB, users *token.Store) error {
+// board up to date. Of several servers that start at once one does it.
+func migrate(ctx context.Context, db *backend.Database, users *token.Store) error {
 	if err := users.Migrate(ctx); err != nil {
 		return err
 	}
-	return transact(ctx, db, func(tx *sql.Tx) error {
+	if db.Dialect == backend.PostgreSQL {
+		return migratePostgres(ctx, db.DB)
+	}
+	return transact(ctx, db.DB, func(tx *sql.Tx) error {
 		for _, step := range []func(context.Context, *sql.Tx) error{addArchived, createTables, addRoles, fillWords} {
 			if err := step(ctx, tx); err != nil {
 				return err
@@ -50,8 +37,41 @@ func migrate(ctx context.Context, db *sql.DB, users *token.Store) error {
 	})
 }
 
+// migratePostgres creates the tables unless they are there: to create what there
+// is would wait for all who use it.
+func migratePostgres(ctx context.Context, db *sql.DB) error {
+	return transact(ctx, db, func(tx *sql.Tx) error {
+		if err := alone(ctx, tx); err != nil {
+			return err
+		}
+		var ready bool
+		// The last index of the file: all else is there with it.
+		err := tx.QueryRowContext(ctx, `SELECT to_regclass('comments_author_id') IS NOT NULL`).Scan(&ready)
+		if err != nil || ready {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, postgresTables); err != nil {
+			return fmt.Errorf("create the board's tables: %w", err)
+		}
+		return nil
+	})
+}
+
+// setupLock is the number of PostgreSQL's lock that one server at a time holds
+// while it creates or fills tables.
+const setupLock = 0x626f617264 // "board"
+
+// alone has other servers wait until the transaction ends. In SQLite they do
+// anyway.
+func alone(ctx context.Context, tx *sql.Tx) error {
+	if _, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock($1)`, int64(setupLock)); err != nil {
+		return fmt.Errorf("wait for other servers: %w", err)
+	}
+	return nil
+}
+
 func createTables(ctx context.Context, tx *sql.Tx) error {
-	if _, err := tx.ExecContext(ctx, tables); err != nil {
+	if _, err := tx.ExecContext(ctx, sqliteTables); err != nil {
 		return fmt.Errorf("create the board's tables: %w", err)
 	}
 	return nil
@@ -86,7 +106,7 @@ func fillWords(ctx context.Context, tx *sql.Tx) error {
 	return nil
 }
 
-// addColumn adds a column to a table that is there without it.
+// addColumn adds a column to a table of SQLite that is there without it.
 func addColumn(ctx context.Context, tx *sql.Tx, table, column, definition string) (added bool, err error) {
 	var lacks bool
 	err = tx.QueryRowContext(ctx, `SELECT count(*) > 0 AND NOT max(name = ?) FROM pragma_table_info(?)`, column, table).Scan(&lacks)

@@ -10,12 +10,16 @@ package main
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
-	"io/fs"
-	"log/slog"
 
 	"github.com/pando-sync/pando"
-	"github.com/pando-sync/pando/feed/sqlitefeed"
+	"github.com/pando-sync/pando/backend"
+	"github.com/pando-sync/pando/backend/memory"
+	"github.com/pando-sync/pando/backend/nats"
+	"github.com/pando-sync/pando/backend/postgres"
+	"github.com/pando-sync/pando/backend/redis"
+	"github.com/pando-sync/pando/backend/sqlite"
 	"github.com/pando-sync/pando/manage"
 	"github.com/pando-sync/pando/token"
 )
@@ -24,45 +28,42 @@ func main() {
 	manage.Main(manage.Config{Name: "board", Open: open})
 }
 
-// open makes the app over the database that the command line names.
-func open(_ context.Context, s manage.Settings) (*manage.Project, error) {
+// open makes the app over what the command line and the environment name.
+func open(ctx context.Context, s manage.Settings) (*manage.Project, error) {
 	static, err := page(s.Static)
 	if err != nil {
 		return nil, err
 	}
-	db, err := openDB(s.DB)
+	b, err := backend.Open(ctx, s.Backend(), sqlite.Kind(), postgres.Kind(), nats.Kind(), redis.Kind(), memory.Kind())
 	if err != nil {
 		return nil, err
 	}
-	users := token.New(db, token.WithLogger(s.Log))
-	app, err := newApp(db, users, static, s.Log)
+	users := token.New(b.DB, token.WithLogger(s.Log))
+	app, err := newApp(b, users, pando.Config{Static: static, Logger: s.Log, Origins: s.Origins, Heartbeat: s.Heartbeat})
 	if err != nil {
-		db.Close()
-		return nil, err
+		return nil, errors.Join(err, b.Close())
 	}
 	return &manage.Project{
 		App:      app,
 		Users:    users,
-		Migrate:  func(ctx context.Context) error { return migrate(ctx, db, users) },
-		Seed:     func(ctx context.Context) error { return seed(ctx, db, users) },
+		Migrate:  func(ctx context.Context) error { return migrate(ctx, &b.Database, users) },
+		Seed:     func(ctx context.Context) error { return seed(ctx, &b.Database, users) },
 		Frontend: inFolder("frontend/src/live"),
-		Ready:    func(url string) string { return welcome(url, s.DB) },
-		Close:    db.Close,
+		Ready:    func(url string) string { return welcome(url, b.Dialect, s.DB) },
+		Close:    b.Close,
 	}, nil
 }
 
-// newApp declares the channels over a database.
-func newApp(db *sql.DB, users *token.Store, static fs.FS, log *slog.Logger) (*pando.App, error) {
-	app, err := pando.New(pando.Config{
-		Source: sqlitefeed.New(db, sqlitefeed.WithLogger(log)),
-		Auth:   accounts{users},
-		Logger: log,
-		Static: static,
-	})
+// newApp declares the channels over a backend.
+func newApp(b *backend.Backend, users *token.Store, config pando.Config) (*pando.App, error) {
+	db := b.DB
+	config.Source, config.Broker, config.Cache = b.Source, b.Broker, b.Cache
+	config.Auth = accounts{users}
+	app, err := pando.New(config)
 	if err != nil {
 		return nil, err
 	}
-	app.Use(tellOfComments(app, db, log))
+	app.Use(tellOfComments(app, db, config.Logger))
 	app.Handle("boards/{board_id}", boardChannel(db))
 	app.Handle("boards/{board_id}/words/{from}/{to}", pando.For(
 		func() *SearchChannel { return &SearchChannel{db: db} },
@@ -117,12 +118,16 @@ func boardChannel(db *sql.DB) *pando.Declaration {
 	)
 }
 
-func welcome(url, db string) string {
+func welcome(url string, dialect backend.Dialect, db string) string {
+	shell := "sqlite3 " + db
+	if dialect == backend.PostgreSQL {
+		shell = `psql "$PANDO_DB" -c` // the URL may have a password
+	}
 	return fmt.Sprintf(`
   Open %s in two windows and log in as
     ada / lovelace, an owner,   and as   grace / hopper, an editor
 
   Then change something from a second terminal, and watch both:
-    sqlite3 %s "UPDATE cards SET done = NOT done WHERE list_id = 2"
-`, url, db)
+    %s "UPDATE cards SET done = NOT done WHERE list_id = 2"
+`, url, shell)
 }

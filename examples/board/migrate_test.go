@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"testing"
 
+	"github.com/pando-sync/pando/backend"
 	"github.com/pando-sync/pando/pandotest"
 	"github.com/pando-sync/pando/token"
 )
@@ -21,7 +22,7 @@ func TestMigrateFirstBoard(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 { // the second time there is nothing to do
-		must(t, migrate(t.Context(), db, users))
+		must(t, migrate(t.Context(), &backend.Database{DB: db, Dialect: backend.SQLite}, users))
 	}
 	var owner, member Role
 	var words int

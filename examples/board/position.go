@@ -30,8 +30,8 @@ func (c *BoardChannel) SpreadCards(ctx context.Context, tx *sql.Tx, listID int64
 	}
 	_, err := tx.ExecContext(ctx, `UPDATE cards SET position = place FROM (
 			SELECT cards.id AS card, row_number() OVER (ORDER BY cards.position, cards.id) AS place
-			FROM cards JOIN lists ON lists.id = list_id WHERE list_id = ? AND board_id = ?
-		) WHERE id = card`, listID, c.id())
+			FROM cards JOIN lists ON lists.id = list_id WHERE list_id = $1 AND board_id = $2
+		) AS places WHERE id = card`, listID, c.id())
 	if err != nil {
 		return fmt.Errorf("spread positions: %w", err)
 	}

@@ -1,4 +1,4 @@
--- The board's tables. users, which they refer to, is made by package token.
+-- The board's tables in SQLite. users, which they refer to, is made by package token.
 -- Keys are never given twice, so that a link to a deleted card stays dead.
 
 CREATE TABLE IF NOT EXISTS boards (

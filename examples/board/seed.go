@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/pando-sync/pando/backend"
 	"github.com/pando-sync/pando/token"
 )
 
@@ -120,50 +121,66 @@ var demoBoards = []demoBoard{
 	},
 }
 
-// seed fills a database without boards with the demo's.
-func seed(ctx context.Context, db *sql.DB, users *token.Store) error {
-	var boards int
-	if err := db.QueryRowContext(ctx, `SELECT count(*) FROM boards`).Scan(&boards); err != nil {
-		return fmt.Errorf("count boards: %w", err)
-	}
-	if boards > 0 {
-		return nil
+// seed fills a database without boards with the demo's. Of several servers that
+// start at once one does it.
+func seed(ctx context.Context, db *backend.Database, users *token.Store) error {
+	if full, err := hasBoards(ctx, db.DB); err != nil || full {
+		return err
 	}
 	for _, u := range demoLogins {
 		if _, err := users.CreateUser(ctx, u[0], u[1], u[2]); err != nil && !errors.Is(err, token.ErrUserExists) {
 			return err
 		}
 	}
-	return transact(ctx, db, func(tx *sql.Tx) error {
-		for _, u := range demoPeople {
-			if _, err := tx.ExecContext(ctx, `INSERT INTO users (username, name) VALUES (?, ?)
-				ON CONFLICT (username) DO NOTHING`, u[0], u[1]); err != nil {
-				return fmt.Errorf("insert user %s: %w", u[0], err)
+	return transact(ctx, db.DB, func(tx *sql.Tx) error {
+		if db.Dialect == backend.PostgreSQL {
+			if err := alone(ctx, tx); err != nil {
+				return err
 			}
 		}
-		for _, b := range demoBoards {
-			if err := seedBoard(ctx, tx, b); err != nil {
-				return fmt.Errorf("insert board %q: %w", b.name, err)
-			}
+		if full, err := hasBoards(ctx, tx); err != nil || full {
+			return err
 		}
-		return nil
+		return seedBoards(ctx, tx)
 	})
+}
+
+func hasBoards(ctx context.Context, q querier) (full bool, err error) {
+	if err = q.QueryRowContext(ctx, `SELECT count(*) > 0 FROM boards`).Scan(&full); err != nil {
+		return false, fmt.Errorf("count boards: %w", err)
+	}
+	return full, nil
+}
+
+func seedBoards(ctx context.Context, tx *sql.Tx) error {
+	for _, u := range demoPeople {
+		if _, err := tx.ExecContext(ctx, `INSERT INTO users (username, name) VALUES ($1, $2)
+			ON CONFLICT (username) DO NOTHING`, u[0], u[1]); err != nil {
+			return fmt.Errorf("insert user %s: %w", u[0], err)
+		}
+	}
+	for _, b := range demoBoards {
+		if err := seedBoard(ctx, tx, b); err != nil {
+			return fmt.Errorf("insert board %q: %w", b.name, err)
+		}
+	}
+	return nil
 }
 
 func seedBoard(ctx context.Context, tx *sql.Tx, b demoBoard) error {
 	board, err := insert(ctx, tx, `INSERT INTO boards (name, owner_id)
-		SELECT ?, id FROM users WHERE username = ?`, b.name, b.owner)
+		SELECT $1, id FROM users WHERE username = $2`, b.name, b.owner)
 	if err != nil {
 		return err
 	}
 	for _, m := range b.members {
 		if _, err := insert(ctx, tx, `INSERT INTO board_members (board_id, user_id, role)
-			SELECT ?, id, ? FROM users WHERE username = ?`, board, m.role, m.username); err != nil {
+			SELECT $1, id, $2 FROM users WHERE username = $3`, board, m.role, m.username); err != nil {
 			return err
 		}
 	}
 	for i, l := range b.lists {
-		list, err := insert(ctx, tx, `INSERT INTO lists (board_id, name, position) VALUES (?, ?, ?)`, board, l.name, i+1)
+		list, err := insert(ctx, tx, `INSERT INTO lists (board_id, name, position) VALUES ($1, $2, $3)`, board, l.name, i+1)
 		if err != nil {
 			return err
 		}
@@ -178,13 +195,13 @@ func seedBoard(ctx context.Context, tx *sql.Tx, b demoBoard) error {
 
 func seedCard(ctx context.Context, tx *sql.Tx, list int64, position int, c demoCard) error {
 	card, err := insert(ctx, tx, `INSERT INTO cards (list_id, title, position, done, assignee_id)
-		VALUES (?, ?, ?, ?, (SELECT id FROM users WHERE username = ?))`, list, c.title, position, c.done, c.assignee)
+		VALUES ($1, $2, $3, $4, (SELECT id FROM users WHERE username = $5))`, list, c.title, position, c.done, c.assignee)
 	if err != nil {
 		return err
 	}
 	for _, m := range c.comments {
 		if _, err := insert(ctx, tx, `INSERT INTO comments (card_id, author_id, body, created_at)
-			SELECT ?, id, ?, ? FROM users WHERE username = ?`, card, m.body, m.at, m.author); err != nil {
+			SELECT $1, id, $2, $3 FROM users WHERE username = $4`, card, m.body, m.at, m.author); err != nil {
 			return err
 		}
 	}

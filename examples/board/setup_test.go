@@ -4,44 +4,58 @@ import (
 	"database/sql"
 	"errors"
 	"log/slog"
+	"path/filepath"
 	"strconv"
 	"testing"
 
 	"go.uber.org/goleak"
 
 	"github.com/pando-sync/pando"
+	"github.com/pando-sync/pando/backend"
+	"github.com/pando-sync/pando/backend/postgres"
+	"github.com/pando-sync/pando/backend/sqlite"
+	"github.com/pando-sync/pando/internal/servers"
 	"github.com/pando-sync/pando/pandotest"
 	"github.com/pando-sync/pando/token"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(servers.Main(m)) }
 
 // demo is the seeded app, running.
 type demo struct {
-	db     *sql.DB
-	users  *token.Store
-	server *pandotest.Server
+	backend *backend.Backend
+	db      *sql.DB
+	users   *token.Store
+	server  *pandotest.Server
 }
 
-func newDemo(t *testing.T) *demo {
+// everywhere runs a test on each database.
+func everywhere(t *testing.T, test func(*testing.T, *demo)) {
+	t.Run("sqlite", func(t *testing.T) { test(t, newDemo(t, filepath.Join(t.TempDir(), "board.db"))) })
+	t.Run("postgresql", func(t *testing.T) {
+		servers.Need(t, "postgres")
+		test(t, newDemo(t, servers.Database(t)))
+	})
+}
+
+func newDemo(t *testing.T, database string) *demo {
 	t.Helper()
-	db := pandotest.Database(t)
-	users := token.New(db)
-	if err := migrate(t.Context(), db, users); err != nil {
-		t.Fatal(err)
-	}
-	if err := seed(t.Context(), db, users); err != nil {
-		t.Fatal(err)
-	}
+	quiet := slog.New(slog.DiscardHandler)
+	b, err := backend.Open(t.Context(), backend.Settings{Database: database, Log: quiet}, sqlite.Kind(), postgres.Kind())
+	must(t, err)
+	t.Cleanup(func() {
+		if err := b.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	users := token.New(b.DB)
+	must(t, migrate(t.Context(), &b.Database, users))
+	must(t, seed(t.Context(), &b.Database, users))
 	static, err := page(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	app, err := newApp(db, users, static, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &demo{db, users, pandotest.Serve(t, app)}
+	must(t, err)
+	app, err := newApp(b, users, pando.Config{Static: static, Logger: quiet})
+	must(t, err)
+	return &demo{b, b.DB, users, pandotest.Serve(t, app)}
 }
 
 // token logs a user in without the work that a password takes.

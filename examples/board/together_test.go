@@ -27,8 +27,9 @@ func runtime(t *testing.T, s *pandotest.Stream[Board], what string, ok func(*Boa
 	})
 }
 
-func TestTyping(t *testing.T) {
-	d := newDemo(t)
+func TestTyping(t *testing.T) { everywhere(t, testTyping) }
+
+func testTyping(t *testing.T, d *demo) {
 	ada, grace := d.board(t, "ada", 1), d.board(t, "grace", 1)
 	ada.Call(t, nil, "typing", 5)
 	runtime(t, grace, "Ada typing", func(r *BoardRuntime) bool {
@@ -69,8 +70,9 @@ func TestTypingEnds(t *testing.T) {
 	})
 }
 
-func TestUnread(t *testing.T) {
-	d := newDemo(t)
+func TestUnread(t *testing.T) { everywhere(t, testUnread) }
+
+func testUnread(t *testing.T, d *demo) {
 	ada, grace := d.board(t, "ada", 1), d.board(t, "grace", 1)
 	window := d.board(t, "ada", 1)
 	unread := func(n int) func(*BoardRuntime) bool { return func(r *BoardRuntime) bool { return r.Unread == n } }
@@ -91,12 +93,13 @@ func TestUnread(t *testing.T) {
 
 func lastComment(t *testing.T, d *demo, body string) (id int64) {
 	t.Helper()
-	must(t, d.db.QueryRowContext(t.Context(), `SELECT max(id) FROM comments WHERE body = ?`, body).Scan(&id))
+	must(t, d.db.QueryRowContext(t.Context(), `SELECT max(id) FROM comments WHERE body = $1`, body).Scan(&id))
 	return id
 }
 
-func TestMention(t *testing.T) {
-	d := newDemo(t)
+func TestMention(t *testing.T) { everywhere(t, testMention) }
+
+func testMention(t *testing.T, d *demo) {
 	ada := d.board(t, "ada", 1)
 	notices := make(chan string, 9)
 	for _, name := range []string{"grace", "mary"} {
@@ -129,8 +132,9 @@ func TestMention(t *testing.T) {
 	}
 }
 
-func TestSearch(t *testing.T) {
-	d := newDemo(t)
+func TestSearch(t *testing.T) { everywhere(t, testSearch) }
+
+func testSearch(t *testing.T, d *demo) {
 	found := pandotest.Open[[]Hit](t, d.connect(t, "grace"), "boards/1/words/re/rf", searched)
 	titles := func(hits *[]Hit) string {
 		var all []string
@@ -144,7 +148,7 @@ func TestSearch(t *testing.T) {
 		t.Fatalf("found %s", got)
 	}
 	const title = `re\"act, "re"s ]  Re`
-	d.exec(t, `UPDATE cards SET title = ? WHERE id = 1`, title)
+	d.exec(t, `UPDATE cards SET title = $1 WHERE id = 1`, title)
 	found.Wait(t, "words of another title", func(hits *[]Hit) bool {
 		return titles(hits) == `re=`+title+`;re\"act,=`+title+`;`+before
 	})

@@ -24,10 +24,10 @@ func (c *UserChannel) AddBoard(ctx context.Context, tx *sql.Tx, name string) (in
 		return 0, err
 	}
 	user := userOf(c.User())
-	id, err := insert(ctx, tx, `INSERT INTO boards (name, owner_id) VALUES (?, ?)`, name, user)
+	id, err := insert(ctx, tx, `INSERT INTO boards (name, owner_id) VALUES ($1, $2)`, name, user)
 	if err != nil {
 		return 0, fmt.Errorf("insert board: %w", err)
 	}
-	_, err = insert(ctx, tx, `INSERT INTO board_members (board_id, user_id, role) VALUES (?, ?, ?)`, id, user, RoleOwner)
+	_, err = insert(ctx, tx, `INSERT INTO board_members (board_id, user_id, role) VALUES ($1, $2, $3)`, id, user, RoleOwner)
 	return id, err
 }

@@ -13,12 +13,18 @@ const (
 	// adapter is one technology behind a port. It imports ports only, and only
 	// apps and tests import it.
 	adapter
+	// wiring opens adapters by what an operator sets. It imports adapters, and only
+	// apps and tests import it.
+	wiring
 	// kit is code for tests: conformance suites, pandotest. It imports what a
 	// test may; only tests and other kits import it.
 	kit
 	// app is a program: it imports anything but kits, and nobody imports it.
 	app
 )
+
+// wired is the rank of package backend, which wirings serve.
+const wired = 4
 
 // place is where a package stands: its kind, and its rank among the stages.
 type place struct {
@@ -54,6 +60,8 @@ var ranks = map[string]place{
 
 	"internal/wire": {stage, 4},
 
+	"backend": {stage, 4}, // what an app runs on, by its settings
+
 	"feed":  {port, 3},
 	"cache": {port, 3},
 
@@ -71,6 +79,12 @@ var ranks = map[string]place{
 	"broker/redisbroker": {kind: adapter},
 	"broker/natsbroker":  {kind: adapter},
 	"cache/memcache":     {kind: adapter},
+
+	"backend/memory":   {kind: wiring},
+	"backend/nats":     {kind: wiring},
+	"backend/postgres": {kind: wiring},
+	"backend/redis":    {kind: wiring},
+	"backend/sqlite":   {kind: wiring},
 
 	"broker/brokertest":    {kind: kit},
 	"cache/cachetest":      {kind: kit},
@@ -103,6 +117,12 @@ func mayImport(from, to place) (why string, ok bool) {
 		return "only tests import code that is made for tests", false
 	case from.kind == app || from.kind == kit:
 		return "", true
+	case to.kind == wiring:
+		return "only apps and tests import what opens adapters", false
+	case from.kind == wiring && (to.kind == adapter || to.kind == port || to.rank <= wired):
+		return "", true
+	case from.kind == wiring:
+		return "what opens adapters imports them, ports and package backend only", false
 	case to.kind == adapter:
 		return "only apps and tests import an adapter; take the port", false
 	case from.kind == adapter && to.kind != port:
