@@ -3,6 +3,7 @@ package pgfeed
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -10,15 +11,19 @@ import (
 // mends are the errors of PostgreSQL that do not pass by themselves, by their
 // codes, with what to do.
 var mends = map[string]string{
-	"28000": "let the role connect for replication in pg_hba.conf",
-	"28P01": "give the URL the right password",
-	"3D000": "give the URL the database's name",
-	"42501": "ALTER ROLE … REPLICATION for the role of the replication URL, and grant it what migrate --print-sql lists",
-	"42704": "run migrate, which creates the publication",
-	"55000": "set wal_level = logical in postgresql.conf and restart the server",
-	"0A000": "use PostgreSQL 14 or newer, and a replication URL that leads to the server without a pooler in between",
-	"42601": "give a replication URL that leads to PostgreSQL without a pooler in between",
+	"28000":      "let the role connect for replication in pg_hba.conf",
+	"28P01":      "give the URL the right password",
+	"3D000":      "give the URL the database's name",
+	"42501":      "ALTER ROLE … REPLICATION for the role of the replication URL, and grant it what migrate --print-sql lists",
+	"42704":      "run migrate, which creates the publication",
+	codeNotReady: "set wal_level = logical in postgresql.conf and restart the server",
+	"0A000":      "use PostgreSQL 14 or newer, and a replication URL that leads to the server without a pooler in between",
+	"42601":      "give a replication URL that leads to PostgreSQL without a pooler in between",
 }
+
+// codeNotReady is that of a server or an object that is not in the state that is
+// needed.
+const codeNotReady = "55000"
 
 // wrongServerError tells that the replication URL and the handle lead to two
 // databases.
@@ -29,7 +34,8 @@ func (e *wrongServerError) Error() string { return e.message }
 // permanent tells whether an error stays until somebody mends what it is about.
 func permanent(err error) bool {
 	if refused, ok := errors.AsType[*pgconn.PgError](err); ok {
-		return mends[refused.Code] != ""
+		// The code has other meanings, too, as that a slot is lost.
+		return mends[refused.Code] != "" && (refused.Code != codeNotReady || strings.Contains(refused.Message, "wal_level"))
 	}
 	if _, ok := errors.AsType[*wrongServerError](err); ok {
 		return true
