@@ -31,6 +31,8 @@ type script struct {
 	// Nodes is how many processes serve instead, with a Broker between them.
 	Nodes  int    `json:"nodes,omitempty"`
 	Broker string `json:"broker,omitempty"`
+	// Cache is what keeps what clients are shown, over the lives of servers.
+	Cache string `json:"cache,omitempty"`
 	// First fills the tables.
 	First    world.Tx         `json:"first"`
 	Routes   []oracle.Route   `json:"routes"`
@@ -50,7 +52,7 @@ type segmentScript struct {
 
 // event is something that happens to the database or the server.
 type event struct {
-	// Do is "tx", "together", "restart", with SQLite "rebuild", "retrigger" or
+	// Do is "tx", "together", "restart", with a cache "wipe cache", with SQLite "rebuild", "retrigger" or
 	// "trim", with PostgreSQL "reshape", "truncate", "kill sender" or "kill server",
 	// with nodes one of nodeEvents.
 	Do     string        `json:"do"`
@@ -105,7 +107,7 @@ func drawScript(seed uint64, o options) *script {
 		Plan:   perturb.Plan{Fault: o.fault, SlowFeed: rng.IntN(3) == 0, SlowRead: rng.IntN(3) == 0, Seed: seed},
 		Second: rng.IntN(2) == 0, Foreign: rng.IntN(8) == 0, Users: []string{"1", "2", "3"},
 	}
-	s.Schema.Database, s.Nodes, s.Broker = o.database, o.nodes, o.broker
+	s.Schema.Database, s.Nodes, s.Broker, s.Cache = o.database, o.nodes, o.broker, o.cache
 	if rng.IntN(2) == 0 {
 		s.LogBytes = 1 + rng.IntN(2000)
 	}

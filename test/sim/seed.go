@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/pando-sync/pando/cache/memcache"
 	"github.com/pando-sync/pando/test/internal/model"
 	"github.com/pando-sync/pando/test/internal/oracle"
 	"github.com/pando-sync/pando/test/internal/world"
@@ -37,7 +38,8 @@ type seed struct {
 	server  *server
 	twin    *server // nil for none
 	cluster *cluster
-	read    *sql.DB // the oracle's
+	cache   *memcache.Store // nil for none
+	read    *sql.DB         // the oracle's
 	writers []writer
 	plain   handle // does not check links
 	clients []*client
@@ -146,11 +148,17 @@ func (s *seed) fill(ctx context.Context) error {
 // serve is a server that answers by the book.
 func (s *seed) serve(db *sql.DB) *server {
 	k := s.script
+	if k.Cache == inMemory && s.cache == nil {
+		s.cache = memcache.New(memcache.Config{})
+	}
 	one := k.server(db, s.journal.logger(), s.book, s.base.where(db))
 	if one.clerk.where == nil {
 		one.clerk.history = s.history
 	}
 	one.source = s.base.source
+	if s.cache != nil {
+		one.cache = s.cache
+	}
 	return one
 }
 
@@ -234,6 +242,10 @@ func (s *seed) close() error {
 	}
 	if s.plain.db != nil {
 		errs = append(errs, s.plain.close())
+	}
+	if s.cache != nil {
+		s.tally.add("opened from the cache", int(s.server.opened))
+		errs = append(errs, s.cache.Close())
 	}
 	if s.base != nil {
 		errs = append(errs, s.base.close())

@@ -16,6 +16,7 @@ import (
 
 	"github.com/pando-sync/pando"
 	"github.com/pando-sync/pando/broker"
+	"github.com/pando-sync/pando/cache"
 	"github.com/pando-sync/pando/feed"
 	"github.com/pando-sync/pando/schema"
 	"github.com/pando-sync/pando/test/internal/model"
@@ -36,10 +37,13 @@ type server struct {
 	linger   time.Duration
 	clerk    *clerk
 	broker   broker.Broker
+	cache    cache.Store
 	// bind is the address to listen at, "" for any.
 	bind   string
 	source func(db *sql.DB, log *slog.Logger) (feed.Source, error)
 
+	// opened counts what was opened from the cache, in lives that have ended.
+	opened uint64
 	// trees are the channels' as the first app declares them.
 	trees []*schema.Tree
 	url   string
@@ -100,7 +104,7 @@ func (s *server) build(ctx context.Context) (*pando.App, *perturb.Source, error)
 	source := perturb.Wrap(inner, s.plan)
 	app, err := pando.New(pando.Config{
 		Source: source, Logger: s.log, LogBytes: s.logBytes, Keep: s.keep, Linger: s.linger, Auth: byName{},
-		Broker: s.broker,
+		Broker: s.broker, Cache: s.cache,
 	})
 	if err != nil {
 		return nil, nil, err
@@ -150,6 +154,7 @@ func (s *server) stop() error {
 	if l == nil {
 		return nil
 	}
+	s.opened += l.app.Stats().CacheHits
 	l.stop()
 	return errors.Join(<-l.done, l.source.Close())
 }

@@ -54,6 +54,9 @@ func (o options) newTally() *tally {
 	if o.database == model.Postgres {
 		more = []string{"reshape", "truncate", "kill sender", "kill server"}
 	}
+	if o.cache != "" {
+		more = append(more, "wipe cache", "opened from the cache")
+	}
 	if o.nodes > 0 {
 		more = append(more, nodeEvents...)
 	}
@@ -63,10 +66,12 @@ func (o options) newTally() *tally {
 	return t
 }
 
-func (t *tally) count(event string) {
+func (t *tally) count(event string) { t.add(event, 1) }
+
+func (t *tally) add(event string, n int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.events[event]++
+	t.events[event] += n
 }
 
 // features counts what a script's schema is made of.

@@ -32,6 +32,9 @@ func (s *seed) write(ctx context.Context, segment *segmentScript) error {
 
 // draw draws what happens next.
 func (s *seed) draw() event {
+	if s.cache != nil && s.rng.IntN(20) == 0 {
+		return event{Do: []string{"restart", "wipe cache"}[s.rng.IntN(2)]}
+	}
 	if s.script.Schema.Database == model.Postgres {
 		return s.drawPostgres()
 	}
@@ -61,6 +64,8 @@ func (s *seed) happen(ctx context.Context, e event) error {
 	switch e.Do {
 	case "restart":
 		return s.restart(ctx)
+	case "wipe cache":
+		return s.wipe(ctx)
 	case "rebuild":
 		return s.rebuild(ctx, e.Table)
 	case "trim":
