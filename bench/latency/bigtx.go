@@ -36,7 +36,7 @@ WITH RECURSIVE i(n) AS (SELECT %[4]d UNION ALL SELECT n+1 FROM i WHERE n < %[4]d
 // that nobody shows, while boards are opened and, once it has committed, others
 // commit. SQLite lets nobody else commit before.
 func (p *plan) measureLarge(cores [2]int, dir string) error {
-	s, err := startStage(cores, filepath.Join(dir, "bigtx.db"), false)
+	s, err := startStage(cores, settings{db: filepath.Join(dir, "bigtx.db")}, false, 1)
 	if err != nil {
 		return err
 	}
@@ -45,14 +45,14 @@ func (p *plan) measureLarge(cores [2]int, dir string) error {
 		return err
 	}
 	var opened Opened
-	if err := s.clients.Call("Clients.Time", TimeArgs{Addr: s.addr, Board: largeBoard}, &opened); err != nil {
+	if err := s.clients.Call("Clients.Time", TimeArgs{Addr: s.addrs[0], Board: largeBoard}, &opened); err != nil {
 		return err
 	}
 	fmt.Printf("bigtx: an anchor of %d rows opens in %.0f ms, its first part after %.0f ms\n", largeRows, opened.Whole, opened.First)
-	if err := s.clients.Call("Clients.Open", OpenArgs{Addr: s.addr, Count: p.clients}, &struct{}{}); err != nil {
+	if err := s.clients.Call("Clients.Open", OpenArgs{Addr: s.addrs[0], Count: p.clients}, &struct{}{}); err != nil {
 		return err
 	}
-	writer, err := s.start(cores[1], "writer", filepath.Join(dir, "bigtx.db"))
+	writer, err := s.start(cores[1], "writer", settings{db: filepath.Join(dir, "bigtx.db")})
 	if err != nil {
 		return err
 	}
@@ -105,7 +105,7 @@ func (s *stage) opensUntil(done <-chan *rpc.Call) ([]float64, error) {
 		case <-time.After(openWhile):
 		}
 		var o Opened
-		if err := s.clients.Call("Clients.Time", TimeArgs{Addr: s.addr, Board: board}, &o); err != nil {
+		if err := s.clients.Call("Clients.Time", TimeArgs{Addr: s.addrs[0], Board: board}, &o); err != nil {
 			return nil, fmt.Errorf("open board %d: %w", board, err)
 		}
 		took = append(took, o.Whole)

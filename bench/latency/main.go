@@ -1,7 +1,7 @@
 //go:build linux
 
-// Command latency measures how long a commit to SQLite takes to reach the last
-// of many clients, and what an idle connection costs.
+// Command latency measures how long a commit to SQLite or PostgreSQL takes to
+// reach the last of many clients, and what an idle connection costs.
 //
 // Server, clients and foreign writer are processes of their own: this binary
 // again, bound to processor cores, so that they do not take each other's time.
@@ -30,6 +30,7 @@ import (
 type plan struct {
 	rounds, seconds, rate, clients, idle, rows int
 	only                                       string
+	broker                                     string
 
 	// results are the lines that end the output, for scripts.
 	results []string
@@ -38,23 +39,26 @@ type plan struct {
 func main() {
 	var p plan
 	role := flag.String("role", "", "what this process is: server, clients, writer, or none for the measure itself")
-	db := flag.String("db", "", "the database of a server or writer")
+	var settings settings
+	flag.StringVar(&settings.db, "db", "", "the database of a server or writer")
+	flag.StringVar(&settings.broker, "broker", "", "the broker of a server that is one of several nodes")
+	flag.BoolVar(&settings.fresh, "fresh", false, "have a server make the tables")
 	flag.IntVar(&p.rounds, "rounds", 5, "rounds of each measure")
 	flag.IntVar(&p.seconds, "seconds", 10, "seconds of a round")
 	flag.IntVar(&p.rate, "rate", 200, "commits per second")
 	flag.IntVar(&p.clients, "clients", 100, "clients of the measures with many")
 	flag.IntVar(&p.idle, "idle", 2000, "idle connections")
 	flag.IntVar(&p.rows, "rows", 1_000_000, "rows of the large transaction")
-	flag.StringVar(&p.only, "only", "", "measure only what contains this: sqlite, sqlite_one, sqlite_foreign, sqlite_foreign_one, idle, bigtx")
+	flag.StringVar(&p.only, "only", "", "measure only what contains this: sqlite, sqlite_one, sqlite_foreign, sqlite_foreign_one, postgres, postgres_one, postgres_nats, postgres_redis, idle, bigtx")
 	flag.Parse()
 	var err error
 	switch *role {
 	case "server":
-		err = runServer(*db)
+		err = runServer(settings)
 	case "clients":
 		err = serveParent(&Clients{})
 	case "writer":
-		err = runWriter(*db)
+		err = runWriter(settings)
 	default:
 		err = p.run()
 	}
@@ -83,11 +87,15 @@ func (p *plan) run() error {
 		{name: "sqlite_one", clients: 1},
 		{name: "sqlite_foreign", clients: p.clients, foreign: true},
 		{name: "sqlite_foreign_one", clients: 1, foreign: true},
+		{name: "postgres", clients: p.clients, foreign: true, postgres: true},
+		{name: "postgres_one", clients: 1, foreign: true, postgres: true},
+		{name: "postgres_nats", clients: p.clients, foreign: true, postgres: true, broker: "nats", nodes: 3},
+		{name: "postgres_redis", clients: p.clients, foreign: true, postgres: true, broker: "redis", nodes: 3},
 	} {
 		if !strings.Contains(m.name, p.only) {
 			continue
 		}
-		if err := m.run(p, cores, filepath.Join(dir, m.name+".db")); err != nil {
+		if err := m.runOn(p, cores, filepath.Join(dir, m.name+".db")); err != nil {
 			return fmt.Errorf("%s: %w", m.name, err)
 		}
 	}
@@ -110,16 +118,38 @@ type measure struct {
 	name    string
 	clients int
 	foreign bool
+	// postgres has the database be a PostgreSQL, and broker has nodes processes
+	// serve the clients, which one of them feeds by it.
+	postgres bool
+	broker   string
+	nodes    int
 }
 
-func (m measure) run(p *plan, cores [2]int, db string) error {
-	s, err := startStage(cores, db, m.foreign)
+// runOn starts the servers that the measure needs, and measures.
+func (m measure) runOn(p *plan, cores [2]int, file string) error {
+	backing := settings{db: file}
+	if m.postgres {
+		started, stop, err := startBacking(cores[0], m.broker)
+		if err != nil {
+			return err
+		}
+		defer stop()
+		backing = started
+	}
+	return m.run(p, cores, backing)
+}
+
+func (m measure) run(p *plan, cores [2]int, backing settings) error {
+	s, err := startStage(cores, backing, m.foreign, max(1, m.nodes))
 	if err != nil {
 		return err
 	}
 	defer s.stop()
-	if err := s.clients.Call("Clients.Open", OpenArgs{Addr: s.addr, Count: m.clients}, &struct{}{}); err != nil {
-		return err
+	for i, addr := range s.addrs {
+		args := OpenArgs{Addr: addr, Count: (m.clients + i) / len(s.addrs)}
+		if err := s.clients.Call("Clients.Open", args, &struct{}{}); err != nil {
+			return err
+		}
 	}
 	next := 1
 	round := func(seconds float64) ([]float64, error) {
@@ -173,7 +203,7 @@ func (p *plan) result(name string, rounds []float64) {
 }
 
 func (p *plan) measureIdle(cores [2]int, db string) error {
-	s, err := startStage(cores, db, false)
+	s, err := startStage(cores, settings{db: db}, false, 1)
 	if err != nil {
 		return err
 	}
@@ -185,7 +215,7 @@ func (p *plan) measureIdle(cores [2]int, db string) error {
 		count int
 		bytes *float64
 	}{{first, &before}, {p.idle, &after}} {
-		if err := s.clients.Call("Clients.Open", OpenArgs{Addr: s.addr, Count: step.count}, &struct{}{}); err != nil {
+		if err := s.clients.Call("Clients.Open", OpenArgs{Addr: s.addrs[0], Count: step.count}, &struct{}{}); err != nil {
 			return err
 		}
 		if err := s.writer.Call("Server.Memory", struct{}{}, step.bytes); err != nil {

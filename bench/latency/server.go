@@ -14,10 +14,7 @@ import (
 	"runtime/metrics"
 	"time"
 
-	_ "modernc.org/sqlite" // the driver
-
 	"github.com/pando-sync/pando"
-	"github.com/pando-sync/pando/feed/sqlitefeed"
 )
 
 // Card is the row that is written: N counts the commits, Sent is the time
@@ -50,7 +47,7 @@ const lists, cards = 3, 200
 const tables = `
 CREATE TABLE IF NOT EXISTS boards (id INTEGER PRIMARY KEY, name TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS lists (id INTEGER PRIMARY KEY, board_id INTEGER NOT NULL, name TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS cards (id INTEGER PRIMARY KEY, list_id INTEGER NOT NULL, title TEXT NOT NULL, n INTEGER NOT NULL, sent INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS cards (id INTEGER PRIMARY KEY, list_id INTEGER NOT NULL, title TEXT NOT NULL, n INTEGER NOT NULL, sent BIGINT NOT NULL);
 CREATE INDEX IF NOT EXISTS lists_board ON lists(board_id);
 CREATE INDEX IF NOT EXISTS cards_list ON cards(list_id);
 INSERT INTO boards VALUES (1, 'Groceries');
@@ -64,14 +61,6 @@ type boardChannel struct {
 
 func (*boardChannel) HasPermission(context.Context) (bool, error) { return true, nil }
 
-func open(file string) (*sql.DB, error) {
-	db, err := sql.Open("sqlite", "file:"+file+"?_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_pragma=busy_timeout(5000)&_txlock=immediate")
-	if err == nil {
-		db.SetMaxOpenConns(1)
-	}
-	return db, err
-}
-
 // Server is the process with the app.
 type Server struct {
 	committer
@@ -79,21 +68,23 @@ type Server struct {
 	addr string
 }
 
-func runServer(file string) error {
-	db, err := open(file)
+func runServer(on settings) error {
+	db, source, err := on.open()
 	if err != nil {
 		return err
 	}
 	defer db.Close()
-	app, err := pando.New(pando.Config{Source: sqlitefeed.New(db)})
+	app, err := pando.New(pando.Config{Source: source})
 	if err != nil {
 		return err
 	}
 	app.Handle("boards/{board_id}", pando.For(func() *boardChannel { return &boardChannel{} }, pando.Public()))
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
-	if _, err := db.ExecContext(ctx, tables); err != nil {
-		return fmt.Errorf("create tables: %w", err)
+	if on.fresh {
+		if _, err := db.ExecContext(ctx, tables); err != nil {
+			return fmt.Errorf("create tables: %w", err)
+		}
 	}
 	if err := app.Setup(ctx); err != nil {
 		return err
@@ -106,7 +97,7 @@ func runServer(file string) error {
 	done := make(chan error, 2)
 	go func() { done <- app.Run(ctx) }()
 	go func() { done <- web.Serve(socket) }()
-	err = serveParent(&Server{committer: committer{db}, addr: socket.Addr().String()})
+	err = serveParent(&Server{committer: committer{db, on}, addr: socket.Addr().String()})
 	stop()
 	web.Close()
 	for range cap(done) {
@@ -141,26 +132,29 @@ func (*Server) Memory(_ struct{}, bytes *float64) error { //nolint:unparam // th
 // Writer is a process that knows the database only.
 type Writer struct{ committer }
 
-func runWriter(file string) error {
-	db, err := open(file)
+func runWriter(on settings) error {
+	db, err := on.connect()
 	if err != nil {
 		return err
 	}
 	defer db.Close()
-	return serveParent(&Writer{committer{db}})
+	return serveParent(&Writer{committer{db, on}})
 }
 
 // CommitArgs are commits numbered From on.
 type CommitArgs struct{ From, Count, Rate int }
 
 // committer makes commits.
-type committer struct{ db *sql.DB }
+type committer struct {
+	db *sql.DB
+	on settings
+}
 
 // Commit makes commits of one row each, evenly but for some jitter, so that
 // nothing that ticks keeps step with them.
 func (c committer) Commit(args CommitArgs, _ *struct{}) error {
 	ctx := context.Background()
-	update, err := c.db.PrepareContext(ctx, "UPDATE cards SET n = ?, sent = ? WHERE id = ?")
+	update, err := c.db.PrepareContext(ctx, c.on.bind("UPDATE cards SET n = ?, sent = ? WHERE id = ?"))
 	if err != nil {
 		return err
 	}

@@ -10,8 +10,8 @@ import (
 	"net/rpc"
 	"os"
 	"os/exec"
-	"runtime"
 	"slices"
+	"strconv"
 
 	"golang.org/x/sys/unix"
 )
@@ -22,36 +22,60 @@ type stage struct {
 	// writer makes commits by the method commit: the server, or a foreign one.
 	writer, clients *process
 	commit          string
-	addr            string
+	addrs           []string
 }
 
-func startStage(cores [2]int, db string, foreign bool) (*stage, error) {
+func startStage(cores [2]int, backing settings, foreign bool, nodes int) (*stage, error) {
 	s := &stage{commit: "Server.Commit"}
-	server, err := s.start(cores[0], "server", db)
+	err := s.startAll(cores, backing, foreign, nodes)
 	if err != nil {
-		return nil, err
-	}
-	s.writer = server
-	if err := server.Call("Server.Addr", struct{}{}, &s.addr); err != nil {
-		s.stop()
-		return nil, err
-	}
-	if foreign {
-		s.commit = "Writer.Commit"
-		if s.writer, err = s.start(cores[0], "writer", db); err != nil {
-			s.stop()
-			return nil, err
-		}
-	}
-	if s.clients, err = s.start(cores[1], "clients", ""); err != nil {
 		s.stop()
 		return nil, err
 	}
 	return s, nil
 }
 
-func (s *stage) start(core int, role, db string) (*process, error) {
-	p, err := startProcess(core, "-role", role, "-db", db)
+func (s *stage) startAll(cores [2]int, backing settings, foreign bool, nodes int) (err error) {
+	for i := range nodes {
+		backing.fresh = i == 0
+		if err := s.startServer(cores[0], backing); err != nil {
+			return err
+		}
+	}
+	if foreign {
+		s.commit = "Writer.Commit"
+		if s.writer, err = s.start(cores[0], "writer", backing); err != nil {
+			return err
+		}
+	}
+	s.clients, err = s.start(cores[1], "clients", settings{})
+	return err
+}
+
+func (s *stage) startServer(core int, backing settings) error {
+	server, err := s.start(core, "server", backing)
+	if err != nil {
+		return err
+	}
+	var addr string
+	if err := server.Call("Server.Addr", struct{}{}, &addr); err != nil {
+		return err
+	}
+	s.writer, s.addrs = server, append(s.addrs, addr)
+	return nil
+}
+
+// settings tell a process what it works on.
+type settings struct {
+	// db is a file of SQLite or the URL of a PostgreSQL, broker the URL of the
+	// broker that nodes have between them, "" for one node alone.
+	db, broker string
+	// fresh has the tables made.
+	fresh bool
+}
+
+func (s *stage) start(core int, role string, backing settings) (*process, error) {
+	p, err := startProcess(core, "-role", role, "-db", backing.db, "-broker", backing.broker, "-fresh="+strconv.FormatBool(backing.fresh))
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", role, err)
 	}
@@ -91,21 +115,42 @@ func startProcess(core int, args ...string) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	var all, one unix.CPUSet
-	if err := unix.SchedGetaffinity(0, &all); err != nil {
-		return nil, err
-	}
-	one.Set(core)
-	if err := unix.SchedSetaffinity(0, &one); err != nil {
-		return nil, fmt.Errorf("bind to core %d: %w", core, err)
-	}
-	err = errors.Join(cmd.Start(), unix.SchedSetaffinity(0, &all))
-	if err != nil {
+	if err := onCore(core, cmd.Start); err != nil {
 		return nil, err
 	}
 	return &process{Client: rpc.NewClient(pipes{out, in}), cmd: cmd}, nil
+}
+
+// onCore binds to one core what start starts, from whatever thread.
+func onCore(core int, start func() error) error {
+	var all, one unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &all); err != nil {
+		return err
+	}
+	one.Set(core)
+	if err := bindThreads(&one); err != nil {
+		return fmt.Errorf("bind to core %d: %w", core, err)
+	}
+	return errors.Join(start(), bindThreads(&all))
+}
+
+// bindThreads binds all threads of this process. Those to come follow the ones
+// that make them.
+func bindThreads(cores *unix.CPUSet) error {
+	threads, err := os.ReadDir("/proc/self/task")
+	if err != nil {
+		return err
+	}
+	for _, t := range threads {
+		id, err := strconv.Atoi(t.Name())
+		if err != nil {
+			return err
+		}
+		if err := unix.SchedSetaffinity(id, cores); err != nil && !errors.Is(err, unix.ESRCH) {
+			return err
+		}
+	}
+	return nil
 }
 
 // stop closes the process's input, which ends it.
