@@ -30,7 +30,6 @@ import (
 type plan struct {
 	rounds, seconds, rate, clients, idle, rows int
 	only                                       string
-	broker                                     string
 
 	// results are the lines that end the output, for scripts.
 	results []string
