@@ -163,6 +163,38 @@ func TestLostUnacknowledged(t *testing.T) {
 	})
 }
 
+// TestNeverBack does not start before where a node stood, though the stream ends
+// there for a while, and reads see no more.
+func TestNeverBack(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.start()
+		w.start()
+		w.reached()
+		w.pass(time.Second)
+		w.commit(relaytest.Commit{Hidden: true})
+		for range 5 {
+			w.reached()
+			w.commit(relaytest.Commit{})
+		}
+		w.reached()
+		w.db.Refuse(errFault)
+		w.db.Drop()
+		w.broker.Lose(6)
+		w.pass(5 * time.Second)
+		for _, n := range w.nodes {
+			if got := n.sink.look(); len(got.starts) != 1 || got.stall == "" {
+				t.Errorf("told %+v", got)
+			}
+		}
+		w.db.Refuse(nil)
+		w.pass(5 * time.Second)
+		w.db.Show()
+		w.reached()
+		w.commit(relaytest.Commit{})
+		w.reached()
+	})
+}
+
 // TestSlotLost begins another epoch when the log begins behind the stream.
 func TestSlotLost(t *testing.T) {
 	bubble(t, func(w *world) {

@@ -23,16 +23,22 @@ func TestOwnerEnds(t *testing.T) {
 		for at := range 5 {
 			for stored := range 4 {
 				t.Run(fmt.Sprintf("%s/%d/%d", name, at, stored), func(t *testing.T) {
-					bubble(t, func(w *world) { w.endAt(at, stored, end) })
+					bubble(t, func(w *world) {
+						before := w.endAt(at, stored, end)
+						if after := w.db.Term(); (after == before) != (name == "keeps it") {
+							t.Errorf("term %d follows term %d", after, before)
+						}
+					})
 				})
 			}
 		}
 	}
 }
 
-func (w *world) endAt(at, stored int, end func(*relaytest.Database)) {
+func (w *world) endAt(at, stored int, end func(*relaytest.Database)) (term uint64) {
 	a, b := w.start(), w.start()
 	w.reached()
+	term = w.db.Term()
 	appends := 0
 	w.broker.Fault(func(records int) (int, error) {
 		if appends++; appends-1 != at {
@@ -61,6 +67,7 @@ func (w *world) endAt(at, stored int, end func(*relaytest.Database)) {
 	if appends <= at {
 		w.t.Errorf("%d appends were made", appends)
 	}
+	return term
 }
 
 // TestSuccession kills owner after owner; the nodes that come instead begin

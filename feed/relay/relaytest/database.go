@@ -183,6 +183,13 @@ func (d *Database) Owned() bool {
 	return d.owner != nil
 }
 
+// Term is the number of owners that the log has had.
+func (d *Database) Term() uint64 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.term
+}
+
 // Acked is the position up to which the log was acknowledged.
 func (d *Database) Acked() feed.Position {
 	d.mu.Lock()
