@@ -2,11 +2,16 @@ package pipe
 
 import (
 	"context"
+	"time"
 
 	"github.com/pando-sync/pando/internal/route"
 	"github.com/pando-sync/pando/internal/snapshot"
 	"github.com/pando-sync/pando/schema"
 )
+
+// cacheReaders is the number of reads of the cache made at once: most of their
+// time they wait.
+const cacheReaders = 16
 
 // keep runs the cache until ctx ends, if there is one; kept is closed when it has
 // ended.
@@ -16,7 +21,7 @@ func (p *Pipe) keep(ctx context.Context) (kept <-chan struct{}) {
 		close(done)
 		return done
 	}
-	for range readers {
+	for range cacheReaders {
 		p.wg.Go(func() { p.readCache(ctx) })
 	}
 	p.wg.Go(func() {
@@ -65,6 +70,7 @@ func rootValues(k route.Key) []schema.Value {
 // warmJob is wants that the cache may answer, all of the first layers of scopes.
 type warmJob struct {
 	life  int
+	asked time.Time
 	wants []route.Want
 	keys  []route.Key
 }
@@ -75,7 +81,7 @@ func (p *Pipe) askCache(wants []route.Want) (rest []route.Want) {
 	if len(p.cachedRoots) == 0 {
 		return wants
 	}
-	j := warmJob{life: p.life}
+	j := warmJob{life: p.life, asked: time.Now()}
 	named := map[route.Key]bool{}
 	for i := range wants {
 		w := wants[i]
@@ -149,7 +155,7 @@ func (p *Pipe) readCache(ctx context.Context) {
 
 // openCached reads what the cache knows, and returns what is left.
 func (p *Pipe) openCached(ctx context.Context, j *warmJob) (read *route.Read, rest []route.Want) {
-	snap := p.cfg.Cache.Open(ctx, j.keys)
+	snap := p.cfg.Cache.Open(ctx, j.keys, j.asked)
 	if snap == nil {
 		return nil, j.wants
 	}

@@ -195,6 +195,11 @@ func (c *Cache) release(ctx context.Context, s *scope) {
 			return
 		}
 	}
+	c.mu.Lock()
+	if len(s.rows) == 0 {
+		s.written = s.clean
+	}
+	c.mu.Unlock()
 	done := c.released(ctx, s)
 	c.mu.Lock()
 	defer c.mu.Unlock()

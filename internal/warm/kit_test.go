@@ -157,7 +157,7 @@ func (k *kit) book(at uint64) []stated {
 
 func (k *kit) open() *Snapshot {
 	k.Helper()
-	return k.cache.Open(k.Context(), []route.Key{k.key()})
+	return k.cache.Open(k.Context(), []route.Key{k.key()}, time.Now())
 }
 
 // rows are what a snapshot has of a layer for a value, "unknown" when it does

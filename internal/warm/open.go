@@ -32,10 +32,11 @@ type loaded struct {
 	roots []schema.Value
 }
 
-// Open reads the entries of scopes, as far as they are there and answer in time.
-// It returns what covers them, nil when nothing does.
-func (c *Cache) Open(ctx context.Context, keys []route.Key) *Snapshot {
-	ctx, cancel := context.WithTimeout(ctx, c.cfg.Wait)
+// Open reads the entries of scopes, as far as they are there and answer in time,
+// which is counted from when they were asked for. It returns what covers them, nil
+// when nothing does.
+func (c *Cache) Open(ctx context.Context, keys []route.Key, asked time.Time) *Snapshot {
+	ctx, cancel := context.WithDeadline(ctx, asked.Add(c.cfg.Wait))
 	defer cancel()
 	c.mu.Lock()
 	epoch, rests := c.epoch, c.rests()
