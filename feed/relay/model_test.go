@@ -76,6 +76,7 @@ func (w *world) run(rt *rapid.T) {
 		func() { w.db.Reset("emptied", pick("hidden", 2) == 0) },
 		func() { w.db.Rebuild("rebuilt") },
 		func() { w.db.Recut() },
+		func() { w.db.Pause(pick("paused", 2) == 0) },
 		func() { w.broker.Trim(pick("keep", 20)); kept = false },
 		func() { w.broker.Lose(pick("lost", 6)); kept = false },
 		func() { w.broker.Wipe(); kept = false },
@@ -122,4 +123,5 @@ func (w *world) mend() {
 	}
 	w.db.Show()
 	w.db.Wake()
+	w.db.Pause(false)
 }

@@ -132,6 +132,60 @@ func TestHidden(t *testing.T) {
 	})
 }
 
+// TestTakesTime begins right under an owner whose log is yet to come to where
+// the stream ended.
+func TestTakesTime(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.start()
+		w.reached()
+		w.pass(time.Second)
+		hidden := w.commit(relaytest.Commit{Hidden: true})
+		w.reached() // the stream ends with a position
+		w.db.Pause(true)
+		w.db.Drop()
+		w.pass(2 * time.Second)
+		b := w.start()
+		w.until("a node begins", func() bool { return b.sink.look().commits == 1 })
+		w.db.Pause(false)
+		w.commit(relaytest.Commit{Hidden: true, Changes: named("large", 4), Parts: 2})
+		w.pass(2 * time.Second)
+		w.start()
+		w.reached()
+		if acked := w.db.Acked(); acked >= hidden {
+			t.Errorf("acknowledged up to %d", acked)
+		}
+		w.db.Show()
+		w.commit(relaytest.Commit{})
+		w.reached()
+		for _, n := range w.nodes {
+			if got := n.sink.look(); len(got.starts) != 1 || len(got.stalls) > 0 {
+				t.Errorf("told %+v", got)
+			}
+		}
+	})
+}
+
+// TestMidCommit begins within a commit that takes its time: where it began.
+func TestMidCommit(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.start()
+		w.reached()
+		w.pass(time.Second)
+		w.db.PauseWithin()
+		w.commit(relaytest.Commit{Changes: named("large", 6), Parts: 3})
+		w.pass(2 * time.Second)
+		w.start()
+		w.pass(2 * time.Second)
+		w.db.Pause(false)
+		w.reached()
+		for _, n := range w.nodes {
+			if got := n.sink.look(); len(got.starts) != 1 || len(got.stalls) > 0 || got.commits != 1 {
+				t.Errorf("told %+v", got)
+			}
+		}
+	})
+}
+
 // TestEmpty tells that nobody owns the log, and begins when somebody does.
 func TestEmpty(t *testing.T) {
 	bubble(t, func(w *world) {

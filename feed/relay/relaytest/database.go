@@ -29,6 +29,8 @@ type Database struct {
 	refused error
 	// recut has every owner that comes cut commits into parts of its own.
 	recut   bool
+	paused  bool
+	within  bool
 	changed chan struct{}
 }
 
@@ -175,6 +177,13 @@ func (d *Database) Refuse(err error) { d.change(func() { d.refused = err }) }
 
 // Recut has every owner that comes cut commits into parts of its own.
 func (d *Database) Recut() { d.change(func() { d.recut = true }) }
+
+// Pause keeps owners waiting for what comes next in the log, as while it is
+// found, or lets them go on.
+func (d *Database) Pause(paused bool) { d.change(func() { d.paused = paused }) }
+
+// PauseWithin is Pause from the second part of the next commit that has parts.
+func (d *Database) PauseWithin() { d.change(func() { d.within = true }) }
 
 // Owned tells whether somebody owns the log.
 func (d *Database) Owned() bool {

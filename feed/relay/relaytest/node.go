@@ -242,13 +242,16 @@ func (l *owned) next() (feed.Part, bool) {
 		return p, true
 	}
 	i := slices.IndexFunc(l.db.entries, func(e *entry) bool { return e.position > l.at })
-	if l.db.owner != l || i < 0 {
+	if l.db.owner != l || l.db.paused || i < 0 {
 		return feed.Part{}, false
 	}
 	e := l.db.entries[i]
 	p := feed.Part{Position: e.position, Transaction: e.transaction, Reset: e.reset}
 	if len(e.changes) > 0 {
 		p.Data, p.More = l.cut(e)
+	}
+	if p.More && l.db.within {
+		l.db.within, l.db.paused = false, true
 	}
 	if l.part++; !p.More {
 		l.at, l.part = e.position, 0
