@@ -20,9 +20,8 @@ type database interface {
 	open(unchecked bool) (*sql.DB, error)
 	// address is by what another process opens it.
 	address() string
-	// url is by what nodes open it, name its own.
+	// url is by what nodes open it.
 	url() string
-	name() string
 	// source is what an app follows.
 	source(db *sql.DB, log *slog.Logger) (feed.Source, error)
 	// watch has the history get all states from now on, of which empty tables are
@@ -80,8 +79,7 @@ func (f *sqliteFile) open(unchecked bool) (*sql.DB, error) {
 
 func (f *sqliteFile) address() string { return world.DSN(f.schema, f.file, f.schema.ForeignKeys) }
 
-func (f *sqliteFile) url() string  { return f.address() }
-func (f *sqliteFile) name() string { return f.file }
+func (f *sqliteFile) url() string { return f.address() }
 
 func (*sqliteFile) source(db *sql.DB, log *slog.Logger) (feed.Source, error) {
 	return sqlitefeed.New(db, sqlitefeed.WithLogger(log)), nil

@@ -172,7 +172,7 @@ func (s *seed) gather(ctx context.Context) (err error) {
 	s.cluster = c
 	for i := range k.Nodes {
 		c.nodes = append(c.nodes, &node{journal: s.journal, patience: s.patience, assignment: assignment{
-			Script: s.script.short(), Index: i, Broker: c.broker.URL(), Prefix: s.base.name(), Office: c.office.address(),
+			Script: s.script.short(), Index: i, Broker: c.broker.URL(), Prefix: nameOf(s.base.url()), Office: c.office.address(),
 			Database: s.base.url() + "&application_name=" + nodeName(i),
 		}})
 	}

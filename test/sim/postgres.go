@@ -62,8 +62,9 @@ func (p *postgresDatabase) source(db *sql.DB, log *slog.Logger) (feed.Source, er
 
 func (p *postgresDatabase) url() string { return p.dsn }
 
-func (p *postgresDatabase) name() string {
-	_, name, _ := strings.Cut(strings.TrimPrefix(p.dsn, "postgres://"), "/")
+// nameOf is the name of a database, as names on a broker may have it.
+func nameOf(url string) string {
+	_, name, _ := strings.Cut(strings.TrimPrefix(url, "postgres://"), "/")
 	name, _, _ = strings.Cut(name, "?")
 	return strings.ReplaceAll(name, "_", "-")
 }
@@ -89,7 +90,7 @@ func (p *postgresDatabase) perform(ctx context.Context, w writer, tx world.Tx) e
 	defer cancel()
 	lsn, err := logEnd(ctx, p.read, flushed)
 	if err != nil {
-		return nil //nolint:nilerr // the server is away, and the log will tell
+		return nil // the server is away, and the log will tell
 	}
 	return p.replica.Told(ctx, uint32(number.Int64), lsn)
 }

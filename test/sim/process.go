@@ -20,11 +20,15 @@ const nodeVariable = "SIM_NODE"
 
 // assignment is what a node's process has to know. It comes by its input.
 type assignment struct {
-	Script *script
-	Index  int
+	Script *script `json:"script"`
+	Index  int     `json:"index"`
 	// Database, Broker and Office are where those are; Listen is the node's own
 	// address. Names on the broker begin with Prefix.
-	Database, Broker, Prefix, Office, Listen string
+	Database string `json:"database"`
+	Broker   string `json:"broker"`
+	Prefix   string `json:"prefix"`
+	Office   string `json:"office"`
+	Listen   string `json:"listen"`
 }
 
 // runNode is the other process: it serves until its input ends, and writes a line
@@ -55,7 +59,7 @@ func runNode(in io.Reader, out io.Writer) (err error) {
 	go func() {
 		defer close(told)
 		var end struct{}
-		dec.Decode(&end) //nolint:errcheck // whatever comes is the end
+		_ = dec.Decode(&end) // whatever comes is the end
 	}()
 	select {
 	case <-told:

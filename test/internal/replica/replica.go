@@ -71,7 +71,7 @@ func Start(ctx context.Context, url string, s *model.Schema, tell func(Commit)) 
 	if err != nil {
 		return nil, err
 	}
-	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // it is given up
+	defer conn.Close(context.WithoutCancel(ctx))
 	for _, sql := range []string{
 		"CREATE PUBLICATION " + publication + " FOR TABLE " + strings.Join(names, ", "),
 		"CREATE_REPLICATION_SLOT " + slot(url) + " LOGICAL pgoutput (SNAPSHOT 'nothing')",
@@ -174,7 +174,7 @@ func (r *Replica) follow(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // it is given up
+	defer conn.Close(context.WithoutCancel(ctx))
 	r.relations, r.current = map[uint32]*relation{}, nil
 	conn.Frontend().Send(&pgproto3.Query{String: "START_REPLICATION SLOT " + slot(r.url) + " LOGICAL 0/0 (proto_version '1', publication_names '" + publication + "')"})
 	if err := conn.Frontend().Flush(); err != nil {
