@@ -506,7 +506,7 @@ func (c *cluster) disturb() {
 // over a database that changes all the time: whatever they open is what the
 // database has.
 func TestCluster(t *testing.T) {
-	seeds := uint64(600)
+	seeds := uint64(200)
 	if testing.Short() {
 		seeds = 20
 	}
