@@ -116,7 +116,9 @@ type Pipe struct {
 	// last is the commit that came last, staging that more parts of it are to come.
 	last    *feed.Commit
 	staging bool
-	// steps are the commits that may hold more transactions than one.
+	// merges tells that the source may put transactions together, as it does unless
+	// it names them, and steps are the ways that may have led over several.
+	merges  bool
 	steps   route.Steps
 	watches watches
 	unseen  unseen
@@ -236,7 +238,7 @@ func (p *Pipe) begin(epoch string, at uint64, ask bool) {
 	}
 	p.hub = hub.New(p.cfg.LogBytes)
 	p.hub.Publish(at)
-	p.last, p.staging, p.steps = nil, false, route.Steps{}
+	p.last, p.staging, p.steps, p.merges = nil, false, route.Steps{}, true
 	p.watches.holdAll(at, ask)
 }
 
@@ -266,7 +268,9 @@ func (p *Pipe) Commit(c *feed.Commit) {
 	if c.More {
 		p.router.Stage(c)
 	} else {
-		p.steps.Note(p.router.Position(), uint64(c.Position), maxSteps)
+		if p.merges = c.Transaction == 0; p.merges {
+			p.step(uint64(c.Position))
+		}
 		p.router.Commit(c)
 	}
 	if p.cfg.Cache != nil {
@@ -282,12 +286,19 @@ func (p *Pipe) Advance(pos feed.Position) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.goesOn()
+	// Transactions that a source puts together may leave nothing to tell.
+	if p.merges {
+		p.step(uint64(pos))
+	}
 	p.router.Advance(uint64(pos))
 	if p.cfg.Cache != nil {
 		p.cfg.Cache.Advance(uint64(pos))
 	}
 	p.turn()
 }
+
+// step notes a way to a version that may have led over others.
+func (p *Pipe) step(to uint64) { p.steps.Note(p.router.Position(), to, maxSteps) }
 
 // Stall implements feed.Sink.
 func (p *Pipe) Stall(reason string) {

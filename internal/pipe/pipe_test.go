@@ -353,6 +353,25 @@ func TestWhatCameAndWentInOneStep(t *testing.T) {
 	})
 }
 
+// TestWhatCameAndWentUntold has another process show what this one's feed says
+// nothing of, as the transactions that it puts together leave nothing behind.
+func TestWhatCameAndWentUntold(t *testing.T) {
+	inBubble(t, pipe.Config{}, func(t *testing.T, h *harness) {
+		h.open(1, nil)
+		h.db.Commit(h.line(2, 1, "brief"))
+		h.db.Commit(memdb.Remove(h.lines, schema.IntValue(2)))
+		h.db.Pending()
+		h.db.Advance()
+		for held, resumed := range map[uint64]bool{1: true, 2: false, 3: true} {
+			a := h.open(1, h.version(held))
+			if a.Parts[0].Resumed != resumed {
+				t.Errorf("version %d goes on by %s", held, payloads(t, a.Frames))
+			}
+			h.Close(a)
+		}
+	})
+}
+
 // TestWhatCameAndWentInASilence has another process show what came and went here
 // while the scope was being read.
 func TestWhatCameAndWentInASilence(t *testing.T) {
