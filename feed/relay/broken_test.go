@@ -264,8 +264,7 @@ func TestReset(t *testing.T) {
 func TestRebuilt(t *testing.T) {
 	bubble(t, func(w *world) {
 		a, b := w.start(), w.start()
-		w.reached()
-		w.pass(time.Second)
+		w.until("all have started", func() bool { return len(a.sink.look().starts) > 0 && len(b.sink.look().starts) > 0 })
 		for i := range 3 {
 			w.db.Rebuild("a table was rebuilt")
 			w.until("all start anew", func() bool { return len(a.sink.look().starts) == i+2 && len(b.sink.look().starts) == i+2 })

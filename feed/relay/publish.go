@@ -52,6 +52,9 @@ type publisher struct {
 	term     uint64
 	life     uint64
 	base     feed.Position
+	// born is the number of the last record of this term that made what was known
+	// void, 0 for none.
+	born uint64
 	// first is the number of the first record of the commit under way, 0 between
 	// commits.
 	first uint64
@@ -222,7 +225,8 @@ func (p *publisher) append(ctx context.Context, batch []*record) error {
 	bodies := make([][]byte, len(batch))
 	for i, r := range batch {
 		p.fill(r, p.number+1+uint64(i))
-		r.visible, r.from = visible, from
+		// Nobody begins before what was known became void.
+		r.visible, r.from = visible, max(from, p.born)
 		bodies[i] = r.encode()
 	}
 	number := p.number
@@ -241,7 +245,7 @@ func (p *publisher) fill(r *record, number uint64) {
 	switch {
 	case r.kind == renewed:
 		p.life++
-		p.base, p.position, p.first = r.position, r.position, 0
+		p.base, p.position, p.first, p.born = r.position, r.position, 0, number
 	case r.kind == committed && p.first == 0:
 		p.first = number
 	}
@@ -259,9 +263,7 @@ func (p *publisher) note(r *record, number uint64) {
 	old := r.position <= p.resumed
 	c := unseen{position: r.position, transaction: r.transaction, first: number, before: r.previous}
 	switch {
-	case r.unfinished(), r.kind == advanced && (r.first != 0 || old):
-	case r.kind == renewed && old:
-		p.sight.renew(number + 1)
+	case r.unfinished(), r.kind == advanced && (r.first != 0 || old), r.kind == renewed && old:
 	case r.kind == committed:
 		c.first = r.first
 		fallthrough

@@ -80,14 +80,6 @@ func (s *sight) add(c unseen, next uint64) {
 	s.reached, s.next = max(s.reached, c.position), next
 }
 
-// renew notes that nobody begins before the record numbered next any more, since
-// what was known before is void.
-func (s *sight) renew(next uint64) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.next = next
-}
-
 // full tells whether no more commits should come.
 func (s *sight) full() bool {
 	s.mu.Lock()
