@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"errors"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"strconv"
 	"testing"
@@ -19,7 +20,12 @@ import (
 	"github.com/pando-sync/pando/token"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(servers.Main(m)) }
+func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		main()
+	}
+	goleak.VerifyTestMain(servers.Main(m))
+}
 
 // demo is the seeded app, running.
 type demo struct {
