@@ -79,6 +79,7 @@ var ranks = map[string]place{
 	"broker/redisbroker": {kind: adapter},
 	"broker/natsbroker":  {kind: adapter},
 	"cache/memcache":     {kind: adapter},
+	"cache/mongocache":   {kind: adapter},
 
 	"backend/memory":   {kind: wiring},
 	"backend/nats":     {kind: wiring},
