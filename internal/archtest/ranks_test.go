@@ -82,6 +82,7 @@ var ranks = map[string]place{
 	"cache/mongocache":   {kind: adapter},
 
 	"backend/memory":   {kind: wiring},
+	"backend/mongo":    {kind: wiring},
 	"backend/nats":     {kind: wiring},
 	"backend/postgres": {kind: wiring},
 	"backend/redis":    {kind: wiring},
