@@ -84,7 +84,7 @@ func (a *assignment) serve(ctx context.Context) (*server, error) {
 	log := slog.New(slog.NewTextHandler(desk, &slog.HandlerOptions{Level: slog.LevelWarn})).With("node", a.Index)
 	s := k.server(db, log, desk, placeIn(db))
 	s.plan.Seed += uint64(a.Index)
-	s.bind = a.Listen
+	s.bind, s.supervised = a.Listen, true
 	c, err := openCarrier(k.Broker, a.Broker, a.Prefix, log)
 	if err != nil {
 		return nil, err

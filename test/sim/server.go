@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -48,7 +49,10 @@ type server struct {
 	trees []*schema.Tree
 	url   string
 	http  *http.Server
-	life  atomic.Pointer[life]
+	// supervised tells that the process is started again when the app ends.
+	supervised bool
+	turns      sync.Mutex // held to run an app, and to stop one
+	life       atomic.Pointer[life]
 }
 
 // narrowBytes is the room on either side of a narrow connection. With less, TCP
@@ -126,10 +130,23 @@ func (s *server) build(ctx context.Context) (*pando.App, *perturb.Source, error)
 	return app, source, nil
 }
 
+// How often it is tried to make an app, and the pause between.
+const (
+	starts     = 100
+	startPause = 50 * time.Millisecond
+)
+
 // start runs an app.
 func (s *server) start(ctx context.Context) error {
+	s.turns.Lock()
+	defer s.turns.Unlock()
+	return s.run(ctx)
+}
+
+func (s *server) run(ctx context.Context) error {
 	app, source, err := s.build(ctx)
-	for i := 1; err != nil && i < attempts; i++ { // connections may have ended with their server
+	for i := 1; err != nil && i < starts; i++ { // the database may be away
+		time.Sleep(startPause)
 		app, source, err = s.build(ctx)
 	}
 	if err != nil {
@@ -139,17 +156,36 @@ func (s *server) start(ctx context.Context) error {
 	l := &life{app: app, source: source, stop: stop, done: make(chan error, 1)}
 	go func() {
 		err := app.Run(ctx)
+		l.done <- err
 		if ctx.Err() == nil {
 			s.log.Error("the app has ended by itself", "error", err)
+			s.again(ctx, l)
 		}
-		l.done <- err
 	}()
 	s.life.Store(l)
 	return nil
 }
 
+// again runs an app in the place of one that has ended by itself, as a supervisor
+// does, unless there is one of the process.
+func (s *server) again(ctx context.Context, ended *life) {
+	if s.supervised {
+		return
+	}
+	s.turns.Lock()
+	defer s.turns.Unlock()
+	if !s.life.CompareAndSwap(ended, nil) {
+		return
+	}
+	if err := errors.Join(ended.source.Close(), s.run(ctx)); err != nil {
+		s.log.Error("the app cannot be run again", "error", err)
+	}
+}
+
 // stop ends the app as a deployment does.
 func (s *server) stop() error {
+	s.turns.Lock()
+	defer s.turns.Unlock()
 	l := s.life.Swap(nil)
 	if l == nil {
 		return nil
