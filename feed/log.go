@@ -39,6 +39,9 @@ type Log interface {
 	Start() Position
 	// Next waits for the next part. Its Data may be used until the next call.
 	Next(ctx context.Context) (Part, error)
+	// Quiet tells that Next waits, and that the database has given no sign of life
+	// for about a second: what is known may be old. Anybody may call it.
+	Quiet() bool
 	// Ack tells that all up to a position is stored elsewhere, and need not be
 	// kept for the owner that comes next.
 	Ack(p Position) error

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/pando-sync/pando/feed"
 )
@@ -31,7 +32,7 @@ type slotLog struct {
 	// silent is told, by Next, when the server says nothing for a while, and when it
 	// does again.
 	silent func(bool)
-	quiet  bool
+	quiet  atomic.Bool
 	// resetting is told, by Next, before a part that tells that all is to be read
 	// again.
 	resetting func(context.Context) error
@@ -86,6 +87,9 @@ func (l *slotLog) Term() uint64 { return l.term }
 
 // Start implements feed.Log.
 func (l *slotLog) Start() feed.Position { return l.start }
+
+// Quiet implements feed.Log.
+func (l *slotLog) Quiet() bool { return l.quiet.Load() }
 
 // Ack implements feed.Log. The place after a commit's own is where the next may
 // be.
@@ -152,8 +156,7 @@ func (l *slotLog) read(ctx context.Context) (part feed.Part, ok bool, err error)
 }
 
 func (l *slotLog) setQuiet(quiet bool) {
-	if quiet != l.quiet {
-		l.quiet = quiet
+	if l.quiet.Swap(quiet) != quiet {
 		l.silent(quiet)
 	}
 }

@@ -54,6 +54,27 @@ func TestIdleGoesOn(t *testing.T) {
 	})
 }
 
+// TestQuietDatabase has nodes be told within about a second that their owner
+// hears nothing from the database, though the broker is well.
+func TestQuietDatabase(t *testing.T) {
+	bubble(t, func(w *world) {
+		n := w.start()
+		w.reached()
+		w.pass(time.Second)
+		w.db.Hush(true)
+		began := time.Now()
+		w.until("the stall is told", func() bool { return n.sink.look().stall != "" })
+		if after := time.Since(began); after > 2*time.Second {
+			t.Errorf("told after %s", after)
+		}
+		w.db.Hush(false)
+		w.until("it goes on", func() bool { return n.sink.look().stall == "" })
+		if got := len(n.sink.look().starts); got != 1 {
+			t.Errorf("started %d times", got)
+		}
+	})
+}
+
 // TestTrimmed starts anew when the stream does not keep what a node has slept
 // through, and goes on where it does.
 func TestTrimmed(t *testing.T) {

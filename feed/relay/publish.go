@@ -213,6 +213,8 @@ func (p *publisher) due(since time.Duration) (batch []*record, wait time.Duratio
 		return nil, advanceEvery - since
 	case empty && since < heartbeat:
 		return nil, heartbeat - since
+	case empty && p.log.Quiet():
+		return nil, heartbeat // followers notice that none comes
 	case empty:
 		return []*record{{kind: advanced, position: p.position}}, 0
 	}

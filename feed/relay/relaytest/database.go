@@ -28,9 +28,11 @@ type Database struct {
 	stolen  []*owned
 	refused error
 	// recut has every owner that comes cut commits into parts of its own.
-	recut   bool
-	paused  bool
-	within  bool
+	recut  bool
+	paused bool
+	within bool
+	// quiet tells that the database gives no sign of life.
+	quiet   bool
 	changed chan struct{}
 }
 
@@ -181,6 +183,9 @@ func (d *Database) Recut() { d.change(func() { d.recut = true }) }
 // Pause keeps owners waiting for what comes next in the log, as while it is
 // found, or lets them go on.
 func (d *Database) Pause(paused bool) { d.change(func() { d.paused = paused }) }
+
+// Hush has the database give its owner no sign of life, until it does again.
+func (d *Database) Hush(quiet bool) { d.change(func() { d.quiet = quiet }) }
 
 // PauseWithin is Pause from the second part of the next commit that has parts.
 func (d *Database) PauseWithin() { d.change(func() { d.within = true }) }

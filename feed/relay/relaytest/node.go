@@ -216,6 +216,13 @@ func (l *owned) Term() uint64 { return l.term }
 // Start implements feed.Log.
 func (l *owned) Start() feed.Position { return l.start }
 
+// Quiet implements feed.Log.
+func (l *owned) Quiet() bool {
+	l.db.mu.Lock()
+	defer l.db.mu.Unlock()
+	return l.db.quiet
+}
+
 // Next implements feed.Log.
 func (l *owned) Next(ctx context.Context) (feed.Part, error) {
 	for {
