@@ -44,6 +44,10 @@ type Config struct {
 	// database. See CacheTTL. What it loses, or answers too late, is read from the
 	// database. The Store is the program's to close, after Run.
 	Cache cache.Store
+	// Models tells how the structs of a library such as GORM are stored where their
+	// tags alone do not, such as by a naming strategy: pandogorm.Models and
+	// pandobun.Models. It may be left out.
+	Models schema.Mapper
 	// Logger gets warnings and internal errors; slog.Default() unless set.
 	Logger *slog.Logger
 	// Static is served where nothing else is: the built front end. A path
@@ -148,6 +152,7 @@ func New(cfg Config) (*App, error) {
 		cfg: cfg.withDefaults(), registry: schema.NewRegistry(), ready: make(chan struct{}),
 		judges: make(chan struct{}, judgesAtOnce),
 	}
+	a.registry.Mapper = cfg.Models
 	a.newGroups()
 	a.registry.Fault = func(err error) { a.cfg.Logger.Error("computed field failed", "error", err) }
 	return a, a.mount()
@@ -283,15 +288,17 @@ func (a *App) Run(ctx context.Context) error {
 	follow, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	failed := make(chan error, 1)
-	go func() { failed <- a.pipe.Run(follow) }()
+	var following sync.WaitGroup
+	following.Go(func() { failed <- a.pipe.Run(follow) })
 	err = a.serve(ctx, failed)
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
 	defer cancel()
 	server.Close(drain)
 	leave(drain)
 	stop()
+	following.Wait()
 	if err != nil {
-		return fmt.Errorf("pando: follow the database: %w", err)
+		return fmt.Errorf("pando: %w", err)
 	}
 	if err = <-failed; err != nil && !errors.Is(err, context.Canceled) {
 		return fmt.Errorf("pando: follow the database: %w", err)
@@ -300,18 +307,29 @@ func (a *App) Run(ctx context.Context) error {
 }
 
 // serve waits until the app has to end: by ctx, or since the database cannot be
-// followed.
+// followed, or not by two servers without a broker.
 func (a *App) serve(ctx context.Context, failed <-chan error) error {
 	started := a.pipe.Started()
+	looking, stop := context.WithCancel(ctx)
+	alone := make(chan error, 1)
+	var looks sync.WaitGroup
+	defer func() { stop(); looks.Wait() }()
 	for {
 		select {
 		case <-started:
-			close(a.ready)
 			started = nil
+			looks.Go(func() { alone <- a.standAlone(looking) })
+		case err := <-alone:
+			if err != nil && ctx.Err() == nil {
+				return err
+			}
+			if err == nil {
+				close(a.ready)
+			}
 		case <-ctx.Done():
 			return nil
 		case err := <-failed:
-			return err
+			return fmt.Errorf("follow the database: %w", err)
 		}
 	}
 }

@@ -16,6 +16,7 @@
 //	uninstall                 removes what Pando has created in the database
 //	makefrontend              writes the TypeScript classes of the channels
 //	check                     tells what is wrong, and changes nothing
+//	healthcheck               asks the running server whether it is ready
 //	createuser                creates a user
 //	createtoken, revoketoken  log a user in for a program, and out
 //	broadcast_system_message  shows a message to every connected client
@@ -27,8 +28,8 @@
 // It is a convenience: an App is an http.Handler with a Run, and a program
 // that has a main of its own needs nothing from here.
 //
-// Every flag that names a resource has an environment variable too: PANDO_DB,
-// PANDO_ADDR, PANDO_STATIC. What a command is asked for goes to standard
+// Every setting has an environment variable, which --help shows beside its flag;
+// package backend opens what those name. What a command is asked for goes to standard
 // output, logs and errors go to standard error. The exit code is 0, or 1 after
 // an error, when "makefrontend --check" finds something to change, and when check
 // finds something that has to be mended; hints leave it 0.

@@ -63,6 +63,8 @@ type commands struct {
 	Makefrontend makefrontend `cmd:"" help:"Write the TypeScript classes of the app's channels."`
 	Check        check        `cmd:"" help:"Tell what is wrong with the app, its database and its generated files, and change nothing."`
 
+	Healthcheck healthcheck `cmd:"" help:"Ask the server of this machine whether it is ready; the exit code tells."`
+
 	Createuser  createuser  `cmd:"" help:"Create a user."`
 	Createtoken createtoken `cmd:"" help:"Print a new token of a user."`
 	Revoketoken revoketoken `cmd:"" help:"Revoke a token, or all tokens of a user, and close the connections that use it."`

@@ -23,8 +23,11 @@ const patience = 3 * time.Second
 func (s *Source) temporarySlot(ctx context.Context, conn *pgconn.PgConn) (name string, begins uint64, err error) {
 	random := make([]byte, 8)
 	rand.Read(random)
-	name = "pando_tmp_" + hex.EncodeToString(random)
+	name = s.temporaryPrefix() + hex.EncodeToString(random)
 	begins, err = s.createSlot(ctx, conn, name, "TEMPORARY ")
+	if err == nil {
+		s.following.Store(&name)
+	}
 	return name, begins, err
 }
 

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -40,6 +41,8 @@ type Source struct {
 	patience time.Duration
 
 	claims trimmer
+	// following is the temporary slot that Run reads, or has read last.
+	following atomic.Pointer[string]
 
 	// mu guards what Setup makes. It is not held across I/O.
 	mu      sync.Mutex
@@ -55,6 +58,7 @@ var (
 	_ feed.Writer  = (*Source)(nil)
 	_ feed.Checker = (*Source)(nil)
 	_ feed.Hinter  = (*Source)(nil)
+	_ feed.Sharer  = (*Source)(nil)
 )
 
 // retention bounds the log that triggers write.
