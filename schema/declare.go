@@ -26,6 +26,8 @@ type decl struct {
 	found atomic.Pointer[[]slot]
 	// softDelete is the column that is null while a row is not deleted.
 	softDelete *fieldDecl
+	// mapping is how a library stores the struct, nil when only tags tell.
+	mapping *Mapping
 }
 
 // fieldDecl is one field: a column or, with a target, a relation.
@@ -48,6 +50,10 @@ type fieldDecl struct {
 
 	target reflect.Type
 	many   bool
+	// mapped is how a library finds the relation's rows, nil when only tags tell,
+	// and refused is why it cannot be followed.
+	mapped  *Link
+	refused error
 }
 
 // String names the field in messages.
@@ -72,7 +78,11 @@ func (r *Registry) declare(t reflect.Type) (*decl, error) {
 	case strings.ContainsRune(t.Name(), '['):
 		return nil, fmt.Errorf("schema: %s: a generic struct has no name for its table: declare a type of its own, type Name %s", t, t)
 	}
-	d := &decl{goType: t, name: name, table: table, ownTable: table != ""}
+	mapping, err := r.mapping(t)
+	if err != nil {
+		return nil, err
+	}
+	d := &decl{goType: t, name: name, table: table, ownTable: table != "", mapping: mapping, orm: mapping != nil}
 	if table == "" {
 		d.table = tableOf(t)
 	}
@@ -81,6 +91,9 @@ func (r *Registry) declare(t reflect.Type) (*decl, error) {
 	}
 	if named, ok := reflect.TypeAssert[interface{ TableName() string }](reflect.New(t)); ok {
 		d.table, d.ownTable = named.TableName(), true
+	}
+	if mapping != nil {
+		d.table, d.ownTable = mapping.Table, true
 	}
 	if d.table == "" {
 		return nil, fmt.Errorf("schema: %s: empty table name: mend its TableName method", t.Name())
@@ -105,6 +118,9 @@ func (d *decl) read() error {
 		orm := parseORM(sf)
 		d.orm = d.orm || orm.present || isBaseModel(sf)
 		if sf.Anonymous && flattens(sf) {
+			if orm.prefixed && d.mapping == nil {
+				return fmt.Errorf("schema: %s.%s: columns with a prefix: have the library tell them by Config.Models, or leave the struct out with pando:\"-\"", d.name, sf.Name)
+			}
 			if orm.table != "" {
 				d.table, d.ownTable = orm.table, true
 			}
@@ -170,8 +186,12 @@ func (d *decl) readField(sf reflect.StructField, orm ormTags) (*fieldDecl, error
 	jsonTag := sf.Tag.Get("json")
 	jsonName, jsonOptions, _ := strings.Cut(jsonTag, ",")
 	f.sent = jsonTag != "-"
+	if !d.mapField(f) {
+		return nil, nil
+	}
+	orm = f.orm
 	target, many, related := relationOf(sf.Type)
-	if related && f.tags.kind == Null && orm.kind == Null && !orm.embedded {
+	if related && !orm.stored && f.tags.kind == Null && orm.kind == Null && !orm.embedded {
 		f.target, f.many = target, many
 		f.wire = firstOf(jsonName, snake(sf.Name))
 		if !f.sent {
@@ -179,7 +199,7 @@ func (d *decl) readField(sf reflect.StructField, orm ormTags) (*fieldDecl, error
 		}
 		return f, f.checkRelation()
 	}
-	f.column = firstOf(f.tags.column, nameIn(sf.Tag.Get("db")), orm.column, snake(sf.Name))
+	f.column = firstOf(f.tags.column, f.storedAs(), nameIn(sf.Tag.Get("db")), orm.column, snake(sf.Name))
 	f.wire = firstOf(jsonName, f.column)
 	if err := f.readKind(); err != nil {
 		if !f.sent {
@@ -195,6 +215,12 @@ func (d *decl) readField(sf reflect.StructField, orm ormTags) (*fieldDecl, error
 func (f *fieldDecl) readKind() error {
 	if f.goType.PkgPath() == "gorm.io/plugin/soft_delete" {
 		return f.fault("soft deletion by another value than null: declare the column as an integer, and a filter on every relation")
+	}
+	if f.refused != nil && f.tags.kind == Null {
+		return f.fault("%w", f.refused)
+	}
+	if f.orm.serializer != "" && f.tags.kind == Null {
+		return f.fault("gorm serializer %q: name what the column holds with pando:\"kind:…\", or leave it out with pando:\"-\"", f.orm.serializer)
 	}
 	if f.orm.embedded {
 		return f.fault("gorm's embedded and bun's embed: not supported yet: embed the struct, or leave it out with pando:\"-\"")
@@ -253,8 +279,13 @@ func (f *fieldDecl) checkWire() error {
 }
 
 func (d *decl) findKey() error {
+	if d.mapping != nil {
+		if err := d.mapKey(); err != nil {
+			return err
+		}
+	}
 	for _, f := range d.fields {
-		if f.stored() && (f.tags.key || f.orm.key) {
+		if d.mapping == nil && f.stored() && (f.tags.key || f.orm.key) {
 			d.keys = append(d.keys, f)
 		}
 	}

@@ -25,6 +25,10 @@ func relate(f *fieldDecl, child *decl) (edge, error) {
 			e.links = backLinks(parent, child)
 		}
 		return e, nil
+	case f.refused != nil:
+		return edge{}, f.fault("%w", f.refused)
+	case f.mapped != nil:
+		return relateMapped(f, child)
 	case f.orm.otherColumns:
 		return edge{}, f.fault("a relation by other columns than the key: not supported yet: do not include it, or name the columns that hold the key with pando:\"link:COLUMN\"")
 	case f.orm.join != "":

@@ -302,6 +302,9 @@ func (t *Tree) valuesOf(column int, env []Value) []Value {
 type Registry struct {
 	Tables []*Table
 	Types  []*Type
+	// Mapper, unless nil, tells how models are stored. It is set before trees are
+	// read.
+	Mapper Mapper
 	// Fault is told once of each computed field whose method panicked, or
 	// returned what its kind cannot hold; its value is NULL then. It is set
 	// before rows are read, and called by whatever goroutine completes a row.

@@ -205,6 +205,9 @@ type ormTags struct {
 	through      string    // gorm many2many, bun m2m: a table
 	joins        [2]string // the names of the links in it, to here and to the target
 	otherColumns bool      // gorm references, polymorphic: links that are no keys
+	prefixed     bool      // gorm embeddedPrefix, bun embed:prefix
+	serializer   string    // gorm: one that makes what no kind tells
+	stored       bool      // the column is what a mapping says
 }
 
 func parseORM(f reflect.StructField) ormTags {
@@ -233,11 +236,15 @@ func (t *ormTags) gorm(tag string) {
 		case "type":
 			t.kind = kindOfSQL(value)
 		case "serializer":
-			if value == "json" {
+			if strings.EqualFold(value, "json") {
 				t.kind = JSON
+			} else {
+				t.serializer = value
 			}
-		case "embedded", "embeddedprefix":
+		case "embedded":
 			t.embedded = true
+		case "embeddedprefix":
+			t.embedded, t.prefixed = true, value != ""
 		case "foreignkey":
 			t.foreignKey = value
 		case "many2many":
@@ -270,7 +277,7 @@ func (t *ormTags) bun(tag string) {
 		case "type":
 			t.kind = kindOfSQL(value)
 		case "embed":
-			t.embedded = true
+			t.embedded, t.prefixed = true, value != ""
 		case "rel":
 			t.rel = value
 		case "join":

@@ -19,10 +19,15 @@ func (b *builder) throughBranch(parent *Layer, f *fieldDecl, d *decl, typ *Type,
 		return nil, f.fault("tag through: many-to-many has many rows: make the field a slice")
 	case f.tags.hasOne:
 		return nil, f.fault("tag hasone: a slice is has-many: leave it out")
+	case f.refused != nil && f.tags.through == "":
+		return nil, f.fault("%w", f.refused)
 	case f.orm.otherColumns || f.orm.through != "" && f.orm.foreignKey != "":
 		return nil, f.fault("a relation by other columns than the key: not supported yet: do not include it")
 	}
-	links, targets := b.throughLinks(f, d)
+	links, targets, err := b.throughLinks(f, d)
+	if err != nil {
+		return nil, err
+	}
 	if slices.Equal(links, targets) {
 		return nil, f.fault("tag through: both links would be column %s of %s: name them with link:COLUMN and target:COLUMN", tupleName(links), f.through())
 	}
@@ -60,7 +65,10 @@ func (b *builder) throughBranch(parent *Layer, f *fieldDecl, d *decl, typ *Type,
 // throughLinks are the columns of the table between that hold the keys of both
 // sides: by the pando tag, by gorm's and bun's, by a struct over the table, or
 // by the names of the sides.
-func (b *builder) throughLinks(f *fieldDecl, target *decl) (links, targets []string) {
+func (b *builder) throughLinks(f *fieldDecl, target *decl) (links, targets []string, err error) {
+	if f.mapped != nil && f.mapped.Through != "" {
+		return b.registry.mappedThrough(f, target)
+	}
 	sides := [2]*decl{f.owner, target}
 	names := [2][]string{f.tags.link, f.tags.target}
 	joins := f.orm.joins
@@ -83,7 +91,7 @@ func (b *builder) throughLinks(f *fieldDecl, target *decl) (links, targets []str
 			}
 		}
 	}
-	return names[0], names[1]
+	return names[0], names[1], nil
 }
 
 // throughTable returns the table between. A struct over it tells its key; until
