@@ -175,6 +175,10 @@ bench-bigtx: ## a large anchor, and a transaction of a million rows, as RESULT l
 bench-route: ## changes per second through a tree of four layers, as RESULT lines
 	@scripts/bench-route.sh
 
+.PHONY: bench-coldstart
+bench-coldstart: ## 10,000 anchors opened from the cache by a node that starts, as RESULT lines
+	@cd bench && go run ./coldstart
+
 .PHONY: bench-client
 bench-client: node_modules/.package-lock.json ## the TypeScript client's store and sizes, as RESULT lines
 	@npm run bench --silent

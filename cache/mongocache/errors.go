@@ -1,6 +1,7 @@
 package mongocache
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -38,9 +39,9 @@ func explain(err error) error {
 		return own.error
 	case errors.Is(err, cache.ErrClosed), errors.Is(err, cache.ErrConflict), errors.Is(err, cache.ErrGone), errors.Is(err, cache.ErrTooLarge):
 		return err
-	case errors.Is(err, ErrUnreachable), errors.Is(err, errDocument):
+	case errors.Is(err, ErrUnreachable), errors.Is(err, errDocument), errors.Is(err, context.Canceled):
 		return err
-	case !errors.As(err, &said):
+	case mongo.IsNetworkError(err), mongo.IsTimeout(err), !errors.As(err, &said):
 		return fmt.Errorf("%w: %w", ErrUnreachable, err)
 	case said.HasErrorCode(unauthorized), said.HasErrorCode(authenticationFailed):
 		return fmt.Errorf("%w: %w", ErrRefused, err)

@@ -118,7 +118,7 @@ func (s *Server) Tune(ctx context.Context, database, field string) (err error) {
 	}
 	for _, table := range tables {
 		for _, name := range []string{"_id", field} {
-			_, err := db.ExecContext(ctx, fmt.Sprintf(`CREATE INDEX ON %q.%q USING gin ((_jsonb->'%s') jsonb_path_ops) WITH (fastupdate = off)`, database, table, name)) //nolint:gosec // names that this program gives
+			_, err := db.ExecContext(ctx, fmt.Sprintf(`CREATE INDEX ON %q.%q USING gin ((_jsonb->'%s') jsonb_path_ops) WITH (fastupdate = off)`, database, table, name))
 			if err != nil {
 				return err
 			}
