@@ -14,7 +14,8 @@ type LogSource interface {
 	// ErrLogLost; otherwise Own returns what fn returns. Setup must have returned
 	// before.
 	Own(ctx context.Context, fn func(ctx context.Context, log Log) error) error
-	// Decode makes a Commit of a part that has Data.
+	// Decode makes a Commit of a part that has Data. An error that does not wrap
+	// ErrUntold stays: the log cannot be followed by this process.
 	Decode(p Part) (*Commit, error)
 	// Visible tells how many of the transactions, from the first on, everybody who
 	// opens a Snapshot from now on sees. It asks the database once, whatever their
@@ -27,6 +28,11 @@ type LogSource interface {
 // ErrLogLost is wrapped by the error of a log that somebody else owns now, or
 // whose connection is gone.
 var ErrLogLost = errors.New("feed: the log was lost")
+
+// ErrUntold is wrapped by an error of LogSource.Decode for a commit that cannot be
+// told, while others can: what was known before the commit's end is void, as after
+// a Part.Reset.
+var ErrUntold = errors.New("feed: a commit cannot be told")
 
 // Log is the change log while one process owns it. Next and Ack may be called
 // by two goroutines.

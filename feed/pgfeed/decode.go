@@ -63,13 +63,15 @@ func (s *Source) Decode(p feed.Part) (*feed.Commit, error) {
 		// Another release has changed the tables, or they were made again.
 		if catalog, err = s.describeAgain(); err == nil {
 			commit, _, err = s.decode(catalog, p)
+		} else if _, stays := errors.AsType[*mismatch](err); !stays {
+			err = &restartError{"a transaction of tables that were changed could not be decoded: " + err.Error()}
 		}
 	}
 	if err == nil {
 		return commit, nil
 	}
 	if _, ok := errors.AsType[*restartError](err); ok {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", feed.ErrUntold, err)
 	}
 	return nil, &undecodableError{err}
 }
@@ -162,7 +164,7 @@ func (d *decoding) change(p *plan, m *message) error {
 	}
 	if i := slices.IndexFunc(missing, func(i int) bool { return links(declared, i) }); i >= 0 {
 		return &restartError{fmt.Sprintf("the link %s of a row of table %s is stored outside of it and not in the log; ALTER TABLE %s REPLICA IDENTITY FULL has the log carry it",
-			declared.Columns[i].Name, declared.Name, p.table.sqlName())}
+			declared.Columns[missing[i]].Name, declared.Name, p.table.sqlName())}
 	}
 	full := old
 	if m.identity != identityFull {

@@ -1,6 +1,9 @@
 package pgfeed_test
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -85,6 +88,48 @@ func TestUnchangedLargeValue(t *testing.T) {
 	c = f.changes()
 	if len(c) != 3 || c[1].Blind || c[1].Old[2] != text("a") || c[1].Missing != nil || c[1].New[3] != text(large()) || c[2].Old[2] != text("b") || c[2].Blind {
 		t.Fatalf("full identity: %.300v", c)
+	}
+}
+
+// TestUnchangedLargeLink starts anew where the log does not carry a link, and tells
+// those who decode for another feed that it is this commit alone.
+func TestUnchangedLargeLink(t *testing.T) {
+	url, exec := database(t)
+	exec("ALTER TABLE items ALTER body SET STORAGE EXTERNAL", "INSERT INTO items VALUES (1, 1, 'a', '"+large()[:2600]+"')")
+	linked := items()
+	linked.Links = []int{3}
+	source := open(t, url, linked)
+	err := own(t, source, func(ctx context.Context, log feed.Log) error {
+		exec("UPDATE items SET name = 'b'", "UPDATE items SET name = 'c', body = 'here'")
+		for untold := false; ; {
+			part, err := log.Next(ctx)
+			if err != nil {
+				return err
+			}
+			if part.Data == nil {
+				continue
+			}
+			switch _, err := source.Decode(part); {
+			case errors.Is(err, feed.ErrUntold) && !untold:
+				untold = true
+			case untold:
+				return err
+			default:
+				return fmt.Errorf("decoded what is not there: %w", err)
+			}
+		}
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	f := follow(t, url, linked)
+	exec("UPDATE items SET body = '"+large()[:2600]+"'", "UPDATE items SET name = 'd'")
+	if reason := f.restarted(2); !strings.Contains(reason, "the link body") {
+		t.Errorf("started again: %s", reason)
+	}
+	exec("UPDATE items SET body = 'short'")
+	if c := f.changes(); len(c) != 1 || c[0].New[3] != text("short") {
+		t.Errorf("changes are %.500v", c)
 	}
 }
 

@@ -134,7 +134,10 @@ func (c *chain) part(p feed.Part) error {
 	}
 	o.parts, o.sum = o.again, o.againSum
 	commit, err := c.decode(p)
-	if err != nil {
+	switch {
+	case errors.Is(err, feed.ErrUntold):
+		return fmt.Errorf("%w: %w", errBroken, err)
+	case err != nil:
 		return fmt.Errorf("decode the commit at %d: %w", p.Position, err)
 	}
 	if commit != nil && len(commit.Changes) > 0 {

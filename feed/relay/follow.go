@@ -33,6 +33,9 @@ type follower struct {
 	// that was.
 	next  uint64
 	began time.Time
+	// untold is the number of the last record of which the commit could not be told,
+	// 0 for none.
+	untold uint64
 	// heard is when the last record came, trouble what has been in the way since.
 	heard   time.Time
 	trouble error
@@ -102,8 +105,11 @@ func (f *follower) newest(ctx context.Context) (*record, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the end of the stream: %w", err)
 	}
-	same := r.epoch == f.chain.epoch && r.life == f.chain.life && number >= f.next
+	of := r.epoch == f.chain.epoch && r.life == f.chain.life
+	same := of && number >= f.next
 	switch {
+	case of && number >= f.untold && r.from <= f.untold:
+		return nil, fmt.Errorf("reads do not yet see the commit of record %d, which cannot be told", f.untold)
 	case r.visible < r.base, r.epoch == f.chain.epoch && r.visible < f.chain.position:
 		return nil, fmt.Errorf("reads see the commits up to %d, and not yet to %d", r.visible, max(r.base, f.chain.position))
 	case same && r.from < f.next:
@@ -227,6 +233,9 @@ func (f *follower) hear(e event) error {
 		return fmt.Errorf("%w: %w", errBroken, err)
 	}
 	if err := f.chain.take(r); err != nil {
+		if errors.Is(err, feed.ErrUntold) {
+			f.untold = f.next
+		}
 		return err
 	}
 	f.next++

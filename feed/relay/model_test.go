@@ -53,6 +53,7 @@ func (w *world) run(rt *rapid.T) {
 		func() {
 			w.commit(relaytest.Commit{Changes: named(strconv.Itoa(w.count), 4), Parts: 2, Size: 1_100_000})
 		},
+		func() { w.commit(relaytest.Commit{Untold: true, Parts: 1 + pick("parts", 3)}) },
 		func() { w.db.Skip() },
 		func() { w.db.Show() },
 		func() { w.pass(time.Duration(1+pick("ms", 50)) * time.Millisecond) },

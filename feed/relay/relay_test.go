@@ -186,6 +186,42 @@ func TestMidCommit(t *testing.T) {
 	})
 }
 
+// TestUntold starts anew, once, after a commit that cannot be decoded, be it small
+// or large, visible or not yet.
+func TestUntold(t *testing.T) {
+	for name, c := range map[string]relaytest.Commit{
+		"small":  {Untold: true},
+		"large":  {Untold: true, Changes: named("large", 4), Parts: 4},
+		"hidden": {Untold: true, Hidden: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(w *world) {
+				w.start()
+				w.start()
+				w.reached()
+				w.pass(time.Second)
+				w.commit(relaytest.Commit{})
+				p := w.commit(c)
+				w.pass(time.Second)
+				w.commit(relaytest.Commit{})
+				w.db.Show()
+				w.reached()
+				w.pass(time.Second)
+				w.commit(relaytest.Commit{})
+				w.reached()
+				w.start()
+				w.reached()
+				for i, n := range w.nodes {
+					got := n.sink.look()
+					if want := []int{2, 2, 1}[i]; len(got.starts) != want || got.position < p {
+						t.Errorf("node %d was told %+v", i, got)
+					}
+				}
+			})
+		})
+	}
+}
+
 // TestEmpty tells that nobody owns the log, and begins when somebody does.
 func TestEmpty(t *testing.T) {
 	bubble(t, func(w *world) {

@@ -44,6 +44,7 @@ type entry struct {
 	changes     []feed.Change
 	reset       string
 	hidden      bool
+	untold      bool
 	parts, size int
 }
 
@@ -60,6 +61,8 @@ type Commit struct {
 	Parts, Size int
 	// Hidden keeps reads from seeing it until Show.
 	Hidden bool
+	// Untold has its last part not be decoded.
+	Untold bool
 }
 
 // change makes a change and wakes those who wait.
@@ -83,7 +86,7 @@ func (d *Database) add(e entry) feed.Position {
 // Commit commits.
 func (d *Database) Commit(c Commit) (p feed.Position) {
 	d.change(func() {
-		p = d.add(entry{transaction: d.xid(), changes: slices.Clone(c.Changes), hidden: c.Hidden, parts: max(1, c.Parts), size: c.Size})
+		p = d.add(entry{transaction: d.xid(), changes: slices.Clone(c.Changes), hidden: c.Hidden, untold: c.Untold, parts: max(1, c.Parts), size: c.Size})
 	})
 	return p
 }

@@ -153,6 +153,9 @@ func (n *Node) Decode(p feed.Part) (*feed.Commit, error) {
 	if id >= uint64(len(n.db.ever)) || n.db.ever[id].position != p.Position || upto > uint64(len(n.db.ever[id].changes)) || from > upto {
 		return nil, fmt.Errorf("decode a part at %d: there is no such commit: %d of %d, changes %d to %d", p.Position, id, len(n.db.ever), from, upto)
 	}
+	if n.db.ever[id].untold && !p.More {
+		return nil, fmt.Errorf("decode a part at %d: %w", p.Position, feed.ErrUntold)
+	}
 	return &feed.Commit{Changes: slices.Clone(n.db.ever[id].changes[from:upto])}, nil
 }
 
