@@ -144,7 +144,7 @@ func New(cfg Config) *Pipe {
 		reads: make(chan job, 64), warm: make(chan warmJob, 64),
 	}
 	p.enc.Misfit = p.misfit
-	p.unseen.source = p.cfg.Source
+	p.unseen.source, p.unseen.limit = p.cfg.Source, p.cfg.Keep
 	return p
 }
 
@@ -230,6 +230,7 @@ func (p *Pipe) begin(epoch string, at uint64, ask bool) {
 	p.abandon()
 	p.goesOn()
 	p.epoch = epoch
+	p.unseen.reset()
 	p.router = route.New(p.cfg.Registry, p.cfg.Keep)
 	p.router.Advance(at)
 	p.cachedRoots = map[rootKey]route.Key{}
@@ -261,8 +262,9 @@ func (p *Pipe) Commit(c *feed.Commit) {
 	p.goesOn()
 	// Whose permission it may change is held before anything of it is said.
 	p.watches.touch(c)
+	whole := !p.staging
 	p.last, p.staging = c, c.More
-	if p.unseen.note(c) {
+	if p.unseen.note(c, whole) {
 		p.look()
 	}
 	if c.More {

@@ -56,9 +56,13 @@ func (p *Pipe) look() {
 func (p *Pipe) serve(ctx context.Context, j job) {
 	wait := 50 * time.Millisecond
 	for {
-		read, err := snapshot.Read(ctx, &p.unseen, j.wants)
+		from := opener{unseen: &p.unseen}
+		read, err := snapshot.Read(ctx, &from, j.wants)
 		if ctx.Err() != nil {
 			return
+		}
+		if err == nil {
+			read.Before = from.before
 		}
 		if !p.took(j, read, err) {
 			return

@@ -38,21 +38,21 @@ func TestSnapshotsSeeWhatWasDelivered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		now := time.Now()
 		db := &lagging{visible: map[uint64]time.Time{1: now.Add(time.Second), 2: now, 3: now.Add(time.Hour)}}
-		u := &unseen{source: db}
-		u.note(&feed.Commit{Position: 10, Transaction: 1})
-		u.note(&feed.Commit{Position: 20, Transaction: 2})
-		u.note(&feed.Commit{Position: 30}) // told by its position
-		snap, err := u.Snapshot(t.Context())
+		u := &unseen{source: db, limit: 100}
+		u.note(&feed.Commit{Position: 10, Transaction: 1}, true)
+		u.note(&feed.Commit{Position: 20, Transaction: 2}, true)
+		u.note(&feed.Commit{Position: 30}, true) // told by its position
+		snap, err := u.all(t.Context())
 		if err != nil || !snap.Saw(&feed.Commit{Transaction: 1}) {
 			t.Fatalf("got a snapshot that has not seen all, after %v, %v", time.Since(now), err)
 		}
 		if time.Since(now) > time.Second+mostPause || len(u.commits) > 0 {
 			t.Errorf("after %v there are %v", time.Since(now), u.commits)
 		}
-		u.note(&feed.Commit{Position: 40, Transaction: 3})
+		u.note(&feed.Commit{Position: 40, Transaction: 3}, true)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		if _, err := u.Snapshot(ctx); err == nil {
+		if _, err := u.all(ctx); err == nil {
 			t.Error("got a snapshot that has not seen what was delivered")
 		}
 		if len(u.commits) != 1 {
@@ -65,11 +65,25 @@ func TestSnapshotsSeeWhatWasDelivered(t *testing.T) {
 func TestUnseenIsBounded(t *testing.T) {
 	u := &unseen{source: &lagging{}}
 	for n := range uint64(10 * askAgain) {
-		if u.note(&feed.Commit{Transaction: n + 1}) {
+		if u.note(&feed.Commit{Transaction: n + 1}, true) {
 			u.look(t.Context())
 		}
 	}
 	if len(u.commits) > askAgain {
 		t.Errorf("%d commits are held", len(u.commits))
 	}
+}
+
+// TestLostCommits has nobody wait for what was delivered and then lost, as when a
+// standby takes over that did not have it, once the feed has begun anew.
+func TestLostCommits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		u := &unseen{source: &lagging{visible: map[uint64]time.Time{1: time.Now().Add(time.Hour)}}, limit: 100}
+		u.note(&feed.Commit{Position: 10, Transaction: 1}, true)
+		began := time.Now()
+		time.AfterFunc(time.Second, u.reset)
+		if _, err := u.all(t.Context()); err != nil || time.Since(began) > time.Second+mostPause {
+			t.Errorf("got a snapshot after %v: %v", time.Since(began), err)
+		}
+	})
 }

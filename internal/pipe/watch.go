@@ -187,13 +187,17 @@ func (w *Watch) Wait(ctx context.Context) error {
 	}
 }
 
-// visible waits until reads see a commit: some databases tell of it before.
+// visible waits until reads see a commit, and every one before it: some
+// databases tell of a commit before they show it, and show another first.
 func (p *Pipe) visible(ctx context.Context, c *feed.Commit) error {
 	if c == nil || p.seen.Load() == c {
 		return nil
 	}
 	for wait := time.Millisecond; ; wait = min(2*wait, time.Second) {
-		snap, err := p.cfg.Source.Snapshot(ctx)
+		snap, err := p.unseen.all(ctx)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
 		if err != nil {
 			return fmt.Errorf("look whether a commit is visible: %w", ErrUnavailable)
 		}

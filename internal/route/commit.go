@@ -90,7 +90,7 @@ func (t *Router) commitStaged(c *feed.Commit) {
 	switch {
 	case t.reads == 0:
 	case st.dropped:
-		t.kept.lose(t.pos)
+		t.kept.lose(c)
 	default:
 		whole := *c
 		whole.Changes = st.changes
@@ -153,6 +153,9 @@ type history struct {
 	limit   int
 	// lost is the position of the newest commit that did not fit.
 	lost uint64
+	// gaps counts the lost commits of which a read's position does not tell whether
+	// it saw them.
+	gaps uint64
 }
 
 func (h *history) add(c *feed.Commit) {
@@ -160,18 +163,37 @@ func (h *history) add(c *feed.Commit) {
 	h.changes += len(c.Changes)
 	n := 0
 	for h.changes > h.limit {
-		h.lost = uint64(h.commits[n].Position)
+		h.noteLost(h.commits[n])
 		h.changes -= len(h.commits[n].Changes)
 		n++
 	}
 	h.commits = slices.Delete(h.commits, 0, n)
 }
 
-// lose gives up what was kept, with the commit at a position, of which not all
-// was there to be kept.
-func (h *history) lose(pos uint64) {
+// after is what was kept, after commits from before that are not part of it.
+func (h *history) after(before []*feed.Commit) []*feed.Commit {
+	if len(h.commits) > 0 {
+		kept := h.commits[0].Position
+		before = slices.DeleteFunc(slices.Clone(before), func(c *feed.Commit) bool { return c.Position >= kept })
+	}
+	return slices.Concat(before, h.commits)
+}
+
+// lose gives up what was kept, with a commit of which not all was there to be
+// kept.
+func (h *history) lose(c *feed.Commit) {
+	for _, kept := range h.commits {
+		h.noteLost(kept)
+	}
 	h.clear()
-	h.lost = pos
+	h.noteLost(c)
+}
+
+func (h *history) noteLost(c *feed.Commit) {
+	h.lost = uint64(c.Position)
+	if c.Transaction != 0 {
+		h.gaps++
+	}
 }
 
 func (h *history) clear() {

@@ -17,11 +17,11 @@ func (t *Router) Merge(read *Read) bool {
 		t.staged.reads = append(t.staged.reads, read)
 		return true
 	}
-	if t.kept.lost > read.Position {
+	if t.kept.lost > read.Position || len(read.Wants) > 0 && read.Wants[0].gaps != t.kept.gaps {
 		t.Failed(read.Wants)
 		return false
 	}
-	t.merge = newMerge(read, t.kept.commits)
+	t.merge = newMerge(read, t.kept.after(read.Before))
 	for i := range read.Wants {
 		t.answer(&read.Wants[i])
 	}

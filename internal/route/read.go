@@ -25,6 +25,8 @@ type Want struct {
 	// byKey tells that the values are keys of rows, and not a link's.
 	byKey bool
 	node  *node
+	// gaps are those of the router's history when this was wanted.
+	gaps uint64
 }
 
 // ReadColumn is the column by which the rows of a layer are read that stand
@@ -51,7 +53,10 @@ type Read struct {
 	// Position must not be ahead of the router's when the read is merged.
 	Position uint64
 	// Saw tells whether the read's state includes a commit.
-	Saw     func(*feed.Commit) bool
+	Saw func(*feed.Commit) bool
+	// Before are commits that were delivered before the wants, and that the read's
+	// state does not include, in order.
+	Before  []*feed.Commit
 	Wants   []Want
 	Answers []Answer
 }
@@ -87,6 +92,9 @@ func (t *Router) Wants() []Want {
 	t.wantWindows = t.wantWindows[:0]
 	if len(b.wants) > 0 {
 		t.reads++
+	}
+	for i := range b.wants {
+		b.wants[i].gaps = t.kept.gaps
 	}
 	return b.wants
 }
