@@ -46,7 +46,7 @@ demo-frontend: .cache/board-frontend.stamp
 # the page, which it may carry.
 .PHONY: demo-warm
 demo-warm: | .cache
-	@go build ./manage ./token ./feed/sqlitefeed
+	@go build ./manage ./token ./backend/...
 
 .cache:
 	@mkdir -p $@

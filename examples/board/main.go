@@ -16,6 +16,7 @@ import (
 	"github.com/pando-sync/pando"
 	"github.com/pando-sync/pando/backend"
 	"github.com/pando-sync/pando/backend/memory"
+	"github.com/pando-sync/pando/backend/mongo"
 	"github.com/pando-sync/pando/backend/nats"
 	"github.com/pando-sync/pando/backend/postgres"
 	"github.com/pando-sync/pando/backend/redis"
@@ -34,7 +35,7 @@ func open(ctx context.Context, s manage.Settings) (*manage.Project, error) {
 	if err != nil {
 		return nil, err
 	}
-	b, err := backend.Open(ctx, s.Backend(), sqlite.Kind(), postgres.Kind(), nats.Kind(), redis.Kind(), memory.Kind())
+	b, err := backend.Open(ctx, s.Backend(), sqlite.Kind(), postgres.Kind(), nats.Kind(), redis.Kind(), mongo.Kind(), memory.Kind())
 	if err != nil {
 		return nil, err
 	}
