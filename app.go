@@ -272,11 +272,11 @@ func (a *App) Run(ctx context.Context) error {
 		return errors.New("pando: Run was called before: an app runs once")
 	}
 	// Before anybody is served: streams join groups as they are opened.
-	leave, err := a.runBeside(ctx)
-	if err != nil {
-		if ctx.Err() != nil {
-			return nil // it was stopped before it had begun
-		}
+	leave, err := a.begin(ctx)
+	switch {
+	case ctx.Err() != nil && err != nil:
+		return nil // it was stopped before it had begun
+	case err != nil:
 		return err
 	}
 	server := a.newServer()
@@ -304,6 +304,23 @@ func (a *App) Run(ctx context.Context) error {
 		return fmt.Errorf("pando: follow the database: %w", err)
 	}
 	return nil
+}
+
+// begin runs what runs beside the feed. A broker or database that is away for a
+// moment is waited for, as it is later.
+func (a *App) begin(ctx context.Context) (leave func(context.Context), err error) {
+	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
+		leave, err := a.runBeside(ctx)
+		if err == nil || ctx.Err() != nil || errors.Is(err, broker.ErrClosed) {
+			return leave, err
+		}
+		a.cfg.Logger.WarnContext(ctx, "the app cannot begin; trying again", "error", err, "after", wait)
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
 }
 
 // serve waits until the app has to end: by ctx, or since the database cannot be

@@ -5,8 +5,11 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strings"
+	"sync/atomic"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -243,5 +246,50 @@ func TestNobodyIsServedBeforeTheBrokerIs(t *testing.T) {
 	stop()
 	if err := <-ended; err != nil {
 		t.Error(err)
+	}
+}
+
+// away is a broker that cannot be reached at first.
+type away struct {
+	broker.Broker
+
+	refusals atomic.Int32
+}
+
+func (a *away) NewChannel(ctx context.Context, prefix string) (string, error) {
+	if a.refusals.Add(-1) >= 0 {
+		return "", errors.New("the connection is lost")
+	}
+	return a.Broker.NewChannel(ctx, prefix)
+}
+
+// TestABrokerThatIsAwayIsWaitedFor starts an app before its broker.
+func TestABrokerThatIsAwayIsWaitedFor(t *testing.T) {
+	db := pandotest.Database(t)
+	exec(t, db, tables)
+	source := sqlitefeed.New(db)
+	t.Cleanup(func() { source.Close() })
+	near, err := membroker.New(broker.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer near.Close()
+	far := &away{Broker: near}
+	far.refusals.Store(2)
+	var told logs
+	app, err := pando.New(pando.Config{Source: source, Broker: far, Logger: slog.New(slog.NewTextHandler(&told, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- app.Run(ctx) }()
+	<-app.Ready()
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	if n := told.count("the connection is lost"); n != 2 {
+		t.Errorf("told %d times", n)
 	}
 }
