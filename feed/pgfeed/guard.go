@@ -18,6 +18,8 @@ const (
 	// guardPatience is for how long tables may not be as they are declared, as
 	// while a migration is half done.
 	guardPatience = 10 * time.Second
+	// leavePatience is how long the last note of an owner may take.
+	leavePatience = time.Second
 )
 
 // guard looks at what no message of the log tells: a table that was dropped and
@@ -32,8 +34,10 @@ type guard struct {
 	// turn is held by a look, and guards what follows.
 	turn  sync.Mutex
 	known facts
-	// keep tells that what is known is noted for the next owner.
-	keep bool
+	// keep is the owner's term, by which what is known is noted for the next one,
+	// and kept what was noted; 0 where there is no owner.
+	keep uint64
+	kept facts
 	// failing is since when the tables have not been as they are declared.
 	failing time.Time
 }
@@ -195,15 +199,30 @@ func (g *guard) putBack(ctx context.Context) error {
 
 // note goes on from what the catalog says now.
 func (g *guard) note(ctx context.Context, now facts) error {
-	if !g.keep || maps.Equal(g.known, now) {
-		g.known = now
-		return nil
-	}
-	if err := g.source.keepFacts(ctx, now); err != nil {
-		return nil //nolint:nilerr // it is noted next time, or all is told again
-	}
 	g.known = now
+	g.keepKnown(ctx)
 	return nil
+}
+
+// keepKnown notes what is known for the next owner, once all that followed from it
+// is stored: who owns the log after a crash has to tell the rest again.
+func (g *guard) keepKnown(ctx context.Context) {
+	if g.keep == 0 || maps.Equal(g.kept, g.known) || !g.log.settled() {
+		return
+	}
+	if err := g.source.keepFacts(ctx, g.known, g.keep); err != nil {
+		return // it is noted next time, or all is told again
+	}
+	g.kept = g.known
+}
+
+// leave keeps what is known, as the log is left.
+func (g *guard) leave(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leavePatience)
+	defer cancel()
+	g.turn.Lock()
+	defer g.turn.Unlock()
+	g.keepKnown(ctx)
 }
 
 // String writes the facts a line each.

@@ -50,8 +50,11 @@ type slotLog struct {
 
 // restarts takes from anyone why all is to be read again.
 type restarts struct {
-	mu     sync.Mutex // guards reason
+	mu     sync.Mutex // guards what follows
 	reason string
+	// told is where the last reason was told, acked up to where the log was
+	// acknowledged.
+	told, acked feed.Position
 }
 
 // knownRelation is a table as the stream has described it.
@@ -95,6 +98,7 @@ func (l *slotLog) Quiet() bool { return l.quiet.Load() }
 // be.
 func (l *slotLog) Ack(p feed.Position) error {
 	l.stream.confirm(uint64(p) + 1)
+	l.acknowledged(p)
 	return nil
 }
 
@@ -105,13 +109,30 @@ func (r *restarts) startAnew(reason string) {
 	r.mu.Unlock()
 }
 
-// takeReset returns why all is to be read again, "" when it need not.
-func (r *restarts) takeReset() string {
+// takeReset returns why all is to be read again, "" when it need not. It is told at
+// a position.
+func (r *restarts) takeReset(at feed.Position) string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	reason := r.reason
-	r.reason = ""
+	if r.reason = ""; reason != "" {
+		r.told = at
+	}
 	return reason
+}
+
+func (r *restarts) acknowledged(p feed.Position) {
+	r.mu.Lock()
+	r.acked = max(r.acked, p)
+	r.mu.Unlock()
+}
+
+// settled tells whether all reasons were told and are known to be stored: what
+// stands at the same position may have been acknowledged before.
+func (r *restarts) settled() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.reason == "" && (r.told == 0 || r.acked > r.told)
 }
 
 // Next implements feed.Log.
@@ -167,7 +188,7 @@ func (l *slotLog) between() (feed.Part, bool) {
 	if l.tx.open {
 		return feed.Part{}, false
 	}
-	if reason := l.takeReset(); reason != "" {
+	if reason := l.takeReset(max(l.last, l.passed)); reason != "" {
 		l.last = max(l.last, l.passed)
 		return feed.Part{Position: l.last, Reset: reason}, true
 	}

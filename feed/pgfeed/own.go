@@ -67,6 +67,7 @@ func (s *Source) owned(ctx context.Context, log *slotLog, fn func(context.Contex
 	if err != nil {
 		return fmt.Errorf("own the log: %w: %w", feed.ErrLogLost, err)
 	}
+	defer guard.leave(ctx)
 	watched, end := guard.watch(ctx)
 	defer end()
 	owned, stop := context.WithCancelCause(watched)
@@ -223,21 +224,24 @@ func (s *Source) ownGuard(ctx context.Context, log *slotLog) (*guard, error) {
 		return nil, err
 	}
 	log.resetting = g.catchUp
-	g.keep = true
+	g.keep = log.term
 	var kept string
 	if err := s.db.QueryRowContext(ctx, s.statement("SELECT facts FROM pando.meta")).Scan(&kept); err != nil {
 		return nil, fmt.Errorf("look at the published tables: %w", err)
 	}
 	if kept != "" {
 		g.known = parseFacts(kept)
+		g.kept = g.known
 		return g, g.look(ctx)
 	}
-	return g, s.keepFacts(ctx, g.known)
+	g.kept = g.known
+	return g, s.keepFacts(ctx, g.known, g.keep)
 }
 
-// keepFacts notes what is known of the published tables for the next owner.
-func (s *Source) keepFacts(ctx context.Context, known facts) error {
-	if _, err := s.db.ExecContext(ctx, s.statement("UPDATE pando.meta SET facts = $1::text"), known.String()); err != nil {
+// keepFacts notes what is known of the published tables for the next owner, unless
+// there is one already.
+func (s *Source) keepFacts(ctx context.Context, known facts, term uint64) error {
+	if _, err := s.db.ExecContext(ctx, s.statement("UPDATE pando.meta SET facts = $1::text WHERE term = $2::bigint"), known.String(), int64(term)); err != nil {
 		return fmt.Errorf("note the published tables: %w", err)
 	}
 	return nil

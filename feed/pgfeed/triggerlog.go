@@ -119,7 +119,7 @@ func (p *poller) look(ctx context.Context) error {
 		p.source.hasten(p.last + 1) // the server has forgotten the end of its log
 		return nil
 	}
-	if reason := p.restart.takeReset(); reason != "" {
+	if reason := p.restart.takeReset(place); reason != "" {
 		p.begin(look, reason)
 		return nil
 	}
