@@ -28,6 +28,11 @@ func Include(paths ...string) Option {
 	return func(r *reading) { r.schema = append(r.schema, schema.Include(paths...)) }
 }
 
+// Models reads structs as the mapper says, as Config.Models of the server does.
+func Models(m schema.Mapper) Option {
+	return func(r *reading) { r.schema = append(r.schema, schema.Mapped(m)) }
+}
+
 // OrderBy gives the order of a list by columns, "-created_at" for a descending
 // one, as the channel has it.
 func OrderBy(columns ...string) Option { return func(r *reading) { r.order = columns } }
