@@ -23,7 +23,7 @@ func (p *publisher) begin(ctx context.Context) error {
 	for {
 		last, number, err := lastRecord(ctx, p.stream)
 		if err != nil && !errors.Is(err, broker.ErrNoRecord) {
-			return fmt.Errorf("read the end of the stream: %w", err)
+			return fmt.Errorf("%w: read the end of the stream: %w", errRefused, err)
 		}
 		r, err := p.opening(ctx, last, number+1)
 		if err != nil {
@@ -34,7 +34,7 @@ func (p *publisher) begin(ctx context.Context) error {
 			continue // the owner before was quicker by one record
 		}
 		if err != nil {
-			return fmt.Errorf("append to the stream: %w", err)
+			return fmt.Errorf("%w: append to the stream: %w", errRefused, err)
 		}
 		p.start(r, number)
 		return nil

@@ -341,3 +341,28 @@ func TestClosed(t *testing.T) {
 		n.done <- nil
 	})
 }
+
+// TestCutOwner has a node whose broker fails leave the log to others for long
+// enough that each of them looks whether it is free.
+func TestCutOwner(t *testing.T) {
+	bubble(t, func(w *world) {
+		n := w.start()
+		w.reached()
+		n.stream.Cut(true)
+		var free, longest time.Duration
+		const tick = 10 * time.Millisecond
+		for range 3000 {
+			w.pass(tick)
+			if free += tick; w.db.Owned() {
+				free = 0
+			}
+			longest = max(longest, free)
+		}
+		if longest < time.Second {
+			t.Errorf("the log was free for %s at most", longest)
+		}
+		n.stream.Cut(false)
+		w.commit(relaytest.Commit{})
+		w.reached()
+	})
+}

@@ -116,7 +116,8 @@ const (
 )
 
 // own publishes the log whenever it is this node's, until ctx ends. Who had it
-// for a while tries again soon; others leave it to nodes that fare better.
+// for a while tries again soon; others, and those whose broker fails, leave it to
+// nodes that fare better.
 func (s *Source) own(ctx context.Context) {
 	pause, told := soon, ""
 	for ctx.Err() == nil {
@@ -132,7 +133,10 @@ func (s *Source) own(ctx context.Context) {
 		if errors.Is(err, errRenewed) {
 			continue
 		}
-		if !began.IsZero() && time.Since(began) > later {
+		switch {
+		case errors.Is(err, errRefused):
+			pause = later // long enough for every other node to look
+		case !began.IsZero() && time.Since(began) > later:
 			pause, told = soon, ""
 		}
 		s.trouble.Store(&err)

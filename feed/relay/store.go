@@ -17,6 +17,9 @@ const (
 	retryEvery = 50 * time.Millisecond
 )
 
+// errRefused ends a term: the broker does not let this owner read or append.
+var errRefused = errors.New("the broker fails")
+
 // store appends records after the stream's end, each once, whatever the broker
 // answers. It fails when somebody else has appended, or after some time. An
 // append whose outcome is unknown may be made again: where it was made after
@@ -39,7 +42,7 @@ func (p *publisher) store(ctx context.Context, bodies [][]byte) error {
 		case len(bodies) == 0:
 			return nil
 		case time.Since(began) > giveUp:
-			return fmt.Errorf("append to the stream for %s: %w", giveUp, err)
+			return fmt.Errorf("%w: append to the stream for %s: %w", errRefused, giveUp, err)
 		}
 	}
 }
