@@ -120,8 +120,7 @@ type database struct {
 	open func(t *testing.T) (*gorm.DB, feed.Source)
 }
 
-// databases are all of them; one is added where cgo is.
-var databases = []database{
+var databases = append(byCgo(), []database{
 	{"SQLite without cgo", func(t *testing.T) (*gorm.DB, feed.Source) {
 		handle := pandotest.Database(t)
 		return open(t, sqlite.New(sqlite.Config{Conn: handle})), sqlitefeed.New(handle, sqlitefeed.WithLogger(quiet))
@@ -132,7 +131,7 @@ var databases = []database{
 		g := open(t, postgres.Open(url))
 		return g, pgfeed.New(handle(t, g), url, pgfeed.WithLogger(quiet))
 	}},
-}
+}...)
 
 var quiet = slog.New(slog.DiscardHandler)
 
