@@ -76,14 +76,18 @@ func (l *link) connect(cfg Config) error {
 		nats.ErrorHandler(func(_ *nats.Conn, sub *nats.Subscription, err error) { l.onError(sub, err) }),
 		nats.ClosedHandler(func(*nats.Conn) { close(l.closed) }),
 	)
+	names, err := hosts(cfg.URL)
+	if err != nil {
+		return err
+	}
 	nc, err := nats.Connect(cfg.URL, opts...)
 	if err != nil {
-		return fmt.Errorf("natsbroker: connect to %s: %w: start nats-server there, or name another in Config.URL", redact(cfg.URL), err)
+		return fmt.Errorf("natsbroker: connect to %s: %w: start nats-server there, or name another in Config.URL", names, err)
 	}
 	l.nc = nc
 	if most := nc.MaxPayload(); most < broker.MaxMessage {
 		l.close()
-		return fmt.Errorf("natsbroker: %s takes messages of %d bytes: set max_payload to %d at least", redact(cfg.URL), most, broker.MaxMessage)
+		return fmt.Errorf("natsbroker: %s takes messages of %d bytes: set max_payload to %d at least", names, most, broker.MaxMessage)
 	}
 	return nil
 }
@@ -95,17 +99,21 @@ func retryPause(n int) time.Duration {
 	return pause/2 + rand.N(pause/2) //nolint:gosec // nobody gains by guessing it
 }
 
-// redact takes the passwords out of the names of servers.
-func redact(urls string) string {
+// hosts are the servers that URLs name, without what may be secret: passwords, and
+// tokens, which stand where users do.
+func hosts(urls string) (string, error) {
 	all := strings.Split(urls, ",")
 	for i, one := range all {
-		u, err := url.Parse(strings.TrimSpace(one))
-		if err != nil {
-			return "the servers of Config.URL"
+		if one = strings.TrimSpace(one); !strings.Contains(one, "://") {
+			one = "nats://" + one
 		}
-		all[i] = u.Redacted()
+		u, err := url.Parse(one)
+		if err != nil { // which shows the URL
+			return "", fmt.Errorf("natsbroker: Config.URL: number %d cannot be read: want a URL like nats://localhost:4222, and %%25 for a %% of a password", i+1)
+		}
+		all[i] = u.Host
 	}
-	return strings.Join(all, ",")
+	return strings.Join(all, ","), nil
 }
 
 func (l *link) onDown(nc *nats.Conn, err error) {
@@ -127,7 +135,7 @@ func (l *link) onBack(nc *nats.Conn) {
 		return
 	}
 	l.renew()
-	l.log.Info("the connection to NATS is back", "server", nc.ConnectedUrlRedacted())
+	l.log.Info("the connection to NATS is back", "server", nc.ConnectedAddr())
 	l.back()
 }
 

@@ -387,3 +387,19 @@ func TestBadConfig(t *testing.T) {
 		}
 	}
 }
+
+// TestSecrets has no error show what a URL may not tell: a password, or a token.
+func TestSecrets(t *testing.T) {
+	for _, url := range []string{
+		"nats://ada:secret@127.0.0.1:1", "ada:secret@127.0.0.1:1", "nats://secret@127.0.0.1:1", "nats://ada:%secret@127.0.0.1:1",
+		"nats://127.0.0.1:1, nats://ada:secret@127.0.0.1:1",
+	} {
+		b, err := natsbroker.New(config(url))
+		if err == nil {
+			b.Close()
+		}
+		if err == nil || strings.Contains(err.Error(), "secret") || !strings.Contains(err.Error(), "Config.URL") {
+			t.Errorf("%s: %v", url, err)
+		}
+	}
+}
