@@ -15,11 +15,12 @@ import (
 	"github.com/pando-sync/pando"
 	"github.com/pando-sync/pando/feed/sqlitefeed"
 	"github.com/pando-sync/pando/internal/guidetest"
+	"github.com/pando-sync/pando/internal/servers"
 	"github.com/pando-sync/pando/pandotest"
 	"github.com/pando-sync/pando/token"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(servers.Main(m)) }
 
 const guides = "../../docs/guides/"
 
@@ -27,13 +28,14 @@ const guides = "../../docs/guides/"
 func TestGuides(t *testing.T) {
 	files := map[string][]string{
 		"go":  {"*.go"},
-		"sql": {"tables.sql"},
+		"sql": {"*.sql"},
 		"ts":  {"frontend/*.ts", "frontend/live/*.ts"},
 		"tsx": {"frontend/*.tsx"},
 		"sh":  {"commands.sh"},
 	}
 	for _, name := range []string{
-		"actions", "authentication", "generated-code", "groups", "runtime", "tanstack-query", "testing", "writes",
+		"actions", "authentication", "caching", "generated-code", "groups", "operations", "postgresql", "runtime",
+		"schema-changes", "tanstack-query", "testing", "writes",
 	} {
 		t.Run(name, func(t *testing.T) { guidetest.Quotes(t, guides+name+".md", files) })
 	}
