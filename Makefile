@@ -31,11 +31,14 @@ help: ## show this list
 
 # ---- demo
 
+# For a file the board is built without the clients of other databases.
+demo_tags = $(if $(findstring ://,$(PANDO_DB)),,-tags small)
+
 .PHONY: demo
 demo: ## build and serve the board with demo data (PANDO_ADDR, PANDO_DB)
 	@scripts/need.sh
 	@$(MAKE) -j2 demo-frontend demo-warm
-	@go build -o .cache/board ./examples/board
+	@go build $(demo_tags) -o .cache/board ./examples/board
 	@exec .cache/board runserver --addr $(PANDO_ADDR) --db $(PANDO_DB)
 
 .PHONY: demo-frontend
@@ -46,7 +49,7 @@ demo-frontend: .cache/board-frontend.stamp
 # the page, which it may carry.
 .PHONY: demo-warm
 demo-warm: | .cache
-	@go build ./manage ./token ./backend/...
+	@go build $(demo_tags) ./manage ./token ./backend/sqlite
 
 .cache:
 	@mkdir -p $@

@@ -15,12 +15,6 @@ import (
 
 	"github.com/pando-sync/pando"
 	"github.com/pando-sync/pando/backend"
-	"github.com/pando-sync/pando/backend/memory"
-	"github.com/pando-sync/pando/backend/mongo"
-	"github.com/pando-sync/pando/backend/nats"
-	"github.com/pando-sync/pando/backend/postgres"
-	"github.com/pando-sync/pando/backend/redis"
-	"github.com/pando-sync/pando/backend/sqlite"
 	"github.com/pando-sync/pando/manage"
 	"github.com/pando-sync/pando/token"
 )
@@ -35,7 +29,7 @@ func open(ctx context.Context, s manage.Settings) (*manage.Project, error) {
 	if err != nil {
 		return nil, err
 	}
-	b, err := backend.Open(ctx, s.Backend(), sqlite.Kind(), postgres.Kind(), nats.Kind(), redis.Kind(), mongo.Kind(), memory.Kind())
+	b, err := backend.Open(ctx, s.Backend(), kinds()...)
 	if err != nil {
 		return nil, err
 	}
