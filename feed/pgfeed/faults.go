@@ -3,6 +3,7 @@ package pgfeed
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -45,6 +46,16 @@ func permanent(err error) bool {
 	}
 	_, ok := errors.AsType[*undecodableError](err)
 	return ok || errors.Is(err, errGarbage)
+}
+
+// passes tells whether an error is that of a server which cannot be reached, or is
+// busy, so that it may be gone the next time.
+func passes(err error) bool {
+	if _, ok := errors.AsType[*mismatch](err); ok || permanent(err) {
+		return false
+	}
+	state := code(err)
+	return len(state) < 2 || slices.Contains([]string{"08", "40", "53", "55", "57"}, state[:2])
 }
 
 // mended adds to an error what to do about it.

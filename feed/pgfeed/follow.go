@@ -71,13 +71,16 @@ func (s *Source) Run(ctx context.Context, sink feed.Sink) error {
 // lost tells that the feed stands still until the next session.
 func (f *follower) lost(err error) {
 	f.reason = "continuity was lost: " + err.Error()
-	if restart, ok := errors.AsType[*restartError](err); ok {
+	restart, ok := errors.AsType[*restartError](err)
+	if ok {
 		f.reason = restart.reason
-		return
 	}
-	if f.started {
+	switch {
+	case f.started && ok:
+		f.sink.Stall(restart.reason) // the next slot may have to wait for transactions
+	case f.started:
 		f.sink.Stall(err.Error())
-	} else {
+	case !ok:
 		f.source.log.Warn("the database cannot be followed for now; trying again", "error", err)
 	}
 }

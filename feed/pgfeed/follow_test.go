@@ -312,3 +312,28 @@ func TestEnumsAndArrays(t *testing.T) {
 		t.Errorf("started again: %s", reason)
 	}
 }
+
+// TestRenewWaits tells that the feed stands still where it begins anew by itself
+// and has to wait for an open transaction.
+func TestRenewWaits(t *testing.T) {
+	url, exec := database(t)
+	f := follow(t, url, items())
+	exec("INSERT INTO items VALUES (1, 1, 'a', '')")
+	f.changes()
+	tx, err := openDB(t, url).BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback()
+	if _, err := tx.Exec("UPDATE items SET name = 'b'"); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Source.(feed.Renewer).Renew(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the stall is told", func() bool { return strings.Contains(f.Stalled(), "another epoch") })
+	if err := tx.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	f.restarted(2)
+}

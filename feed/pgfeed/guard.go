@@ -38,8 +38,10 @@ type guard struct {
 	// and kept what was noted; 0 where there is no owner.
 	keep uint64
 	kept facts
-	// failing is since when the tables have not been as they are declared.
+	// failing is since when the tables have not been as they are declared, refused
+	// tells that this could not be looked at.
 	failing time.Time
+	refused bool
 }
 
 // facts are what the catalog says about the published tables: those in which a
@@ -257,10 +259,16 @@ func (g *guard) repair(ctx context.Context) (ok bool, err error) {
 	s.mu.Unlock()
 	switch err = s.Setup(ctx, tables); {
 	case err == nil:
-		g.failing = time.Time{}
+		g.failing, g.refused = time.Time{}, false
 		return true, nil
 	case ctx.Err() != nil:
 		return false, nil //nolint:nilerr // the end was asked for
+	case passes(err): // which says nothing about the tables
+		if !g.refused {
+			g.refused = true
+			s.log.Warn("cannot put the followed tables in order for now; trying again", "error", err)
+		}
+		return false, nil
 	case g.failing.IsZero():
 		g.failing = time.Now()
 		s.log.Warn("the followed tables are not as they are declared; looking again", "error", err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -84,6 +85,27 @@ func TestPermanent(t *testing.T) {
 		}
 		if c.want && mended(c.err).Error() == "" {
 			t.Errorf("%v has no text", c.err)
+		}
+	}
+}
+
+// TestPasses tells what is wrong with a server from what is with the tables.
+func TestPasses(t *testing.T) {
+	refused := func(code string) error { return fmt.Errorf("set up: %w", &pgconn.PgError{Code: code}) }
+	for _, c := range []struct {
+		err  error
+		want bool
+	}{
+		{mismatchf("table %q does not exist", "x"), false},
+		{errors.Join(refused("53300"), mismatchf("table %q does not exist", "x")), false},
+		{refused("42501"), false},
+		{refused("42883"), false},
+		{refused("53300"), true},
+		{refused("57P03"), true},
+		{fmt.Errorf("connect: %w", io.EOF), true},
+	} {
+		if passes(c.err) != c.want {
+			t.Errorf("%v passes: %t", c.err, !c.want)
 		}
 	}
 }

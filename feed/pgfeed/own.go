@@ -40,6 +40,7 @@ func (s *Source) Own(ctx context.Context, fn func(ctx context.Context, log feed.
 	if s.logs {
 		return errors.New("own the log: the one that triggers write is read by each process for itself: have every node follow alone, or leave out pgfeed.WithTriggerLog")
 	}
+	told := ""
 	for wait := ownAfter; ; wait = min(2*wait, ownLast) {
 		log, err := s.acquire(ctx)
 		switch {
@@ -51,7 +52,10 @@ func (s *Source) Own(ctx context.Context, fn func(ctx context.Context, log feed.
 		case permanent(err):
 			return fmt.Errorf("own the log: %w", mended(err))
 		default:
-			s.log.Warn("the replication slot cannot be had for now; trying again", "error", err)
+			if err.Error() != told {
+				told = err.Error()
+				s.log.Warn("the replication slot cannot be had for now; trying again", "error", err)
+			}
 			wait = max(wait, ownLast)
 		}
 		if err := pause(ctx, wait); err != nil {
