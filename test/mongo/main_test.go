@@ -39,7 +39,7 @@ var realURI = os.Getenv("PANDO_TEST_MONGODB_URL")
 // dropped after the test.
 func fresh(t testing.TB) mongocache.Config {
 	t.Helper()
-	cfg := mongocache.Config{URI: realURI, Database: "pando_test_" + strings.ToLower(rand.Text()[:8]), Timeout: patience}
+	cfg := mongocache.Config{URI: realURI, Database: "pando_test_" + strings.ToLower(rand.Text()[:8]), Timeout: 4 * patience}
 	var server *ferret.Server
 	if realURI == "" {
 		servers.Need(t, "postgres")
