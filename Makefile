@@ -13,6 +13,7 @@ MINUTES    ?= 0
 DB         ?= sqlite
 NODES      ?= 0
 BROKER     ?= nats
+CACHE      ?=
 
 GOLANGCI_VERSION := v2.15.0
 GOLANGCI := bin/golangci-lint-$(GOLANGCI_VERSION)
@@ -133,13 +134,17 @@ $(GOLANGCI):
 # ---- simulation
 
 .PHONY: sim
-sim: ## random schemas, transactions and clients against an oracle (SEEDS, FROM, MINUTES, DB, NODES, BROKER)
-	@cd test && go run ./sim -db=$(DB) -nodes=$(NODES) -broker=$(BROKER) -seeds=$(SEEDS) -from=$(FROM) -minutes=$(MINUTES)
+sim: ## random schemas, transactions and clients against an oracle (SEEDS, FROM, MINUTES, DB, NODES, BROKER, CACHE)
+	@cd test && go run ./sim -db=$(DB) -nodes=$(NODES) -broker=$(BROKER) -cache=$(CACHE) -seeds=$(SEEDS) -from=$(FROM) -minutes=$(MINUTES)
+
+.PHONY: sim-full
+sim-full: ## the large simulation on every database and broker; goes on where it stopped (MINUTES)
+	@MINUTES=$(MINUTES) scripts/sim-full.sh
 
 .PHONY: sim-replay
 sim-replay: ## run one seed, or a saved script, again and print its history (SEED or SCRIPT, DB, NODES, BROKER)
 	@test -n "$(SEED)$(SCRIPT)" || { echo "name the seed: make sim-replay SEED=7" >&2; exit 2; }
-	@cd test && go run ./sim -db=$(DB) -nodes=$(NODES) -broker=$(BROKER) $(if $(SCRIPT),-script=$(SCRIPT),-replay=$(SEED))
+	@cd test && go run ./sim -db=$(DB) -nodes=$(NODES) -broker=$(BROKER) -cache=$(CACHE) $(if $(SCRIPT),-script=$(SCRIPT),-replay=$(SEED))
 
 .PHONY: sim-mutants
 sim-mutants: ## deliberate faults that the simulation must find (ONLY, by names with commas)
