@@ -25,9 +25,13 @@ func CacheTTL(d time.Duration) Option {
 func (a *App) newCache() *warm.Cache {
 	history, told := a.cfg.Source.(feed.Historian)
 	_, log := a.cfg.Source.(feed.LogSource)
+	merges := !told && !log // what comes from a log comes transaction by transaction
+	if m, ok := feed.As[feed.Merger](a.cfg.Source); ok {
+		merges = m.Merges()
+	}
 	return warm.New(warm.Config{
 		Store: a.cfg.Cache, Registry: a.registry, Channels: a.cachedChannels(), History: history, Logger: a.cfg.Logger,
-		Merges: !told && !log, // what comes from a log comes transaction by transaction
+		Merges: merges,
 	})
 }
 

@@ -95,6 +95,13 @@ type Source interface {
 	Close() error
 }
 
+// Merger is a Source that tells whether it may put several transactions into one
+// Commit. Of others that is taken for so where their Commits have no Transaction.
+type Merger interface {
+	// Merges tells it. It does not change after Setup.
+	Merges() bool
+}
+
 // Hinter is a Source that knows what would make reads of its tables faster.
 type Hinter interface {
 	// Hints names, a sentence each, what the author might add or mend: an index

@@ -58,6 +58,7 @@ var (
 	_ feed.Writer  = (*Source)(nil)
 	_ feed.Checker = (*Source)(nil)
 	_ feed.Hinter  = (*Source)(nil)
+	_ feed.Merger  = (*Source)(nil)
 	_ feed.Sharer  = (*Source)(nil)
 )
 

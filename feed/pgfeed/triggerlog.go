@@ -41,6 +41,9 @@ type poller struct {
 	held    *feed.Commit
 }
 
+// Merges implements feed.Merger: a poll may have several transactions.
+func (s *Source) Merges() bool { return s.logs }
+
 // poll is one look at the log.
 type poll struct {
 	steady

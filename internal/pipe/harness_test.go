@@ -45,6 +45,11 @@ type harness struct {
 	stop         func()
 }
 
+// merging is a source that puts transactions together, whatever it names.
+type merging struct{ feed.Source }
+
+func (*merging) Merges() bool { return true }
+
 // inBubble runs a test with a pipe that is following. Page 1 has one line.
 func inBubble(t *testing.T, cfg pipe.Config, test func(*testing.T, *harness)) {
 	t.Helper()
@@ -56,7 +61,12 @@ func inBubble(t *testing.T, cfg pipe.Config, test func(*testing.T, *harness)) {
 		}
 		h := &harness{t: t, registry: reg, db: memdb.New(reg), tree: tree, pages: tree.Layers[0].Type.Table, lines: tree.Layers[1].Type.Table}
 		h.db.Commit(h.page(1, "one"), h.line(1, 1, "first"))
-		cfg.Source, cfg.Registry = h.db, reg
+		cfg.Registry = reg
+		if m, ok := cfg.Source.(*merging); ok {
+			m.Source = h.db
+		} else {
+			cfg.Source = h.db
+		}
 		h.Pipe = pipe.New(cfg)
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error, 1)

@@ -119,6 +119,7 @@ type Pipe struct {
 	// merges tells that the source may put transactions together, as it does unless
 	// it names them, and steps are the ways that may have led over several.
 	merges  bool
+	merger  bool // it does, whatever it names
 	steps   route.Steps
 	watches watches
 	unseen  unseen
@@ -144,6 +145,9 @@ func New(cfg Config) *Pipe {
 		reads: make(chan job, 64), warm: make(chan warmJob, 64),
 	}
 	p.enc.Misfit = p.misfit
+	if m, ok := feed.As[feed.Merger](p.cfg.Source); ok {
+		p.merger = m.Merges()
+	}
 	p.unseen.source, p.unseen.limit = p.cfg.Source, p.cfg.Keep
 	return p
 }
@@ -270,7 +274,7 @@ func (p *Pipe) Commit(c *feed.Commit) {
 	if c.More {
 		p.router.Stage(c)
 	} else {
-		if p.merges = c.Transaction == 0; p.merges {
+		if p.merges = c.Transaction == 0 || p.merger; p.merges {
 			p.step(uint64(c.Position))
 		}
 		p.router.Commit(c)

@@ -353,6 +353,24 @@ func TestWhatCameAndWentInOneStep(t *testing.T) {
 	})
 }
 
+// TestWhatCameAndWentUnderAName is TestWhatCameAndWentInOneStep with a source that
+// names its commits.
+func TestWhatCameAndWentUnderAName(t *testing.T) {
+	inBubble(t, pipe.Config{Source: &merging{}}, func(t *testing.T, h *harness) {
+		h.open(1, nil)
+		h.db.Commit(h.line(2, 1, "brief"))
+		h.db.Commit(memdb.Remove(h.lines, schema.IntValue(2)))
+		merged := &feed.Commit{Transaction: 7}
+		for _, c := range h.db.Pending() {
+			merged.Position, merged.Changes = c.Position, append(merged.Changes, c.Changes...)
+		}
+		h.Commit(merged)
+		if a := h.open(1, h.version(2)); a.Parts[0].Resumed {
+			t.Errorf("goes on by %s", payloads(t, a.Frames))
+		}
+	})
+}
+
 // TestWhatCameAndWentUntold has another process show what this one's feed says
 // nothing of, as the transactions that it puts together leave nothing behind.
 func TestWhatCameAndWentUntold(t *testing.T) {
