@@ -39,9 +39,27 @@ func (c *Cache) Run(ctx context.Context, between Between) {
 	c.beat(last, 0)
 }
 
+// errLate is returned for what is not written any more by a node that others take
+// for dead.
+var errLate = errors.New("the node has not told for too long that it lives")
+
+// late tells whether others may have taken over what this node holds, as after it
+// has stood still: what it knows is old, and a row that has come and gone since
+// would stay. It goes by the clock that also counts while a machine sleeps. The
+// mutex is held.
+func (c *Cache) late() bool {
+	return !c.toldAt.IsZero() && time.Since(c.toldAt.Round(0)) >= c.cfg.Lease
+}
+
 // beat writes what has changed since the last beat, and then how far all is
 // written.
 func (c *Cache) beat(ctx context.Context, lease time.Duration) {
+	c.mu.Lock()
+	late := c.late()
+	c.mu.Unlock()
+	if late {
+		c.giveUp()
+	}
 	pos, ok := c.collect()
 	if !ok {
 		return
@@ -126,9 +144,13 @@ func (c *Cache) despair() {
 	c.mu.Lock()
 	long := !c.failing.IsZero() && time.Since(c.failing) > 2*c.cfg.Lease
 	c.mu.Unlock()
-	if !long {
-		return
+	if long {
+		c.giveUp()
 	}
+}
+
+// giveUp gives up all that is held.
+func (c *Cache) giveUp() {
 	c.between(func(r *route.Router) {
 		c.mu.Lock()
 		defer c.mu.Unlock()
@@ -139,6 +161,10 @@ func (c *Cache) despair() {
 // flush writes what has changed of an entry.
 func (c *Cache) flush(ctx context.Context, s *scope) error {
 	c.mu.Lock()
+	if c.late() {
+		c.mu.Unlock()
+		return errLate // the next beat gives it up
+	}
 	rows, clean, e, life := s.rows, s.clean, s.entry, c.node
 	s.rows = nil
 	c.mu.Unlock()
@@ -263,7 +289,7 @@ func (c *Cache) tell(ctx context.Context, node string, pos uint64, lease time.Du
 	}
 	c.noteFailure(failed)
 	news := through > c.told && held > 0
-	due := c.node == node && (news || lease == 0 || time.Since(c.toldAt) > c.cfg.Lease/3)
+	due := c.node == node && !c.late() && (news || lease == 0 || time.Since(c.toldAt) > c.cfg.Lease/3)
 	c.mu.Unlock()
 	if !due {
 		return

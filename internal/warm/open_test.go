@@ -269,3 +269,29 @@ func (h *history) History(_ context.Context, _ string, after feed.Position, fn f
 }
 
 var errBroken = errors.New("broken")
+
+// TestLate writes nothing that a node holds which others take for dead.
+func TestLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := newKit(t, Config{})
+		e := k.entry(cache.Entry{State: cache.Hot, Holder: k.cache.node, Through: 90}, k.book(90)...)
+		s := &scope{channel: k.cache.channels[k.tree], key: e.Key, entry: e, recorded: true}
+		flush := func() error {
+			s.rows = []cache.Row{{ID: "came and went", Version: 95, Data: []byte{1}}}
+			return k.cache.flush(t.Context(), s)
+		}
+		k.cache.tell(t.Context(), k.cache.node, 90, k.cache.cfg.Lease)
+		<-time.After(k.cache.cfg.Lease)
+		if err := flush(); !errors.Is(err, errLate) || len(s.rows) != 1 {
+			t.Errorf("flush: %v, %d rows are left", err, len(s.rows))
+		}
+		k.cache.tell(t.Context(), k.cache.node, 95, k.cache.cfg.Lease)
+		if err := flush(); !errors.Is(err, errLate) {
+			t.Errorf("flush after a word that came too late: %v", err)
+		}
+		k.cache.rename()
+		if err := flush(); err != nil || len(s.rows) != 0 {
+			t.Errorf("flush: %v, %d rows are left", err, len(s.rows))
+		}
+	})
+}
