@@ -78,8 +78,10 @@ var ranks = map[string]place{
 	"broker/membroker":   {kind: adapter},
 	"broker/redisbroker": {kind: adapter},
 	"broker/natsbroker":  {kind: adapter},
-	"cache/memcache":     {kind: adapter},
-	"cache/mongocache":   {kind: adapter},
+
+	"adapters/pandopgx": {kind: adapter},
+	"cache/memcache":    {kind: adapter},
+	"cache/mongocache":  {kind: adapter},
 
 	"backend/memory":   {kind: wiring},
 	"backend/mongo":    {kind: wiring},
