@@ -133,6 +133,15 @@ func (f *follower) start(r *record, reason string) {
 	f.source.standing.Store(&standing{r.epoch, r.life, r.visible})
 	f.heard, f.trouble, f.stalled = time.Now(), nil, ""
 	f.sink.Start(r.epoch, r.visible, reason)
+	f.passed(r.visible)
+}
+
+// passed tells the database's source, if it wants to know, how far this process
+// has come: it then need not see to it that the log passes there.
+func (f *follower) passed(p feed.Position) {
+	if db, ok := f.source.db.(interface{ Passed(feed.Position) }); ok {
+		db.Passed(p)
+	}
 }
 
 // follow tells what the stream says, until something is missing.
@@ -250,12 +259,16 @@ func (f *follower) hear(e event) error {
 func (f *follower) Commit(c *feed.Commit) {
 	f.stalled = ""
 	f.sink.Commit(c)
+	if !c.More {
+		f.passed(c.Position)
+	}
 }
 
 // Advance implements teller.
 func (f *follower) Advance(p feed.Position) {
 	f.stalled = ""
 	f.sink.Advance(p)
+	f.passed(p)
 }
 
 // silent is called when no record has come for long: it tells so, and looks

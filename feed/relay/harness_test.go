@@ -112,6 +112,7 @@ func (w *world) stop() {
 
 // node is one that runs.
 type node struct {
+	db     *relaytest.Node
 	stream *relaytest.Stream
 	source *relay.Source
 	sink   *sink
@@ -122,9 +123,10 @@ type node struct {
 // start starts a node.
 func (w *world) start() *node {
 	stream := w.broker.Stream()
-	source := relay.New(w.db.Node(), stream, relay.WithLogger(slog.New(slog.DiscardHandler)))
+	db := w.db.Node()
+	source := relay.New(db, stream, relay.WithLogger(slog.New(slog.DiscardHandler)))
 	ctx, cancel := context.WithCancel(context.Background())
-	n := &node{stream: stream, source: source, sink: &sink{t: w.t, db: w.db}, cancel: cancel, done: make(chan error, 1)}
+	n := &node{db: db, stream: stream, source: source, sink: &sink{t: w.t, db: w.db}, cancel: cancel, done: make(chan error, 1)}
 	go func() { n.done <- source.Run(ctx, n.sink) }()
 	w.nodes = append(w.nodes, n)
 	return n

@@ -37,6 +37,11 @@ func TestNodes(t *testing.T) {
 		if other := b.sink.look(); seen.epoch != other.epoch || len(other.starts) != 1 || len(other.stalls) > 0 {
 			t.Errorf("one node is at %+v, another at %+v", seen, other)
 		}
+		for _, n := range w.nodes {
+			if come := n.db.Come(); come != n.sink.look().position {
+				t.Errorf("the database is told that a node has come to %d, it is at %d", come, n.sink.look().position)
+			}
+		}
 		snap, err := c.source.Snapshot(w.t.Context())
 		if err != nil || snap.Epoch() != seen.epoch {
 			t.Errorf("a snapshot has epoch %s, the feed %s: %v", snap.Epoch(), seen.epoch, err)

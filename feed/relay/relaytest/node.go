@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strconv"
+	"sync/atomic"
 
 	"github.com/pando-sync/pando/feed"
 	"github.com/pando-sync/pando/schema"
@@ -15,7 +16,10 @@ import (
 
 // Node is a database as one process has it: relay's Database. It is followed by
 // its log alone, and written by Database.Commit.
-type Node struct{ db *Database }
+type Node struct {
+	db     *Database
+	passed atomic.Uint64
+}
 
 var (
 	_ feed.LogSource = (*Node)(nil)
@@ -26,7 +30,13 @@ var (
 )
 
 // Node returns the database for one process.
-func (d *Database) Node() *Node { return &Node{d} }
+func (d *Database) Node() *Node { return &Node{db: d} }
+
+// Passed is told how far the process has come.
+func (n *Node) Passed(p feed.Position) { n.passed.Store(uint64(p)) }
+
+// Come is how far the process has come, as Passed was told last.
+func (n *Node) Come() feed.Position { return feed.Position(n.passed.Load()) }
 
 // Setup implements feed.Source.
 func (n *Node) Setup(context.Context, []*schema.Table) error { return n.trouble() }
