@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/pando-sync/pando/broker"
 	"github.com/pando-sync/pando/broker/natsbroker"
@@ -54,7 +55,7 @@ var carriers = map[string]struct {
 
 // onCarriers runs a test on PostgreSQL with each broker, whose nodes are made by
 // join from the URLs of the broker and the database.
-func onCarriers(t *testing.T, run func(t *testing.T, b *books, server carrier, join func(broker, database string) parts)) {
+func onCarriers(t *testing.T, cfg broker.StreamConfig, run func(t *testing.T, b *books, server carrier, join func(broker, database string) parts)) {
 	postgres := private(t, map[string]string{"wal_sender_timeout": "2s"})
 	for name, c := range carriers {
 		t.Run(name, func(t *testing.T) {
@@ -65,7 +66,7 @@ func onCarriers(t *testing.T, run func(t *testing.T, b *books, server carrier, j
 			}
 			atEnd(t, server.Close)
 			run(t, newBooks(t, postgres), server, func(url, database string) parts {
-				opened, stream, err := c.connect(url, broker.StreamConfig{})
+				opened, stream, err := c.connect(url, cfg)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -76,10 +77,43 @@ func onCarriers(t *testing.T, run func(t *testing.T, b *books, server carrier, j
 	}
 }
 
+// TestTrimmedUnderANode freezes a node before the broker for longer than the
+// stream keeps records: it reads all anew when it wakes up.
+func TestTrimmedUnderANode(t *testing.T) {
+	kept := 2 * time.Second
+	onCarriers(t, broker.StreamConfig{MaxAge: kept}, func(t *testing.T, b *books, server carrier, join func(string, string) parts) {
+		owner := serve(t, newNode(t, join(server.URL(), b.dsn)).run(t))
+		owner.ready(t, http.StatusOK)
+		url, s := through(t, server.URL())
+		sleeper := newNode(t, join(url, b.dsn)).run(t)
+		asleep := serve(t, sleeper)
+		asleep.ready(t, http.StatusOK)
+		awake, sleeps := b.watch(t, owner, 1), b.watch(t, asleep, 1)
+		awake.shows(t, 0)
+		sleeps.shows(t, 0)
+		thaw := s.freeze(t)
+		frozen := time.Now()
+		until(t, "the stream keeps nothing of before", func() bool {
+			b.turn(t, 1)
+			return time.Since(frozen) > 2*kept
+		})
+		awake.agrees(t)
+		if sleeps.shown() != 0 {
+			t.Errorf("the sleeper shows turn %d", sleeps.shown())
+		}
+		thaw()
+		sleeps.agrees(t)
+		sleeper.log.tells(t, "feed started anew")
+		b.turn(t, 1)
+		awake.agrees(t)
+		sleeps.agrees(t)
+	})
+}
+
 // TestBrokerFails pauses, kills and wipes the broker of two nodes: each says that
 // the feed stands still, and the clients of both have what is when it is back.
 func TestBrokerFails(t *testing.T) {
-	onCarriers(t, func(t *testing.T, b *books, server carrier, join func(string, string) parts) {
+	onCarriers(t, broker.StreamConfig{}, func(t *testing.T, b *books, server carrier, join func(string, string) parts) {
 		var fronts []*front
 		var watchers []*watcher
 		for range 2 {
@@ -135,7 +169,7 @@ func TestBrokerFails(t *testing.T) {
 // TestOwnerWakes freezes the node that reads the log before the database, until
 // another one does; then it wakes up, with what it had read before.
 func TestOwnerWakes(t *testing.T) {
-	onCarriers(t, func(t *testing.T, b *books, server carrier, join func(string, string) parts) {
+	onCarriers(t, broker.StreamConfig{}, func(t *testing.T, b *books, server carrier, join func(string, string) parts) {
 		url, s := through(t, b.dsn)
 		first := serve(t, newNode(t, join(server.URL(), url)).run(t))
 		first.ready(t, http.StatusOK)
@@ -167,7 +201,7 @@ func TestOwnerWakes(t *testing.T) {
 // TestLostWhileAsleep freezes a node before the broker until the stream does not
 // have any more what it has slept through: it reads all anew when it wakes up.
 func TestLostWhileAsleep(t *testing.T) {
-	onCarriers(t, func(t *testing.T, b *books, server carrier, join func(string, string) parts) {
+	onCarriers(t, broker.StreamConfig{}, func(t *testing.T, b *books, server carrier, join func(string, string) parts) {
 		owner := serve(t, newNode(t, join(server.URL(), b.dsn)).run(t))
 		owner.ready(t, http.StatusOK)
 		url, s := through(t, server.URL())
