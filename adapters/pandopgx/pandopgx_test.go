@@ -166,7 +166,7 @@ func TestOtherDriver(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer tx.Rollback() //nolint:errcheck // nothing was written
+	defer tx.Rollback()
 	called := false
 	err = pandopgx.Tx(t.Context(), tx, func(pgx.Tx) error { called = true; return nil })
 	if called || err == nil || !strings.Contains(err.Error(), "driver pgx") {
