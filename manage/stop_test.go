@@ -74,7 +74,7 @@ func TestStopLetsAnActionFinish(t *testing.T) {
 // status fetches a page and returns its status.
 func status(t *testing.T, url string) int {
 	t.Helper()
-	resp, err := http.Get(url) //nolint:noctx // a test's
+	resp, err := http.Get(url)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -83,15 +83,17 @@ type cluster struct {
 	reg    *schema.Registry
 	trees  []*schema.Tree
 	mem    *memcache.Store
-	log    []*feed.Commit
-	// kept is the first commit that the history has.
-	kept  int
-	nodes []*node
+	nodes  []*node
 	// plain has all nodes be alike; pending is how much may wait to be written.
 	plain   bool
 	pending int
 	// merges has the feed put several transactions together.
 	merges bool
+
+	past sync.Mutex // guards writing what follows, which the history reads
+	log  []*feed.Commit
+	// kept is the first commit that the history has.
+	kept int
 
 	mu     sync.Mutex // guards what follows, which the store asks
 	faults int        // so many of a hundred calls fail
@@ -138,10 +140,13 @@ func (s *nodeSource) Run(ctx context.Context, sink feed.Sink) error {
 
 // History implements feed.Historian.
 func (s *nodeSource) History(_ context.Context, epoch string, after feed.Position, fn func(*feed.Commit) error) (bool, error) {
-	if epoch != "memory.1" || after < feed.Position(s.cluster.kept) {
+	s.cluster.past.Lock()
+	kept, log := s.cluster.kept, s.cluster.log
+	s.cluster.past.Unlock()
+	if epoch != "memory.1" || after < feed.Position(kept) {
 		return false, nil
 	}
-	for _, c := range s.cluster.log {
+	for _, c := range log {
 		if c.Position > after && c.Position <= s.head {
 			if err := fn(c); err != nil {
 				return false, err
@@ -322,7 +327,7 @@ func (c *cluster) commit() {
 		row[t.Key] = key
 		changes = append(changes, memdb.Put(t, row))
 	}
-	c.log = append(c.log, c.db.Commit(changes...))
+	c.note(c.db.Commit(changes...))
 	c.db.Pending()
 }
 
@@ -487,6 +492,13 @@ func (c *cluster) step() {
 	}
 }
 
+// note adds a commit to the history.
+func (c *cluster) note(commit *feed.Commit) {
+	c.past.Lock()
+	c.log = append(c.log, commit)
+	c.past.Unlock()
+}
+
 // disturb does what does not happen every day.
 func (c *cluster) disturb() {
 	switch c.random.IntN(5) {
@@ -496,7 +508,9 @@ func (c *cluster) disturb() {
 		c.end(c.nodes[c.random.IntN(len(c.nodes))], c.random.IntN(2) == 0)
 		c.start()
 	case 3:
+		c.past.Lock()
 		c.kept = len(c.log)
+		c.past.Unlock()
 	default:
 		c.break_(c.random.IntN(2) * c.random.IntN(100))
 	}

@@ -60,7 +60,7 @@ func (c *cluster) put(table string, values ...any) feed.Change {
 
 // write commits changes.
 func (c *cluster) write(changes ...feed.Change) {
-	c.log = append(c.log, c.db.Commit(changes...))
+	c.note(c.db.Commit(changes...))
 	c.db.Pending()
 }
 

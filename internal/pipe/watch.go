@@ -272,16 +272,22 @@ func (s *watches) touch(c *feed.Commit) {
 	if len(s.all) == 0 {
 		return
 	}
+	// all are the columns of which every watch is held: no further change of many
+	// looks at them again.
+	all := map[On]bool{}
 	for i := range c.Changes {
 		ch := &c.Changes[i]
 		for _, column := range s.columns[ch.Table.ID] {
-			s.touchColumn(c, ch, column)
+			if on := (On{Table: ch.Table, Column: column}); !all[on] {
+				all[on] = s.touchColumn(c, ch, on)
+			}
 		}
 	}
 }
 
-func (s *watches) touchColumn(c *feed.Commit, ch *feed.Change, column int) {
-	on := On{Table: ch.Table, Column: column}
+// touchColumn tells whether it has held every watch of the column.
+func (s *watches) touchColumn(c *feed.Commit, ch *feed.Change, on On) (all bool) {
+	column := on.Column
 	if ch.Blind || ch.Old == nil && ch.New == nil || slices.Contains(ch.Missing, column) {
 		// The source does not say what it was, or is.
 		for other, watching := range s.by {
@@ -289,7 +295,7 @@ func (s *watches) touchColumn(c *feed.Commit, ch *feed.Change, column int) {
 				hold(watching, c)
 			}
 		}
-		return
+		return true
 	}
 	if ch.Old != nil {
 		on.Value = ch.Old[column]
@@ -299,6 +305,7 @@ func (s *watches) touchColumn(c *feed.Commit, ch *feed.Change, column int) {
 		on.Value = ch.New[column]
 		hold(s.by[on], c)
 	}
+	return false
 }
 
 func hold(watching map[*Watch]struct{}, c *feed.Commit) {

@@ -3,6 +3,7 @@ package pipe_test
 import (
 	"context"
 	"errors"
+	"reflect"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -35,6 +36,11 @@ func TestWhatTouchesAWatch(t *testing.T) {
 		{"a row that goes", func(h *harness) { h.write(memdb.Remove(h.lines, schema.IntValue(1))) }, true},
 		{"a row that goes, and nobody says what it was", func(h *harness) {
 			h.Commit(&feed.Commit{Position: 2, Changes: []feed.Change{memdb.Remove(h.lines, schema.IntValue(1))}})
+		}, true},
+		{"a row of which nobody says what it was, now of another page", func(h *harness) {
+			change := h.line(1, 7, "moved")
+			change.Blind = true
+			h.Commit(&feed.Commit{Position: 2, Changes: []feed.Change{h.line(2, 7, "new"), change}})
 		}, true},
 		{"a part of a large commit", func(h *harness) {
 			h.Commit(&feed.Commit{Position: 2, Changes: []feed.Change{h.line(2, 1, "new")}, More: true})
@@ -261,5 +267,29 @@ func TestWhoCameBeforeTheFeedIsAskedAgain(t *testing.T) {
 	p.Start("first", 7, "the log was trimmed")
 	if asked != 1 || w.Held() == 0 {
 		t.Errorf("after the loss asked %d times, held from %d", asked, w.Held())
+	}
+}
+
+// TestManyBlindChanges looks at all watches of a column once for each commit, not
+// for each of its changes of which the source does not say what was before.
+func TestManyBlindChanges(t *testing.T) {
+	registry := schema.NewRegistry()
+	tree, err := registry.Tree(reflect.TypeFor[Page]())
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := tree.Layers[1].Type.Table
+	p := pipe.New(pipe.Config{Source: memdb.New(registry), Registry: registry})
+	p.Start("first", 0, "")
+	const many = 30_000
+	asked, c := 0, &feed.Commit{Position: 1}
+	for i := range int64(many) {
+		defer p.Watch([]pipe.On{{Table: lines, Column: 2, Value: schema.IntValue(i)}}, func() { asked++ }).Close()
+		c.Changes = append(c.Changes, feed.Change{Table: lines, Key: schema.IntValue(i), Blind: true})
+	}
+	began := time.Now()
+	p.Commit(c)
+	if took := time.Since(began); asked != many || took > 3*time.Second {
+		t.Errorf("asked %d of %d watches in %s", asked, many, took)
 	}
 }
