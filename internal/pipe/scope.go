@@ -128,7 +128,7 @@ func (p *Pipe) release(parts []*part) {
 
 // sweep closes parts that have been without users for long.
 func (p *Pipe) sweep(ctx context.Context) {
-	tick := time.NewTicker(max(p.cfg.Linger/4, time.Millisecond))
+	tick := time.NewTicker(max(min(p.cfg.Linger, p.cfg.StallLimit)/4, time.Millisecond))
 	defer tick.Stop()
 	for {
 		select {
