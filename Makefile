@@ -91,15 +91,18 @@ test: ## run everything, with the time of each stage
 	@scripts/stage.sh browser $(MAKE) test-browser
 	@scripts/stage.sh --table
 
+# Modules of their own, so that an app links no library that it does not use.
+MODULES := examples/mounting $(patsubst %/go.mod,%,$(wildcard adapters/*/go.mod))
+
 .PHONY: test-go
 test-go: ## Go tests, without the race detector
 	go test ./...
-	cd examples/mounting && go test ./...
+	@for module in $(MODULES); do echo "cd $$module && go test ./..."; (cd $$module && go test ./...); done
 
 .PHONY: test-race
 test-race: ## Go tests with the race detector
 	go test -race ./...
-	cd examples/mounting && go test -race ./...
+	@for module in $(MODULES); do echo "cd $$module && go test -race ./..."; (cd $$module && go test -race ./...); done
 
 # The generated TypeScript is checked here, as it needs both languages.
 .PHONY: test-ts
