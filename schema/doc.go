@@ -60,7 +60,8 @@
 // understood.
 //
 // In structs that carry gorm or bun tags, relations are followed only when
-// Include names them; their foreignKey, rel and join tags are understood.
+// Include names them; their foreignKey, rel and join tags are understood. What
+// such a library knows beyond its tags, a Registry's Mapper tells.
 //
 // A struct that is met again on its own path needs the item depth: it stands so
 // many more times below itself by this relation, and is left out there.

@@ -2,6 +2,7 @@ package pandogorm_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"reflect"
 	"strings"
@@ -184,7 +185,7 @@ func TestMigrate(t *testing.T) {
 			}
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
-			c := client.New(app.server.URL, client.Options{}) // comes back when the feed starts anew
+			c := client.New(app.server.URL, client.Options{Logger: quiet}) // comes back when the feed starts anew
 			defer c.Close()
 			state, err := client.Open[Author](ctx, c, "authors/1", client.Models(app.mapper), client.Include(followed...))
 			if err != nil {
@@ -264,5 +265,55 @@ func TestOtherStructs(t *testing.T) {
 	}
 	if got := tree.Root.Type.Table.Name; got != "briefs" {
 		t.Errorf("the table is %q, want briefs", got)
+	}
+}
+
+// TestTxStaysInside writes by a handle of one connection, which the transaction
+// has: a statement beside it would wait for its end.
+func TestTxStaysInside(t *testing.T) {
+	for name, prepared := range map[string]bool{"plain": false, "prepared statements": true} {
+		t.Run(name, func(t *testing.T) {
+			handle := pandotest.Database(t)
+			c := config()
+			c.PrepareStmt = prepared
+			db, err := gorm.Open(sqlite.New(sqlite.Config{Conn: handle}), c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := migrate(db); err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			defer cancel()
+			tx, err := handle.BeginTx(ctx, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			g := pandogorm.Tx(ctx, tx, db)
+			author := Author{Name: "Mary", Profile: &Profile{Bio: "writes"}, Books: []Book{{Title: "Valperga"}}, Teams: []*Team{{Name: "poets"}}}
+			var found []Author
+			err = errors.Join(
+				g.Create(&author).Error,
+				g.Model(&author).Update("name", "M.").Error,
+				g.Preload("Books").Preload("Teams").Where("name = ?", "M.").Find(&found).Error,
+				g.Transaction(func(inner *gorm.DB) error { return inner.Delete(&author.Books[0]).Error }),
+				g.Transaction(func(inner *gorm.DB) error { return inner.Model(&author).Association("Teams").Clear() }),
+			)
+			if err != nil || len(found) != 1 || len(found[0].Books) != 1 || len(found[0].Teams) != 1 {
+				t.Errorf("found %+v: %v", found, err)
+			}
+			if err := tx.Rollback(); err != nil {
+				t.Fatal(err)
+			}
+			if err := g.Create(&Team{Name: "late"}).Error; !errors.Is(err, sql.ErrTxDone) {
+				t.Errorf("a write after the end: %v", err)
+			}
+			for _, model := range []any{&Author{}, &Profile{}, &Book{}, &Team{}, &Membership{}} {
+				var rows int64
+				if err := db.Unscoped().Model(model).Count(&rows).Error; err != nil || rows != 0 {
+					t.Errorf("%d rows of %T are left (%v)", rows, model, err)
+				}
+			}
+		})
 	}
 }
