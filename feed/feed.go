@@ -39,6 +39,10 @@ type Change struct {
 	Missing []int
 }
 
+// Replaces tells that the row is new under its key, as where that was changed: what
+// is Missing of it is not what another row of that key had before.
+func (c *Change) Replaces() bool { return c.New != nil && c.Old == nil && !c.Blind }
+
 // Commit is one or more whole transactions, in the order in which they
 // committed. A source may merge several.
 type Commit struct {

@@ -124,6 +124,9 @@ func (t *Router) apply(c *feed.Change) {
 	tab := t.tables[c.Table.ID]
 	r := tab.rows.get(c.Key)
 	if len(c.Missing) > 0 {
+		if r != nil && r.vals != nil && c.Replaces() {
+			t.change(r, nil)
+		}
 		if r == nil || r.vals == nil {
 			t.applyPartial(tab, c.Key, c.New)
 			return

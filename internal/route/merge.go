@@ -114,7 +114,7 @@ func (m *merge) replay(ch feed.Change) {
 		m.order = append(m.order, k)
 		before = m.rows[k]
 	}
-	if len(ch.Missing) > 0 && before != nil {
+	if len(ch.Missing) > 0 && before != nil && !ch.Replaces() {
 		fill(&ch, before, m.missing[k])
 	}
 	m.changed[k] = ch.New

@@ -1,6 +1,7 @@
 package route_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/pando-sync/pando/feed"
@@ -89,4 +90,44 @@ func (w *world) wantUser(t *testing.T, want string) {
 	if got == nil || got[column(typ.Table, "name")] != schema.TextValue(want) {
 		t.Errorf("the user is %v, want the name %s", got, want)
 	}
+}
+
+// TestKeyOfAnother has a row take over the key of one that is gone, of which the
+// source does not carry what the change of key left as it was: that is not what the
+// other row had.
+func TestKeyOfAnother(t *testing.T) {
+	w := newWorld(t, 1000)
+	users := w.table("users")
+	put := func(id int, name string) feed.Change {
+		return memdb.Put(users, users.Complete(row(users, "id", id, "name", name)))
+	}
+	w.write(put(1, "old"), put(2, "other"))
+	w.deliver()
+	w.openScope("people/1")
+	w.turn(ignore)
+	w.readBlind(t)
+	w.router.Merge(w.reads[0])
+	w.reads = nil
+	w.turn(ignore)
+	w.wantUser(t, "old")
+
+	gone := func(id int) feed.Change {
+		c := memdb.Remove(users, schema.IntValue(int64(id)))
+		c.Old, c.Blind = nil, true
+		return c
+	}
+	w.write(gone(1), gone(2), put(1, "other"))
+	c := w.queue[0]
+	last, name := &c.Changes[2], column(users, "name")
+	last.New = slices.Clone(last.New)
+	last.Old, last.Blind, last.New[name], last.Missing = nil, false, schema.Value{}, []int{name}
+	w.router.Commit(c)
+	w.turn(ignore)
+	if len(w.wants) == 0 {
+		t.Fatal("the row is not read")
+	}
+	w.readBlind(t)
+	w.router.Merge(w.reads[0])
+	w.turn(ignore)
+	w.wantUser(t, "other")
 }

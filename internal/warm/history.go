@@ -55,7 +55,7 @@ func (r *recent) extend(after uint64, s *since, start uint64) bool {
 	// more than once only the last state is left.
 	for _, q := range told {
 		if c := rows[q.key]; c.pos == q.pos {
-			r.put(&feed.Change{Table: c.table, Key: c.key, New: c.row, Missing: c.missing}, c.pos)
+			r.put(&feed.Change{Table: c.table, Key: c.key, New: c.row, Missing: c.missing, Blind: true}, c.pos)
 		}
 	}
 	r.trim()

@@ -92,7 +92,7 @@ func TestMissing(t *testing.T) {
 	k.entry(cache.Entry{State: cache.Cooling, Through: 100}, k.book(90)...)
 	lean := func(id int) feed.Change {
 		ch := k.put("verses", "id", id, "poem_id", 1)
-		ch.Missing = []int{1}
+		ch.Missing, ch.Blind = []int{1}, true
 		return ch
 	}
 	k.commit(101, lean(1))

@@ -170,8 +170,8 @@ func (r *recent) put(ch *feed.Change, pos uint64) {
 	if len(next.missing) > 0 && before != nil && before.row != nil {
 		next.fill(before.row, before.missing)
 	}
-	if next.hides() {
-		r.lose(pos) // it cannot be found by its links
+	if next.hides() || len(ch.Missing) > 0 && ch.Replaces() {
+		r.lose(pos) // it cannot be found by its links, or does not go on what was before
 		return
 	}
 	if before != nil {
