@@ -139,7 +139,7 @@ func (f *follower) start(r *record, reason string) {
 // passed tells the database's source, if it wants to know, how far this process
 // has come: it then need not see to it that the log passes there.
 func (f *follower) passed(p feed.Position) {
-	if db, ok := f.source.db.(interface{ Passed(feed.Position) }); ok {
+	if db, ok := f.source.db.(interface{ Passed(p feed.Position) }); ok {
 		db.Passed(p)
 	}
 }
