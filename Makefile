@@ -92,7 +92,7 @@ test: ## run everything, with the time of each stage
 	@scripts/stage.sh --table
 
 # Modules of their own, so that an app links no library that it does not use.
-MODULES := examples/mounting $(patsubst %/go.mod,%,$(wildcard adapters/*/go.mod))
+MODULES := examples/mounting examples/orm $(patsubst %/go.mod,%,$(wildcard adapters/*/go.mod))
 
 .PHONY: test-go
 test-go: ## Go tests, without the race detector
