@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/pando-sync/pando/internal/peer"
+	"github.com/pando-sync/pando/internal/wire"
 )
 
 // Call calls an action and returns its result, once the state shows what it
@@ -74,39 +75,51 @@ func (s *stream) ask(ctx context.Context, op string, payload map[string]any) (js
 	}
 	outcome, tooLarge := Failed, 0
 	first := now()
+	// known is the answer, once it came: what follows only waits until it is shown.
+	var known *wire.Result
+	end := func(err error) (json.RawMessage, error) {
+		if known != nil {
+			return known.Value, nil
+		}
+		return nil, err
+	}
 	for {
 		conn, err := s.ready(ctx)
 		if err != nil {
-			return nil, failed(op, err, outcome)
+			return end(failed(op, err, outcome))
 		}
 		switch {
 		case outcome == Failed:
 			first = now()
 		case now().Sub(first).Abs() > patience:
-			return nil, errorOf(op, peer.ErrDropped, Unknown)
+			return end(errorOf(op, peer.ErrDropped, Unknown))
 		}
 		answer, err := conn.Ask(ctx, s.core.Name(), json.RawMessage(request))
 		switch {
 		case err == nil:
-			s.shown(ctx, conn, answer.Version)
-			return answer.Value, nil
+			known, outcome = &answer, Unknown
+			// Asked again under its key, the next connection tells when the state that it
+			// shows has come so far.
+			if s.shown(ctx, conn, answer.Version) || !once || ctx.Err() != nil {
+				return end(nil)
+			}
 		case errors.Is(err, peer.ErrUnsent):
 		case errors.Is(err, peer.ErrDropped):
 			outcome = Unknown
 			if !once {
-				return nil, errorOf(op, err, Unknown)
+				return end(errorOf(op, err, Unknown))
 			}
 		default:
-			return nil, s.client.ended(op, err, Unknown)
+			return end(s.client.ended(op, err, Unknown))
 		}
 		select {
 		case <-conn.Done():
 		case <-ctx.Done():
-			return nil, s.client.ended(op, ctx.Err(), outcome)
+			return end(s.client.ended(op, ctx.Err(), outcome))
 		}
 		if conn.CloseCode() == closeTooLarge {
 			if tooLarge++; tooLarge == mostTooLarge {
-				return nil, &Error{Code: "too_large", Message: op + ": the server takes no frame of this size", Outcome: Failed}
+				return end(&Error{Code: "too_large", Message: op + ": the server takes no frame of this size", Outcome: Failed})
 			}
 		}
 		s.client.left(s, conn)
@@ -139,11 +152,12 @@ func (c *Client) left(s *stream, conn *peer.Conn) {
 	}
 }
 
-// shown waits until the state shows a version: what has come up to it on the
-// connection, or, when that goes, what is read on the next.
-func (s *stream) shown(ctx context.Context, conn *peer.Conn, version uint64) {
+// shown waits until the state shows a version, and tells whether it does. Where
+// the connection goes before it waits for what is read on the next, which may
+// come from a server that lags.
+func (s *stream) shown(ctx context.Context, conn *peer.Conn, version uint64) bool {
 	if err := conn.Passed(ctx, version); err == nil || ctx.Err() != nil {
-		return
+		return err == nil
 	}
 	s.client.left(s, conn)
 	_ = s.until(ctx, "wait for", func() bool { // the result is known all the same
@@ -152,4 +166,5 @@ func (s *stream) shown(ctx context.Context, conn *peer.Conn, version uint64) {
 		s.client.mu.Unlock()
 		return on != nil && s.core.Live()
 	})
+	return false
 }

@@ -279,6 +279,27 @@ func TestAnOutcomeThatTheServerDoesNotKnow(t *testing.T) {
 	coded(t, err, "timeout", client.Unknown)
 }
 
+// TestAnAnswerOutlivesItsConnection has the connection go between the answer and
+// its effects, and the next one be of a server that lags behind them.
+func TestAnAnswerOutlivesItsConnection(t *testing.T) {
+	c := serveFake(t, 0, &fake{answer: func(n int, kind string) (string, []string) {
+		const result = `{"type":"result","value":"7","version":9}`
+		switch {
+		case kind != "action":
+			return fakeOpened, []string{shelfFrame(5, "only", "before")}
+		case n == 1:
+			return result, []string{"close 1001"}
+		default:
+			return result, []string{shelfFrame(9, "only", "after"), `{"stream":"@","payload":{"type":"mark","v":9}}`}
+		}
+	}})
+	s := shelf(t, c, "shelves/1")
+	got, err := client.CallOnce[string](within(t), s, "add", "x")
+	if err != nil || got != "7" || s.State().Name != "after" {
+		t.Errorf("%q, %v, and the state is %+v", got, err, s.State())
+	}
+}
+
 // TestMaintenance stays away as long as the server asks for.
 func TestMaintenance(t *testing.T) {
 	var back atomic.Int64
