@@ -101,7 +101,8 @@ func (c Config) validate() error {
 //	/state/…  the nested state of a route, for GET
 //	/api/…    what Config.Auth mounts
 //	/healthz  200 while the database is followed
-//	/readyz   the same, and 503 once Drain was called
+//	/readyz   200 while clients should come: not when it has not been followed for
+//	          ten seconds, nor once Drain was called
 //	/livez    200
 //	/         Config.Static
 //

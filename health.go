@@ -17,13 +17,21 @@ func (a *App) Drain() { a.draining.Store(true) }
 // start it anew would mend nothing.
 func (a *App) serveLive(w http.ResponseWriter, _ *http.Request) { answerOK(w) }
 
-// serveReady answers whether new clients should be sent here.
-func (a *App) serveReady(w http.ResponseWriter, r *http.Request) {
+// serveReady answers whether new clients should be sent here. A moment in which
+// the database is not followed sends nobody away: all nodes may have it at once.
+func (a *App) serveReady(w http.ResponseWriter, _ *http.Request) {
 	if a.draining.Load() {
 		session.WriteError(w, http.StatusServiceUnavailable, rpc.Errorf("draining", "the server is about to stop"))
 		return
 	}
-	a.serveHealth(w, r)
+	if a.running(w) == nil {
+		return
+	}
+	if a.pipe.Ready() != nil {
+		session.WriteError(w, http.StatusServiceUnavailable, rpc.Unavailable())
+		return
+	}
+	answerOK(w)
 }
 
 // serveHealth answers whether the database is followed and can be read.

@@ -1,6 +1,7 @@
 package pipe
 
 import (
+	"errors"
 	"fmt"
 	"time"
 )
@@ -47,6 +48,21 @@ func (s *stalled) err() error {
 		return nil
 	}
 	return fmt.Errorf("%w: the feed stands still: %s", ErrUnavailable, s.reason)
+}
+
+// Ready is nil while new subscribers should come: the source is followed, or has
+// stood still for no longer than Config.StallLimit. All nodes of an app stand
+// still at once when the one that publishes is replaced.
+func (p *Pipe) Ready() error {
+	select {
+	case <-p.started:
+	default:
+		return ErrUnavailable
+	}
+	p.mu.Lock()
+	broken := p.broken
+	p.mu.Unlock()
+	return errors.Join(broken, p.Stalled())
 }
 
 // Stalled is an error while the feed has stood still for longer than

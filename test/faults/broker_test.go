@@ -83,11 +83,11 @@ func TestTrimmedUnderANode(t *testing.T) {
 	kept := 2 * time.Second
 	onCarriers(t, broker.StreamConfig{MaxAge: kept}, func(t *testing.T, b *books, server carrier, join func(string, string) parts) {
 		owner := serve(t, newNode(t, join(server.URL(), b.dsn)).run(t))
-		owner.ready(t, http.StatusOK)
+		owner.health(t, http.StatusOK)
 		url, s := through(t, server.URL())
 		sleeper := newNode(t, join(url, b.dsn)).run(t)
 		asleep := serve(t, sleeper)
-		asleep.ready(t, http.StatusOK)
+		asleep.health(t, http.StatusOK)
 		awake, sleeps := b.watch(t, owner, 1), b.watch(t, asleep, 1)
 		awake.shows(t, 0)
 		sleeps.shows(t, 0)
@@ -118,7 +118,7 @@ func TestBrokerFails(t *testing.T) {
 		var watchers []*watcher
 		for range 2 {
 			f := serve(t, newNode(t, join(server.URL(), b.dsn)).run(t))
-			f.ready(t, http.StatusOK)
+			f.health(t, http.StatusOK)
 			fronts = append(fronts, f)
 			watchers = append(watchers, b.watch(t, f, 1))
 		}
@@ -153,11 +153,11 @@ func TestBrokerFails(t *testing.T) {
 			fault.down()
 			b.turn(t, 1)
 			for _, f := range fronts {
-				f.ready(t, http.StatusServiceUnavailable)
+				f.health(t, http.StatusServiceUnavailable)
 			}
 			fault.up()
 			for _, f := range fronts {
-				f.ready(t, http.StatusOK)
+				f.health(t, http.StatusOK)
 			}
 			all()
 			b.turn(t, 1)
@@ -172,9 +172,9 @@ func TestOwnerWakes(t *testing.T) {
 	onCarriers(t, broker.StreamConfig{}, func(t *testing.T, b *books, server carrier, join func(string, string) parts) {
 		url, s := through(t, b.dsn)
 		first := serve(t, newNode(t, join(server.URL(), url)).run(t))
-		first.ready(t, http.StatusOK)
+		first.health(t, http.StatusOK)
 		second := serve(t, newNode(t, join(server.URL(), b.dsn)).run(t))
-		second.ready(t, http.StatusOK)
+		second.health(t, http.StatusOK)
 		watchers := []*watcher{b.watch(t, first, 1), b.watch(t, second, 1), b.watch(t, second, 2)}
 		all := func() {
 			t.Helper()
@@ -192,7 +192,7 @@ func TestOwnerWakes(t *testing.T) {
 		thaw()
 		b.turn(t, 2)
 		all()
-		first.ready(t, http.StatusOK)
+		first.health(t, http.StatusOK)
 		b.turn(t, 1)
 		all()
 	})
@@ -203,18 +203,18 @@ func TestOwnerWakes(t *testing.T) {
 func TestLostWhileAsleep(t *testing.T) {
 	onCarriers(t, broker.StreamConfig{}, func(t *testing.T, b *books, server carrier, join func(string, string) parts) {
 		owner := serve(t, newNode(t, join(server.URL(), b.dsn)).run(t))
-		owner.ready(t, http.StatusOK)
+		owner.health(t, http.StatusOK)
 		url, s := through(t, server.URL())
 		sleeper := newNode(t, join(url, b.dsn)).run(t)
 		asleep := serve(t, sleeper)
-		asleep.ready(t, http.StatusOK)
+		asleep.health(t, http.StatusOK)
 		awake, sleeps := b.watch(t, owner, 1), b.watch(t, asleep, 1)
 		awake.shows(t, 0)
 		sleeps.shows(t, 0)
 		thaw := s.freeze(t)
 		b.turn(t, 1)
 		awake.shows(t, 1)
-		asleep.ready(t, http.StatusServiceUnavailable)
+		asleep.health(t, http.StatusServiceUnavailable)
 		server.Kill()
 		if err := server.Clear(); err != nil {
 			t.Fatal(err)
@@ -222,7 +222,7 @@ func TestLostWhileAsleep(t *testing.T) {
 		if err := server.Start(context.WithoutCancel(t.Context())); err != nil {
 			t.Fatal(err)
 		}
-		owner.ready(t, http.StatusOK)
+		owner.health(t, http.StatusOK)
 		b.turn(t, 1)
 		awake.agrees(t)
 		if sleeps.shown() != 0 {

@@ -65,7 +65,7 @@ func TestDiskIsFull(t *testing.T) {
 			}
 			b.eventually(t, 1)
 			w.agrees(t)
-			f.ready(t, http.StatusOK)
+			f.health(t, http.StatusOK)
 		})
 	}
 }
@@ -95,7 +95,7 @@ func TestDiskIsFullUnderSQLite(t *testing.T) {
 	}
 	b.eventually(t, 1)
 	w.agrees(t)
-	f.ready(t, http.StatusOK)
+	f.health(t, http.StatusOK)
 }
 
 // drown fills the disk, writes until a writer is refused, and makes room again. A

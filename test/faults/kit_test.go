@@ -209,21 +209,25 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // probe keeps no connections, which would outlive tests.
 var probe = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 5 * time.Second}
 
-// ready waits until /readyz has a status.
-func (f *front) ready(t *testing.T, status int) {
+// health waits until /healthz has a status.
+func (f *front) health(t *testing.T, status int) {
 	t.Helper()
-	until(t, "/readyz is "+http.StatusText(status), func() bool {
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, f.url+"/readyz", http.NoBody)
-		if err != nil {
-			t.Fatal(err)
-		}
-		resp, err := probe.Do(req)
-		if err != nil {
-			return false
-		}
-		resp.Body.Close()
-		return resp.StatusCode == status
-	})
+	until(t, "/healthz is "+http.StatusText(status), func() bool { return f.status(t, "healthz") == status })
+}
+
+// status is what a page is answered with, 0 when it is not.
+func (f *front) status(t *testing.T, page string) int {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, f.url+"/"+page, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := probe.Do(req)
+	if err != nil {
+		return 0
+	}
+	resp.Body.Close()
+	return resp.StatusCode
 }
 
 // journal is what a node has logged.

@@ -20,11 +20,11 @@ func TestServerIsKilled(t *testing.T) {
 	for range 2 {
 		w.agrees(t)
 		server.Kill()
-		f.ready(t, http.StatusServiceUnavailable)
+		f.health(t, http.StatusServiceUnavailable)
 		if err := server.Start(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		f.ready(t, http.StatusOK)
+		f.health(t, http.StatusOK)
 		b.eventually(t, 1)
 	}
 	w.agrees(t)
@@ -44,16 +44,22 @@ func TestServerStandsStill(t *testing.T) {
 	w.shows(t, 0)
 	b.turn(t, 1)
 	w.shows(t, 1)
-	f.ready(t, http.StatusOK)
+	f.health(t, http.StatusOK)
 
 	thaw := s.freeze(t)
 	b.turn(t, 1)
-	f.ready(t, http.StatusServiceUnavailable)
+	f.health(t, http.StatusServiceUnavailable)
 	n.log.tells(t, "PostgreSQL does not answer")
+	if got := f.status(t, "readyz"); got != http.StatusOK {
+		t.Errorf("new clients are sent away at once: /readyz is %d", got)
+	}
 	if w.client.Status() != client.Online {
 		t.Error("a client is sent away at once")
 	}
 	until(t, "the client is told", func() bool { return w.client.Status() == client.Reconnecting })
+	if got := f.status(t, "readyz"); got != http.StatusServiceUnavailable {
+		t.Errorf("new clients are sent here: /readyz is %d", got)
+	}
 	late := b.watch(t, f, 2)
 	b.turn(t, 2)
 	b.turn(t, 1)
@@ -63,7 +69,7 @@ func TestServerStandsStill(t *testing.T) {
 	thaw()
 	w.shows(t, 3)
 	late.shows(t, 1)
-	f.ready(t, http.StatusOK)
+	f.health(t, http.StatusOK)
 	b.turn(t, 1)
 	w.shows(t, 4)
 }
