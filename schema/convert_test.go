@@ -66,6 +66,19 @@ func TestFromDriver(t *testing.T) {
 	}
 }
 
+func TestTimesBeyondTheYears(t *testing.T) {
+	year := func(y int) schema.Value { return schema.TimeValue(time.Date(y, 6, 1, 0, 0, 0, 0, time.UTC)) }
+	for i, y := range []int{-1, 0, 2026, 9999} {
+		earlier, later := year(y), year([]int{0, 2026, 9999, 10000}[i])
+		if earlier.Compare(later) >= 0 {
+			t.Errorf("year %d is %s, not before %s", y, earlier, later)
+		}
+		if len(later.Str()) != len(schema.TimeFormat) {
+			t.Errorf("%s has another form", later)
+		}
+	}
+}
+
 func TestFromDriverRefuses(t *testing.T) {
 	tests := []struct {
 		kind schema.Kind

@@ -60,6 +60,11 @@ type Value struct {
 // the order of its bytes is the order of time.
 const TimeFormat = "2006-01-02T15:04:05.000000Z"
 
+const (
+	firstTime = "0000-01-01T00:00:00.000000Z"
+	lastTime  = "9999-12-31T23:59:59.999999Z"
+)
+
 // BoolValue returns the canonical value of b.
 func BoolValue(b bool) Value {
 	if b {
@@ -92,9 +97,18 @@ func TextValue(s string) Value { return Value{kind: Text, str: s} }
 // BytesValue returns the canonical value of b, which is copied.
 func BytesValue(b []byte) Value { return Value{kind: Bytes, str: string(b)} }
 
-// TimeValue returns the canonical value of t, cut to microseconds.
+// TimeValue returns the canonical value of t, cut to microseconds. A time before
+// the year 0 or after 9999, which TimeFormat has no place for, becomes the first
+// or the last one that it has.
 func TimeValue(t time.Time) Value {
-	return Value{kind: Time, str: t.UTC().Truncate(time.Microsecond).Format(TimeFormat)}
+	t = t.UTC()
+	switch year := t.Year(); {
+	case year < 0:
+		return Value{kind: Time, str: firstTime}
+	case year > 9999:
+		return Value{kind: Time, str: lastTime}
+	}
+	return Value{kind: Time, str: t.Truncate(time.Microsecond).Format(TimeFormat)}
 }
 
 // Kind is the value's kind, Null for NULL.
