@@ -44,6 +44,7 @@ var ranks = map[string]place{
 	"mux":              {stage, 8},
 
 	"internal/pipe": {stage, 7},
+	"internal/bind": {stage, 7}, // the models of streams; what it is told of commits comes from above
 
 	"client":        {stage, 7}, // the other end: nothing of the server's side imports it
 	"internal/peer": {stage, 6},

@@ -1,0 +1,62 @@
+package mux
+
+import (
+	"context"
+)
+
+// Handler handles what happens on a connection that carries plain messages.
+type Handler func(ctx context.Context, m *Message) error
+
+// Entry is one line of a routing: see Route, RouteClass and Include.
+type Entry struct {
+	// path is a regular expression, which matches at the beginning.
+	path string
+	// One of them is set.
+	channel string
+	handler Handler
+	class   *Demultiplexer
+	include []Entry
+	// args are given beside those of the path.
+	args Args
+}
+
+// EntryOption is a property of an Entry.
+type EntryOption func(*Entry)
+
+// Path has a Route match only what begins as a regular expression says. Its
+// groups have names: ^/chat/(?P<room>[a-z]+)/.
+func Path(pattern string) EntryOption { return func(e *Entry) { e.path = pattern } }
+
+// With gives arguments beside those that the path has; the path's win.
+func With(args Args) EntryOption { return func(e *Entry) { e.args = args } }
+
+// Route has a function called with what happens on connections that carry plain
+// messages. The channel is one of
+//
+//	websocket.connect     a connection wants to be: an error refuses it
+//	websocket.receive     a text frame has come
+//	websocket.disconnect  the connection has ended
+//
+// Without [Path] it matches every path that the app has nothing else at.
+func Route(channel string, handler Handler, options ...EntryOption) Entry {
+	e := Entry{channel: channel, handler: handler}
+	for _, set := range options {
+		set(&e)
+	}
+	return e
+}
+
+// RouteClass serves the connections of a path by a demultiplexer. The path is a
+// regular expression, as in [Path].
+func RouteClass(d *Demultiplexer, path string, options ...EntryOption) Entry {
+	e := Entry{class: d, path: path}
+	for _, set := range options {
+		set(&e)
+	}
+	return e
+}
+
+// Include puts entries below a prefix, a regular expression as in [Path]: their
+// own paths match what comes after it. Arguments of inner entries override those
+// of the prefix.
+func Include(prefix string, entries ...Entry) Entry { return Entry{path: prefix, include: entries} }
