@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -164,7 +165,18 @@ func (t *tx) Rows(ctx context.Context, q feed.Query, lock feed.Lock, fn func(sch
 	if lock == feed.Exclusive {
 		clause = lockExclusive
 	}
-	err := t.source.lockedRows(ctx, t.sql, q, clause, fn)
+	found := map[schema.Value]bool{}
+	err := t.source.lockedRows(ctx, t.sql, q, clause, func(row schema.Row) error {
+		found[row[q.Column]] = true
+		return fn(row)
+	})
+	// A statement that has waited for a transaction which deletes a row and inserts
+	// it anew sees neither: the first is gone, the second younger than the statement.
+	missing := slices.DeleteFunc(slices.Clone(q.Values), func(v schema.Value) bool { return found[v] })
+	if err == nil && q.Limit == 0 && len(missing) > 0 {
+		q.Values = missing
+		err = t.source.lockedRows(ctx, t.sql, q, clause, fn)
+	}
 	return errors.Join(fail(nil, err), t.restoreTexts(ctx, err))
 }
 

@@ -221,6 +221,47 @@ func TestIsolation(t *testing.T) {
 	}
 }
 
+// TestReplacedRow locks a row that another transaction is about to have deleted and
+// inserted anew: it was there all the time.
+func TestReplacedRow(t *testing.T) {
+	source, db := accountSource(t)
+	other, err := db.Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Rollback() //nolint:errcheck // for a test that has failed
+	for _, statement := range []string{"DELETE FROM accounts WHERE id = 2", "INSERT INTO accounts (id, name) VALUES (2, 'anew')"} {
+		if _, err := other.Exec(statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tx := beginTx(t, source)
+	var process int
+	if err := tx.SQL().QueryRow("SELECT pg_backend_pid()").Scan(&process); err != nil {
+		t.Fatal(err)
+	}
+	read := make(chan map[schema.Value]schema.Row)
+	go func() {
+		defer close(read)
+		q := feed.Query{Table: accounts, Values: []schema.Value{number(1), number(2), number(3)}}
+		read <- byKey(t, q, func(q feed.Query, fn func(schema.Row) error) error {
+			return tx.Rows(context.Background(), q, feed.Exclusive, fn)
+		})
+	}()
+	for count(t, db, fmt.Sprintf("SELECT count(*) FROM pg_locks WHERE pid = %d AND NOT granted", process)) == 0 {
+		if t.Context().Err() != nil {
+			t.Fatal("the read does not wait")
+		}
+	}
+	if err := other.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	rows := <-read
+	if len(rows) != 2 || rows[number(2)] == nil || rows[number(2)][1].Str() != "anew" {
+		t.Errorf("read %v, want the row as it is now and the other one", rows)
+	}
+}
+
 // TestAuthorsSettings reads within a transaction whose session writes otherwise,
 // and leaves the author's statements as they are.
 func TestAuthorsSettings(t *testing.T) {
