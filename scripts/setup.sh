@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # setup.sh installs by apt what the tests run: a C compiler for the race
-# detector, a browser, the sqlite3 shell, and the servers that they start for
-# themselves. Without root it names what is missing.
+# detector, a browser, the sqlite3 shell, and the servers and proxies that they
+# start for themselves. Without root it names what is missing.
 set -euo pipefail
 
 # One line per need: a command that shows it is there, and Debian's package.
@@ -13,6 +13,8 @@ needs=(
 	"redis-server redis-server"
 	"nats-server nats-server"
 	"nginx nginx"
+	"caddy caddy"
+	"pgbouncer pgbouncer"
 )
 
 # installed tells whether a command is in the path, or a pattern names one:

@@ -21,12 +21,15 @@ type program struct {
 }
 
 var programs = map[string]program{
-	"postgres": {"postgres", []string{"/usr/lib/postgresql/*/bin", "/usr/local/pgsql/bin", "/opt/homebrew/opt/postgresql*/bin"}, "apt-get install -y postgresql"},
-	"redis":    {"redis-server", []string{"/usr/sbin", "/usr/local/sbin"}, "apt-get install -y redis-server"},
-	"nats":     {"nats-server", []string{"/usr/sbin", "/usr/local/sbin"}, "apt-get install -y nats-server"},
+	"postgres":  {"postgres", []string{"/usr/lib/postgresql/*/bin", "/usr/local/pgsql/bin", "/opt/homebrew/opt/postgresql*/bin"}, "apt-get install -y postgresql"},
+	"redis":     {"redis-server", []string{"/usr/sbin", "/usr/local/sbin"}, "apt-get install -y redis-server"},
+	"nats":      {"nats-server", []string{"/usr/sbin", "/usr/local/sbin"}, "apt-get install -y nats-server"},
+	"pgbouncer": {"pgbouncer", []string{"/usr/sbin", "/usr/local/sbin"}, "apt-get install -y pgbouncer"},
+	"nginx":     {"nginx", []string{"/usr/sbin", "/usr/local/sbin"}, "apt-get install -y nginx"},
+	"caddy":     {"caddy", nil, "apt-get install -y caddy"},
 }
 
-// find returns the path of a server's program: "postgres", "redis" or "nats".
+// find returns the path of a program by its name in programs.
 func find(name string) (string, error) {
 	p, ok := programs[name]
 	if !ok {
@@ -44,8 +47,9 @@ func find(name string) (string, error) {
 	return "", fmt.Errorf("%s is not installed: %s", p.file, p.install)
 }
 
-// Need skips a test where the program of one of the servers "postgres", "redis"
-// and "nats" is not installed, and fails it when CI=true.
+// Need skips a test where the program of one of the servers "postgres", "redis",
+// "nats", "pgbouncer", "nginx" and "caddy" is not installed, and fails it when
+// CI=true.
 func Need(t testing.TB, names ...string) {
 	t.Helper()
 	for _, name := range names {
@@ -58,6 +62,17 @@ func Need(t testing.TB, names ...string) {
 			t.Skip(err)
 		}
 	}
+}
+
+// Program is Need, and the path of the program.
+func Program(t testing.TB, name string) string {
+	t.Helper()
+	Need(t, name)
+	path, err := find(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 // stops are what ends the servers that tests share.

@@ -12,11 +12,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -30,13 +28,11 @@ type PostgresOptions struct {
 
 // PostgresServer is a PostgreSQL whose superuser is postgres, without a password.
 type PostgresServer struct {
+	server
+
 	program string
-	folder  string
-	port    int
 	conf    map[string]string
 	as      *syscall.Credential // nil for the user of this process
-
-	process *process
 }
 
 // superuser is the server's first role.
@@ -69,9 +65,6 @@ var postgresConf = map[string]string{
 	"max_logical_replication_workers": "0",
 }
 
-// portTries is how often a port is tried, as another process may take it first.
-const portTries = 5
-
 // Postgres starts a PostgreSQL of its own and returns when it takes connections.
 func Postgres(ctx context.Context, opts PostgresOptions) (*PostgresServer, error) {
 	program, err := find("postgres")
@@ -79,6 +72,7 @@ func Postgres(ctx context.Context, opts PostgresOptions) (*PostgresServer, error
 		return nil, err
 	}
 	s := &PostgresServer{program: program, conf: maps.Clone(postgresConf)}
+	s.server = server{name: "postgres", command: s.again, ready: "database system is ready to accept connections", end: syscall.SIGINT, crash: syscall.SIGQUIT}
 	maps.Copy(s.conf, opts.Conf)
 	if s.as, err = postgresUser(); err != nil {
 		return nil, err
@@ -86,17 +80,10 @@ func Postgres(ctx context.Context, opts PostgresOptions) (*PostgresServer, error
 	if err := s.initialize(ctx); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(s.folder))
 	}
-	for try := 1; ; try++ {
-		if s.port, err = freePort(ctx); err == nil {
-			err = s.Start(ctx)
-		}
-		switch {
-		case err == nil:
-			return s, nil
-		case try == portTries || ctx.Err() != nil:
-			return nil, errors.Join(err, os.RemoveAll(s.folder))
-		}
+	if err := s.begin(ctx); err != nil {
+		return nil, err
 	}
+	return s, nil
 }
 
 // postgresUser is whom the server runs as: it refuses to be root.
@@ -129,7 +116,7 @@ func (s *PostgresServer) initialize(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	initdb := s.command(exec.CommandContext(ctx, filepath.Join(filepath.Dir(s.program), "initdb"), "-D", s.folder, "-U", superuser, //nolint:gosec // the program that find found
+	initdb := s.own(exec.CommandContext(ctx, filepath.Join(filepath.Dir(s.program), "initdb"), "-D", s.folder, "-U", superuser, //nolint:gosec // the program that find found
 		"-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync", "--no-instructions"))
 	if out, err := initdb.CombinedOutput(); err != nil {
 		return fmt.Errorf("initdb: %w: %s", err, out)
@@ -149,8 +136,8 @@ func (s *PostgresServer) configure() error {
 	return file.Close()
 }
 
-// command has a command run as the server does.
-func (s *PostgresServer) command(cmd *exec.Cmd) *exec.Cmd {
+// own has a command run as the server does.
+func (s *PostgresServer) own(cmd *exec.Cmd) *exec.Cmd {
 	cmd.Dir = "/"
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C.UTF-8", "TZ=UTC"}
 	if s.as != nil {
@@ -159,47 +146,9 @@ func (s *PostgresServer) command(cmd *exec.Cmd) *exec.Cmd {
 	return cmd
 }
 
-// Start starts the server again after Stop or Kill, on the same data and port.
-func (s *PostgresServer) Start(ctx context.Context) error {
-	// The process outlives ctx, which is the start's.
-	cmd := s.command(exec.CommandContext(context.WithoutCancel(ctx), s.program, "-D", s.folder, "-c", "port="+strconv.Itoa(s.port))) //nolint:gosec // the program that find found
-	p, err := run(ctx, cmd, syscall.SIGQUIT, "database system is ready to accept connections")
-	if err != nil {
-		return fmt.Errorf("start postgres: %w", err)
-	}
-	s.process = p
-	return nil
-}
-
-// patience is how long a server may take to end in order.
-const patience = 20 * time.Second
-
-// Stop ends all connections and the server in order; data and port stay for
-// Start. Senders of replication first send all there is, as long as their
-// receivers take it, at most some seconds.
-func (s *PostgresServer) Stop() {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	s.process.stop(ctx, syscall.SIGINT, syscall.SIGQUIT)
-}
-
-// Kill ends the server as a crash does. Start recovers what was committed.
-func (s *PostgresServer) Kill() {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	s.process.stop(ctx, syscall.SIGQUIT, syscall.SIGKILL)
-}
-
-// Restart is Stop and Start.
-func (s *PostgresServer) Restart(ctx context.Context) error {
-	s.Stop()
-	return s.Start(ctx)
-}
-
-// Close ends the server, if it runs, and removes its data.
-func (s *PostgresServer) Close() error {
-	s.Kill()
-	return os.RemoveAll(s.folder)
+// again is a run of the server on its data and port.
+func (s *PostgresServer) again(ctx context.Context) (*exec.Cmd, error) {
+	return s.own(exec.CommandContext(ctx, s.program, "-D", s.folder, "-c", "port="+strconv.Itoa(s.port))), nil //nolint:gosec // the program that find found
 }
 
 // URL is that of the database postgres, for the superuser.
@@ -262,28 +211,13 @@ func (s *PostgresServer) drop(ctx context.Context, name string) error {
 	}
 }
 
-// shared is the server that the tests of this process share.
-var shared = sync.OnceValues(func() (*PostgresServer, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 3*patience)
-	defer cancel()
-	s, err := Postgres(ctx, PostgresOptions{})
-	if err != nil {
-		return nil, err
-	}
-	atEnd(func() { s.Close() }) //nolint:errcheck // a folder that stays harms nobody
-	return s, nil
-})
+var sharedPostgres = shared(func(ctx context.Context) (*PostgresServer, error) { return Postgres(ctx, PostgresOptions{}) })
 
 // SharedPostgres is the server that the tests of a process share. They do not
 // stop it. The package's TestMain must use Main.
 func SharedPostgres(t testing.TB) *PostgresServer {
 	t.Helper()
-	Need(t, "postgres")
-	s, err := shared()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
+	return borrow(t, "postgres", sharedPostgres)
 }
 
 // Database returns the URL of a fresh database of the shared PostgreSQL, which is
