@@ -104,6 +104,15 @@ test-race: ## Go tests with the race detector
 	go test -race ./...
 	@for module in $(MODULES); do echo "cd $$module && go test -race ./..."; (cd $$module && go test -race ./...); done
 
+# Property tests, and the packages that have some.
+HUNT       := TestTuplesAreTheirParts|TestEditsLead|TestModel|TestRecord|TestRandom|TestConformance|TestSubjects
+PROPERTIES := ./schema ./gen ./internal/route ./feed/relay ./feed/sqlitefeed ./feed/pgfeed ./broker/natsbroker
+
+.PHONY: hunt
+hunt: ## property tests with values that were not drawn before (MINUTES)
+	@end=$$(( $$(date +%s) + 60 * $(if $(filter-out 0,$(MINUTES)),$(MINUTES),10) )); while [ $$(date +%s) -lt $$end ]; do \
+		PANDO_RANDOM=1 go test -count=1 -run '$(HUNT)' $(PROPERTIES) || exit 1; done
+
 # The generated TypeScript is checked here, as it needs both languages.
 .PHONY: test-ts
 test-ts: node_modules/.package-lock.json ## TypeScript: build, lint, types, tests, sizes, packages

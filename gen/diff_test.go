@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	_ "github.com/pando-sync/pando/internal/seeds"
 )
 
 // TestEditsLeadFromOneTextToTheOther checks comparisons of random texts: what

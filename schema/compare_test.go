@@ -11,6 +11,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	_ "github.com/pando-sync/pando/internal/seeds"
 	"github.com/pando-sync/pando/schema"
 )
 

@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/pando-sync/pando/feed"
+	_ "github.com/pando-sync/pando/internal/seeds"
 	"github.com/pando-sync/pando/schema"
 )
 

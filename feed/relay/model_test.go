@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/pando-sync/pando/feed/relay/relaytest"
+	_ "github.com/pando-sync/pando/internal/seeds"
 )
 
 // TestModel lets owners, nodes, the broker and the database fail in any order:

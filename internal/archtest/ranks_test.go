@@ -99,6 +99,7 @@ var ranks = map[string]place{
 	"internal/archtest":    {kind: kit},
 	"internal/guidetest":   {kind: kit},
 	"internal/memdb":       {kind: kit},
+	"internal/seeds":       {kind: kit},
 	"internal/servers":     {kind: kit},
 	"internal/wiretest":    {kind: kit},
 }

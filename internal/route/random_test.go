@@ -11,6 +11,7 @@ import (
 
 	"github.com/pando-sync/pando/feed"
 	"github.com/pando-sync/pando/internal/memdb"
+	_ "github.com/pando-sync/pando/internal/seeds"
 	"github.com/pando-sync/pando/internal/snapshot"
 	"github.com/pando-sync/pando/schema"
 	"github.com/pando-sync/pando/state"
