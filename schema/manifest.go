@@ -6,6 +6,8 @@ import "reflect"
 type Manifest struct {
 	Registry *Registry
 	Channels []*Channel
+	// Bindings are one for each name of a stream that is a binding's.
+	Bindings []*Binding
 }
 
 // Channel is one declared channel.
