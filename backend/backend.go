@@ -26,7 +26,9 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/pando-sync/pando/broker"
 	"github.com/pando-sync/pando/cache"
@@ -51,6 +53,11 @@ type Settings struct {
 	Broker string
 	// Cache is the URL of what keeps scopes for all nodes; "" for none.
 	Cache string
+	// Capacity and Expiry are the broker's: how many unread messages a channel holds,
+	// and how long a message may wait to be read. 0 is broker.DefaultCapacity and
+	// broker.DefaultExpiry.
+	Capacity int
+	Expiry   time.Duration
 	// Namespace sets apart apps that share a database's server, a broker or a cache:
 	// 1 to 31 small letters and digits, a letter first. All nodes of an app have the
 	// same.
@@ -60,12 +67,25 @@ type Settings struct {
 }
 
 // FromEnv reads the settings from the variables that manage's flags have:
-// PANDO_DB, PANDO_REPLICATION, PANDO_BROKER, PANDO_CACHE and PANDO_NAMESPACE.
-func FromEnv() Settings {
-	return Settings{
+// PANDO_DB, PANDO_REPLICATION, PANDO_BROKER, PANDO_CAPACITY, PANDO_EXPIRY,
+// PANDO_CACHE and PANDO_NAMESPACE. The error names a variable that cannot be read.
+func FromEnv() (Settings, error) {
+	s := Settings{
 		Database: os.Getenv("PANDO_DB"), Replication: os.Getenv("PANDO_REPLICATION"),
 		Broker: os.Getenv("PANDO_BROKER"), Cache: os.Getenv("PANDO_CACHE"), Namespace: os.Getenv("PANDO_NAMESPACE"),
 	}
+	var capacity, expiry error
+	if text := os.Getenv("PANDO_CAPACITY"); text != "" {
+		if s.Capacity, capacity = strconv.Atoi(text); capacity != nil {
+			capacity = fmt.Errorf("read settings: PANDO_CAPACITY=%s: want a number of messages", text)
+		}
+	}
+	if text := os.Getenv("PANDO_EXPIRY"); text != "" {
+		if s.Expiry, expiry = time.ParseDuration(text); expiry != nil {
+			expiry = fmt.Errorf("read settings: PANDO_EXPIRY=%s: want a time like 10s", text)
+		}
+	}
+	return s, errors.Join(capacity, expiry)
 }
 
 // Dialect is the SQL that a database speaks.
@@ -153,8 +173,14 @@ func (s Settings) withDefaults() (Settings, error) {
 	if s.Log == nil {
 		s.Log = slog.Default()
 	}
+	if s.Capacity < 0 || s.Expiry < 0 {
+		return s, fmt.Errorf("open backend: capacity %d (PANDO_CAPACITY), expiry %s (PANDO_EXPIRY): want positive values, or none", s.Capacity, s.Expiry)
+	}
 	return s, nil
 }
+
+// Layer is how the broker's channels are bounded.
+func (s Settings) Layer() broker.Config { return broker.Config{Capacity: s.Capacity, Expiry: s.Expiry} }
 
 func (b *Backend) open(ctx context.Context, s Settings, kinds []Kind) error {
 	database, err := find(kinds, "database", "PANDO_DB", s.Database, func(k Kind) bool { return k.Database != nil })

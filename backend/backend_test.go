@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pando-sync/pando/backend"
 	"github.com/pando-sync/pando/backend/memory"
@@ -104,6 +105,7 @@ func TestOpenFaults(t *testing.T) {
 		{backend.Settings{Database: "a.db", Broker: "localhost"}, "(PANDO_BROKER): it has no scheme, and this program knows nats:, tls:, redis:"},
 		{backend.Settings{Database: "a.db", Broker: "redis://:" + secret + "@h:x:y"}, "(PANDO_BROKER): redisbroker: Config.Hosts"},
 		{backend.Settings{Database: "a.db", Broker: "nats://h?replicas=all"}, "replicas=all: want a number"},
+		{backend.Settings{Database: "a.db", Capacity: -1}, "(PANDO_CAPACITY)"},
 		{backend.Settings{Database: "a.db", Cache: "redis://h"}, "(PANDO_CACHE): it has redis, and this program knows memory:"},
 	} {
 		b, err := backend.Open(t.Context(), c.settings, kinds...)
@@ -174,8 +176,21 @@ func TestFromEnv(t *testing.T) {
 	for _, name := range []string{"DB", "REPLICATION", "BROKER", "CACHE", "NAMESPACE"} {
 		t.Setenv("PANDO_"+name, name)
 	}
-	want := backend.Settings{Database: "DB", Replication: "REPLICATION", Broker: "BROKER", Cache: "CACHE", Namespace: "NAMESPACE"}
-	if got := backend.FromEnv(); got != want {
-		t.Errorf("got %+v", got)
+	t.Setenv("PANDO_CAPACITY", "200")
+	t.Setenv("PANDO_EXPIRY", "10s")
+	want := backend.Settings{
+		Database: "DB", Replication: "REPLICATION", Broker: "BROKER", Capacity: 200, Expiry: 10 * time.Second,
+		Cache: "CACHE", Namespace: "NAMESPACE",
+	}
+	if got, err := backend.FromEnv(); got != want || err != nil {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	if got := want.Layer(); got.Capacity != 200 || got.Expiry != 10*time.Second {
+		t.Errorf("the layer is %+v", got)
+	}
+	t.Setenv("PANDO_CAPACITY", "many")
+	t.Setenv("PANDO_EXPIRY", "10")
+	if _, err := backend.FromEnv(); err == nil || !strings.Contains(err.Error(), "PANDO_CAPACITY=many") || !strings.Contains(err.Error(), "PANDO_EXPIRY=10") {
+		t.Errorf("what cannot be read: %v", err)
 	}
 }

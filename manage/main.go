@@ -52,6 +52,8 @@ type commands struct {
 	DB          string        `default:"${db}" env:"PANDO_DB" help:"Database: a file, or a URL such as postgres://user:password@host/name." name:"db"`
 	Replication string        `env:"PANDO_REPLICATION" help:"URL of the database's replication connection, where that of the database leads to a pooler." placeholder:"URL"`
 	Broker      string        `env:"PANDO_BROKER" help:"URL of the broker between several servers, such as nats://host:4222 or redis://host:6379; none for one server." placeholder:"URL"`
+	Capacity    int           `env:"PANDO_CAPACITY" help:"Unread messages that a channel of the broker holds; 100 unless set." placeholder:"MESSAGES"`
+	Expiry      time.Duration `env:"PANDO_EXPIRY" help:"How long a message of the broker may wait to be read; a minute unless set."`
 	Cache       string        `env:"PANDO_CACHE" help:"URL of the cache that servers share; none reads the database." placeholder:"URL"`
 	Namespace   string        `default:"pando" env:"PANDO_NAMESPACE" help:"Sets apart apps that share a database, a broker or a cache."`
 	Origins     []string      `env:"PANDO_ORIGINS" help:"Hosts besides the server's own whose pages may connect, with commas." placeholder:"HOST"`
@@ -77,7 +79,7 @@ type commands struct {
 // settings are what an app is opened with.
 func (c *commands) settings() Settings {
 	return Settings{
-		DB: c.DB, Replication: c.Replication, Broker: c.Broker, Cache: c.Cache, Namespace: c.Namespace,
+		DB: c.DB, Replication: c.Replication, Broker: c.Broker, Capacity: c.Capacity, Expiry: c.Expiry, Cache: c.Cache, Namespace: c.Namespace,
 		Origins: c.Origins, Heartbeat: c.Heartbeat,
 	}
 }

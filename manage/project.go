@@ -40,6 +40,9 @@ type Settings struct {
 	// Replication, Broker, Cache and Namespace are --replication, --broker, --cache and
 	// --name: see backend.Settings.
 	Replication, Broker, Cache, Namespace string
+	// Capacity and Expiry are --capacity and --expiry, the broker's.
+	Capacity int
+	Expiry   time.Duration
 	// Origins is --origins, for pando.Config.
 	Origins []string
 	// Heartbeat is --heartbeat, for pando.Config.
@@ -53,7 +56,8 @@ type Settings struct {
 // Backend are the settings for backend.Open.
 func (s Settings) Backend() backend.Settings {
 	return backend.Settings{
-		Database: s.DB, Replication: s.Replication, Broker: s.Broker, Cache: s.Cache, Namespace: s.Namespace, Log: s.Log,
+		Database: s.DB, Replication: s.Replication, Broker: s.Broker, Capacity: s.Capacity, Expiry: s.Expiry,
+		Cache: s.Cache, Namespace: s.Namespace, Log: s.Log,
 	}
 }
 

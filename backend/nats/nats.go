@@ -20,7 +20,7 @@ func Kind() backend.Kind {
 
 func open(_ context.Context, s backend.Settings) (backend.Broker, error) {
 	address, replicas := backend.Parameter(s.Broker, "replicas")
-	cfg := natsbroker.Config{URL: address, Prefix: s.Namespace, Logger: s.Log}
+	cfg := natsbroker.Config{Limits: s.Layer(), URL: address, Prefix: s.Namespace, Logger: s.Log}
 	if replicas != "" {
 		n, err := strconv.Atoi(replicas)
 		if err != nil {

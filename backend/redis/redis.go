@@ -16,7 +16,9 @@ func Kind() backend.Kind {
 }
 
 func open(_ context.Context, s backend.Settings) (backend.Broker, error) {
-	b, err := redisbroker.New(redisbroker.Config{Hosts: strings.Split(s.Broker, ","), Prefix: s.Namespace, Logger: s.Log})
+	b, err := redisbroker.New(redisbroker.Config{
+		Config: s.Layer(), Hosts: strings.Split(s.Broker, ","), Prefix: s.Namespace, Logger: s.Log,
+	})
 	if err != nil {
 		return nil, err
 	}

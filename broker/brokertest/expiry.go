@@ -17,8 +17,8 @@ func runExpiry(t *testing.T, h Harness) {
 		need bool
 		test func(k *kit, unit time.Duration)
 	}{
-		{"Expiry", h.Features.Expiry && h.Features.Kept, (*kit).expiry},
-		{"GroupExpiry", h.Features.GroupExpiry, (*kit).groupExpiry},
+		{"AnUnreadMessageOlderThanTheExpiryIsGone", h.Features.Expiry && h.Features.Kept, (*kit).expiry},
+		{"GroupExpiryForMembersThatDiedWithoutLeaving", h.Features.GroupExpiry, (*kit).groupExpiry},
 	} {
 		if !c.need {
 			continue

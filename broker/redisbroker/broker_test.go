@@ -44,8 +44,9 @@ func conformance(t *testing.T, hosts ...string) {
 
 func TestConformance(t *testing.T) { conformance(t, servers.SharedRedis(t).URL()) }
 
-// TestConformanceOfTwoHosts has groups and channels be in different hosts.
-func TestConformanceOfTwoHosts(t *testing.T) {
+// TestSeveralHostsShareGroupsAndChannels has groups and channels be in different
+// hosts.
+func TestSeveralHostsShareGroupsAndChannels(t *testing.T) {
 	conformance(t, servers.SharedRedis(t).URL(), start(t, servers.RedisOptions{}).URL())
 }
 

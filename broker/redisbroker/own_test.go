@@ -49,9 +49,9 @@ func receive(t testing.TB, b *redisbroker.Broker, channels ...string) broker.Mes
 	return m
 }
 
-// TestOneSubscriptionForAGroup puts many channels of one process into a group:
+// TestOnePublishServesAWholeGroup puts many channels of one process into a group:
 // the process hears what is published once, and each channel gets it.
-func TestOneSubscriptionForAGroup(t *testing.T) {
+func TestOnePublishServesAWholeGroup(t *testing.T) {
 	const members = 50
 	cfg := shared(t, broker.Config{})
 	a, b := open(t, cfg), open(t, cfg)
