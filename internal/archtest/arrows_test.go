@@ -54,6 +54,9 @@ func checkImport(s *source, from place, importPath string) []string {
 	if !known {
 		return nil // reported at the package itself, if there is one
 	}
+	if program := programOf(dir); program != "" && program == programOf(s.dir) {
+		return nil // its own packages
+	}
 	if why, ok := mayImport(from, to); !ok {
 		return []string{fmt.Sprintf("%s: %s imports %s: %s", s.path, s.dir, dir, why)}
 	}
@@ -95,6 +98,9 @@ func TestArrowsAreChecked(t *testing.T) {
 			[]string{"feed/sqlitefeed/f.go: feed/sqlitefeed imports internal/wire: an adapter imports ports only"}},
 		{"app imported", fstest.MapFS{"manage/m.go": importing("examples/board")},
 			[]string{"manage/m.go: manage imports examples/board: a program is imported by nobody"}},
+		{"app to its own package", fstest.MapFS{"examples/mux/main.go": importing("examples/mux/api")}, nil},
+		{"app to another's package", fstest.MapFS{"examples/board/main.go": importing("examples/mux/api")},
+			[]string{"examples/board/main.go: examples/board imports examples/mux/api: a program is imported by nobody"}},
 		{"unknown", fstest.MapFS{"util/u.go": importing("schema")},
 			[]string{"util/u.go: package util is unknown: add it to the table in internal/archtest/ranks_test.go"}},
 		{"another module", fstest.MapFS{"test/go.mod": {}, "test/sim/s.go": importing("internal/hub")}, nil},

@@ -106,11 +106,19 @@ var ranks = map[string]place{
 
 // placeOf finds a package's row; programs need none, their folder tells.
 func placeOf(dir string) (place, bool) {
-	if strings.HasPrefix(dir, "examples/") || strings.HasPrefix(dir, "cmd/") {
+	if programOf(dir) != "" {
 		return place{kind: app}, true
 	}
 	p, ok := ranks[dir]
 	return p, ok
+}
+
+// programOf is the folder of the program that a package is part of; "" of others.
+func programOf(dir string) string {
+	if parts := strings.SplitN(dir, "/", 3); len(parts) > 1 && (parts[0] == "examples" || parts[0] == "cmd") {
+		return parts[0] + "/" + parts[1]
+	}
+	return ""
 }
 
 // mayImport tells whether code of from, other than its tests, may import to,
