@@ -20,6 +20,9 @@ type Table struct {
 	// Links are the indexes in Columns of the columns by which a layer over
 	// this table finds its rows from above, ascending.
 	Links []int
+	// Whole tells that the feed has to carry the rows as they were before they
+	// changed: see Registry.Whole.
+	Whole bool
 }
 
 // Column is one column that is read, or derived from what is read.
@@ -109,6 +112,9 @@ type Type struct {
 	Fields []Field
 	// WriteOnly are the fields that a client may write and is never sent.
 	WriteOnly []Field
+	// Links are the belongs-to relations by the keys of what they lead to; of a
+	// Model only, as a tree has layers for them.
+	Links []Field
 	// Key is the index in Fields of the key, which is always sent.
 	Key int
 
@@ -315,6 +321,8 @@ type Registry struct {
 	declared []*decl
 	// origins names the field that declared each column, for messages.
 	origins map[*Table][]string
+	// models are the types that Model has returned.
+	models map[reflect.Type]*Type
 	// assumed are the tables whose key no struct has told yet: it is taken for
 	// the links of the many-to-many relation that goes through them.
 	assumed map[*Table]bool

@@ -65,8 +65,8 @@ func (s *Source) Grants(ctx context.Context, tables []*schema.Table, role string
 
 // Uninstall implements feed.Uninstaller: it drops the durable slot, the publication,
 // and the schema with Pando's tables in it. Other things in the schema make it fail,
-// and so does a process that reads the slot. Replica identities that
-// WithFullIdentity set stay.
+// and so does a process that reads the slot. Replica identities that Setup has set
+// stay: what they were before is not known.
 func (s *Source) Uninstall(ctx context.Context) error {
 	if err := s.uninstall(ctx); err != nil {
 		return fmt.Errorf("uninstall: %w", err)

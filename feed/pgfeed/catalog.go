@@ -151,7 +151,7 @@ func (s *Source) describe(ctx context.Context, q asker, declared *schema.Table) 
 	if err := t.readUnique(ctx, q); err != nil {
 		return nil, err
 	}
-	return t, errors.Join(t.checkColumns(), t.checkKey(), t.checkIdentity(slices.Contains(s.full, declared.Name)))
+	return t, errors.Join(t.checkColumns(), t.checkKey(), t.checkIdentity(s.isFull(declared)))
 }
 
 // checkKind refuses what is no table whose changes the server logs.

@@ -40,9 +40,10 @@
 //
 // Large transactions come in parts, of some thousand rows or half a megabyte. What
 // the log does not tell is looked for in the catalog every second: a table that was
-// made again, rewritten, or whose partitions or enums changed. Such a table is put
-// back into the publication, where the role may do that, and all is read again, as
-// after a TRUNCATE. What cannot be followed any more ends Run with what to do.
+// made again, rewritten, or whose partitions or enums changed, or that has to have
+// the identity FULL and lost it. Such a table is put back into the publication, with
+// its identity, where the role may do that, and all is read again, as after a
+// TRUNCATE. What cannot be followed any more ends Run with what to do.
 //
 // The feed stands still when the server says nothing for a second. A connection that
 // is lost is made again; since a temporary slot ends with it, all is read again.
@@ -57,6 +58,7 @@
 // that has become visible since the one before, and reads the rows as they are then;
 // it sees whole transactions, whatever the order in which they end. Each process
 // follows for itself. A TRUNCATE of a single partition is noticed a second later.
+// Tables with bindings are refused: nothing tells what a changed row was.
 //
 // # Values
 //

@@ -12,15 +12,21 @@ import (
 // mends are the errors of PostgreSQL that do not pass by themselves, by their
 // codes, with what to do.
 var mends = map[string]string{
-	"28000":      "let the role connect for replication in pg_hba.conf",
-	"28P01":      "give the URL the right password",
-	"3D000":      "give the URL the database's name",
-	"42501":      "ALTER ROLE … REPLICATION for the role of the replication URL, and grant it what migrate --print-sql lists",
-	"42704":      "run migrate, which creates the publication",
-	codeNotReady: "set wal_level = logical in postgresql.conf and restart the server",
-	"0A000":      "use PostgreSQL 14 or newer, and a replication URL that leads to the server without a pooler in between",
-	"42601":      "give a replication URL that leads to PostgreSQL without a pooler in between",
+	"28000":           "let the role connect for replication in pg_hba.conf",
+	"28P01":           "give the URL the right password",
+	"3D000":           "give the URL the database's name",
+	"42501":           "ALTER ROLE … REPLICATION for the role of the replication URL, and grant it what migrate --print-sql lists",
+	"42704":           "run migrate, which creates the publication",
+	codeNotReady:      "set wal_level = logical in postgresql.conf and restart the server",
+	"0A000":           "use PostgreSQL 14 or newer, and a replication URL that leads to the server without a pooler in between",
+	codeNoCommand:     "give a replication URL that leads to PostgreSQL without a pooler in between",
+	codeNoStatement:   preparedMend,
+	codeSameStatement: preparedMend,
 }
+
+// codeNoCommand is that of a command that is none, as those of replication are on
+// other connections.
+const codeNoCommand = "42601"
 
 // codeNotReady is that of a server or an object that is not in the state that is
 // needed.

@@ -51,8 +51,8 @@ type facts map[fact]bool
 // fact is one of them.
 type fact struct {
 	table uint32
-	// kind is t for the table, c for a column and p for a file of rows: the
-	// table's own, or that of a partition.
+	// kind is t for the table, c for a column, p for a file of rows, the table's own
+	// or that of a partition, and i for one of those whose old rows the log carries.
 	kind, text string
 }
 
@@ -63,6 +63,9 @@ const factsQuery = `WITH published AS (
 	SELECT c.oid, 't', n.nspname || '.' || c.relname FROM published JOIN pg_class c USING (oid) JOIN pg_namespace n ON n.oid = c.relnamespace
 	UNION ALL SELECT published.oid, 'p', l.relid::oid || ' ' || coalesce(pg_relation_filenode(l.relid), 0)
 		FROM published CROSS JOIN LATERAL (SELECT published.oid AS relid UNION SELECT t.relid::oid FROM pg_partition_tree(published.oid) t) l
+	UNION ALL SELECT published.oid, 'i', l.oid::text
+		FROM published CROSS JOIN LATERAL (SELECT published.oid UNION SELECT t.relid::oid FROM pg_partition_tree(published.oid) t) l JOIN pg_class c ON c.oid = l.oid
+		WHERE c.relreplident = 'f'
 	UNION ALL SELECT published.oid, 'c', concat_ws(' ', a.attname, a.atttypid, a.atttypmod,
 			(SELECT string_agg(quote_literal(e.enumlabel), ',' ORDER BY e.oid) FROM pg_enum e WHERE e.enumtypid = a.atttypid))
 		FROM published JOIN pg_attribute a ON a.attrelid = published.oid AND a.attnum > 0 AND NOT a.attisdropped`
@@ -87,8 +90,9 @@ func (s *Source) readFacts(ctx context.Context) (facts, error) {
 
 // changed tells which table is not as it was, "" for none: something of it is
 // gone, or it has a partition more. That a table is new, or has a new column, is
-// nothing to those who know the others.
-func (known facts) changed(now facts) (table string) {
+// nothing to those who know the others, nor is that the log does not carry old rows
+// any more where full says that nobody needs them.
+func (known facts) changed(now facts, full func(table uint32) bool) (table string) {
 	titles := make(map[uint32]string)
 	for f := range known {
 		if f.kind == "t" {
@@ -96,7 +100,7 @@ func (known facts) changed(now facts) (table string) {
 		}
 	}
 	for f := range known {
-		if !now[f] {
+		if !now[f] && (f.kind != "i" || full(f.table)) {
 			return titles[f.table]
 		}
 	}
@@ -106,6 +110,16 @@ func (known facts) changed(now facts) (table string) {
 		}
 	}
 	return ""
+}
+
+// needsFull tells whether the log has to carry the whole of a table's old rows.
+func (s *Source) needsFull(oid uint32) bool {
+	known, err := s.described()
+	if err != nil {
+		return false // nothing is followed
+	}
+	t := known.byOID[oid]
+	return t != nil && s.isFull(t.declared)
 }
 
 // newGuard takes what the catalog says now for what the log's beginning goes by.
@@ -152,7 +166,7 @@ func (g *guard) look(ctx context.Context) error {
 	if err != nil {
 		return nil // the same
 	}
-	changed := g.known.changed(now)
+	changed := g.known.changed(now, g.source.needsFull)
 	if changed == "" && g.failing.IsZero() {
 		return g.note(ctx, now)
 	}
@@ -163,7 +177,7 @@ func (g *guard) look(ctx context.Context) error {
 	if now, err = g.source.readFacts(ctx); err != nil {
 		return nil // the same
 	}
-	g.log.startAnew(fmt.Sprintf("the table %s was rebuilt, or its columns, partitions or enums were changed", changed))
+	g.log.startAnew(fmt.Sprintf("the table %s was rebuilt, or its columns, partitions, enums or identity were changed", changed))
 	g.source.hasten(g.source.wake.next())
 	return g.note(ctx, now)
 }

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-
-	"github.com/jackc/pgx/v5/stdlib"
 )
 
 // Hints implements feed.Hinter.
@@ -104,33 +102,4 @@ func (s *Source) slotHints(ctx context.Context) (hints []string, err error) {
 	}
 	err = each(ctx, s.db, func(hint string) { hints = append(hints, hint) }, slotsQuery, slot, s.schema+"_")
 	return hints, err
-}
-
-// poolerHints tells whether the handle goes by a pooler: the number that the other
-// end has for the connection is not that of the server's process then. Only pgx
-// lets it be asked for.
-func (s *Source) poolerHints(ctx context.Context) (hints []string, err error) {
-	conn, err := s.db.Conn(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer conn.Close() //nolint:errcheck // it tells only that the connection is closed already
-	told := uint32(0)
-	err = conn.Raw(func(driver any) error {
-		if c, ok := driver.(*stdlib.Conn); ok {
-			told = c.Conn().PgConn().PID()
-		}
-		return nil
-	})
-	if told == 0 || err != nil {
-		return nil, err
-	}
-	var process uint32
-	if err := conn.QueryRowContext(ctx, "SELECT pg_backend_pid()").Scan(&process); err != nil {
-		return nil, err
-	}
-	if process != told {
-		hints = append(hints, "the handle goes by a connection pooler: where that gives each transaction another connection, as PgBouncer's pool_mode = transaction, set its max_prepared_statements, or default_query_exec_mode=exec in the handle's URL")
-	}
-	return hints, nil
 }

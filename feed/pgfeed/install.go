@@ -166,11 +166,14 @@ func (i *installation) checkPartitions(ctx context.Context, q asker) error {
 	return errors.Join(errs...)
 }
 
+// isFull tells whether the log has to carry the whole of a table's old rows.
+func (s *Source) isFull(t *schema.Table) bool { return t.Whole || slices.Contains(s.full, t.Name) }
+
 // inspectIdentities adds what gives tables, and the partitions that have their
 // rows, the identity FULL.
 func (s *Source) inspectIdentities(ctx context.Context, q asker, i *installation) error {
 	for _, t := range i.ordered() {
-		if !slices.Contains(s.full, t.declared.Name) {
+		if !s.isFull(t.declared) {
 			continue
 		}
 		err := each(ctx, q, func(name string) {

@@ -73,13 +73,10 @@ func (s *Source) checkReplication(ctx context.Context, f *serverFacts) error {
 		return cannotReplicate(err)
 	}
 	if process["pid"] != strconv.FormatUint(uint64(conn.PID()), 10) {
-		return errPooler
+		return errLogPooler
 	}
 	return nil
 }
-
-// errPooler tells of something between the replication connection and the server.
-var errPooler = &mismatch{"the replication URL leads to a connection pooler, as PgBouncer, by which a log cannot be read: give the address of the server itself as pgfeed.New's URL; the handle may go by the pooler"}
 
 // cannotReplicate says what is to be done about a replication connection that the
 // server does not take.
@@ -89,8 +86,10 @@ func cannotReplicate(err error) error {
 		return err
 	}
 	switch {
-	case strings.Contains(refused.Message, "startup parameter") || strings.Contains(refused.Message, "pgbouncer"):
-		return fmt.Errorf("%w: %w", errPooler, err)
+	// A pooler refuses the parameters of replication, or forgets them, so that its
+	// commands are none.
+	case strings.Contains(refused.Message, "startup parameter") || strings.Contains(refused.Message, "pgbouncer") || refused.Code == codeNoCommand:
+		return fmt.Errorf("%w: %w", errLogPooler, err)
 	case refused.Code == "53300":
 		return fmt.Errorf("all WAL senders of the server are in use: set max_wal_senders higher and restart it: %w", err)
 	case mends[refused.Code] != "":

@@ -42,14 +42,23 @@ func (s *Source) isClosed() bool {
 
 // prepare puts in place what lacks and describes the tables.
 func (s *Source) prepare(ctx context.Context, tables []*schema.Table) (*catalog, error) {
-	found, err := s.inspect(ctx, s.db, tables)
-	if err := errors.Join(err, s.checkServer(ctx)); err != nil {
+	found, err := s.examine(ctx, tables)
+	if err != nil {
 		return nil, err
 	}
 	if len(found.statements) == 0 {
 		return found.catalog, nil
 	}
 	return s.install(ctx, tables)
+}
+
+// examine looks at the way to the server, the tables and the server.
+func (s *Source) examine(ctx context.Context, tables []*schema.Table) (*installation, error) {
+	if err := s.checkHandle(ctx); err != nil {
+		return nil, err
+	}
+	found, err := s.inspect(ctx, s.db, tables)
+	return found, errors.Join(err, s.checkServer(ctx))
 }
 
 // install writes what lacks in one transaction. Whoever else does that waits and
@@ -89,8 +98,8 @@ func (s *Source) cannotInstall(err error, statement string, statements []string)
 
 // Check implements feed.Checker.
 func (s *Source) Check(ctx context.Context, tables []*schema.Table) (ready bool, err error) {
-	found, err := s.inspect(ctx, s.db, tables)
-	if err := errors.Join(err, s.checkServer(ctx)); err != nil {
+	found, err := s.examine(ctx, tables)
+	if err != nil {
 		return false, fmt.Errorf("check the database: %w", err)
 	}
 	return len(found.statements) == 0, nil

@@ -46,6 +46,9 @@ func (s *Source) inspectTriggers(ctx context.Context, q asker, i *installation) 
 		}
 	}
 	for _, t := range i.ordered() {
+		if t.declared.Whole {
+			return mismatchf("table %q has a binding, which needs its rows as they were before they changed, and triggers log the keys alone: follow the database by its own log, without WithTriggerLog", t.declared.Name)
+		}
 		if !slices.ContainsFunc(t.unique, func(u uniqueSet) bool { return u.Primary && slices.Equal(u.Columns, t.key()) }) {
 			return mismatchf("the key of table %q is not its primary key, by which triggers log rows: declare the primary key as key", t.declared.Name)
 		}
