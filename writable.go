@@ -247,7 +247,7 @@ func (w *writable) compile(reg *schema.Registry, c *channel) (*write.Offer, erro
 	if err != nil {
 		return nil, err
 	}
-	validate, err := validator(typ)
+	validate, err := write.Validator(typ)
 	if err != nil {
 		return nil, err
 	}
@@ -294,37 +294,6 @@ func (w *writable) compileLinks(reg *schema.Registry, o *write.Offer) error {
 		o.CanLink[target] = l.ask(target)
 	}
 	return nil
-}
-
-// The methods by which a struct validates its rows.
-type (
-	validates        interface{ Validate() error }
-	validatesContext interface {
-		Validate(ctx context.Context) error
-	}
-)
-
-// validator is what asks the struct's method Validate, nil when it has none.
-func validator(typ *schema.Type) (func(context.Context, schema.Row) error, error) {
-	p := reflect.PointerTo(typ.GoType)
-	_, named := p.MethodByName("Validate")
-	switch {
-	case !named:
-		return nil, nil
-	case !p.Implements(reflect.TypeFor[validates]()) && !p.Implements(reflect.TypeFor[validatesContext]()):
-		return nil, fmt.Errorf("method Validate of %s has another signature than the hook: want Validate(ctx context.Context) error, or Validate() error", typ.Name)
-	}
-	return func(ctx context.Context, row schema.Row) error {
-		v := reflect.New(typ.GoType)
-		if err := typ.Decode(row, v.Interface()); err != nil {
-			return err
-		}
-		if in, ok := reflect.TypeAssert[validatesContext](v); ok {
-			return in.Validate(ctx)
-		}
-		in, _ := reflect.TypeAssert[validates](v)
-		return in.Validate()
-	}, nil
 }
 
 // finishWrites makes the writer of a channel once all trees are in.

@@ -11,7 +11,10 @@ import (
 
 // NewRegistry returns an empty registry.
 func NewRegistry() *Registry {
-	return &Registry{decls: map[reflect.Type]*decl{}, origins: map[*Table][]string{}, assumed: map[*Table]bool{}}
+	return &Registry{
+		decls: map[reflect.Type]*decl{}, origins: map[*Table][]string{}, assumed: map[*Table]bool{},
+		models: map[reflect.Type]*Type{},
+	}
 }
 
 // typeOf returns the instance type of a struct and registers it, with its

@@ -221,9 +221,20 @@ type StoredField struct {
 // belongs-to relations that it has in the tree. They are final once all trees of
 // the registry are in.
 func (t *Tree) StoredFields(typ *Type) []StoredField {
+	fields := typ.declaredColumns()
+	for _, child := range t.forward(typ) {
+		if c := &typ.Table.Columns[child.Link]; !c.Derived() {
+			fields = append(fields, StoredField{child.Name, child.GoName, child.Link, c.Kind, c.Nullable})
+		}
+	}
+	return fields
+}
+
+// declaredColumns are the stored columns of the type's struct.
+func (t *Type) declaredColumns() []StoredField {
 	var fields []StoredField
-	for _, f := range typ.decl.fields {
-		column := typ.Table.index(f.column)
+	for _, f := range t.decl.fields {
+		column := t.Table.index(f.column)
 		if !f.stored() || column < 0 {
 			continue
 		}
@@ -232,11 +243,6 @@ func (t *Tree) StoredFields(typ *Type) []StoredField {
 			name = f.column
 		}
 		fields = append(fields, StoredField{name, f.goName, column, f.kind, f.nullable})
-	}
-	for _, child := range t.forward(typ) {
-		if c := &typ.Table.Columns[child.Link]; !c.Derived() {
-			fields = append(fields, StoredField{child.Name, child.GoName, child.Link, c.Kind, c.Nullable})
-		}
 	}
 	return fields
 }

@@ -33,6 +33,10 @@ type Change struct {
 	decided bool
 }
 
+func newChange(o *Offer, op Op) *Change {
+	return &Change{offer: o, op: op, sent: map[int]string{}, given: map[int]bool{}, faults: map[string]string{}}
+}
+
 // Type is the type of the row.
 func (c *Change) Type() *schema.Type { return c.offer.Type }
 
@@ -164,13 +168,17 @@ func (c *Change) read(data map[string]json.RawMessage, fields []schema.WriteFiel
 	return values, nil
 }
 
-// begin puts the client's values on the row as it is, nil for a new one.
+// begin puts the client's values on the row as it is, nil for a new one. Those that
+// are faulty are left out: they are told of before anything is written.
 func (c *Change) begin(old schema.Row) {
 	c.old, c.next = old, slices.Clone(old)
 	if old == nil {
 		c.next = make(schema.Row, len(c.Type().Table.Columns))
 	}
-	for _, v := range c.values {
+	for i, v := range c.values {
+		if c.faults[c.names[i]] != "" {
+			continue
+		}
 		c.next[v.Column], c.given[v.Column] = v.Value, true
 	}
 }
@@ -179,7 +187,6 @@ func (c *Change) begin(old schema.Row) {
 // what the client does not set of the values that the conditions ask for. A key
 // that is a UUID is made.
 func (c *Change) stand(l *schema.Layer, parent schema.Row, s *Stream) {
-	t := c.Type().Table
 	if parent != nil {
 		c.setLink(l.Link, parent[l.Parent.Type.Table.Key])
 	}
@@ -191,6 +198,12 @@ func (c *Change) stand(l *schema.Layer, parent schema.Row, s *Stream) {
 			c.set(at.UserKey, s.User)
 		}
 	}
+	c.makeKey()
+}
+
+// makeKey makes a key that is a UUID.
+func (c *Change) makeKey() {
+	t := c.Type().Table
 	if t.Columns[t.Key].Kind == schema.UUID && !c.given[t.Key] {
 		c.set(t.Key, newUUID())
 	}

@@ -3,9 +3,9 @@ package write
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/pando-sync/pando/feed"
 	"github.com/pando-sync/pando/internal/rpc"
@@ -101,7 +101,7 @@ func (w *Writer) Apply(ctx context.Context, tx feed.Tx, s *Stream, r *Request) (
 		return Result{}, err
 	}
 	t := &turn{Offer: o, stream: s, request: r, walk: &walk{tx: tx, tree: w.tree, stream: s}}
-	t.change = &Change{offer: o, op: r.Op, sent: map[int]string{}, given: map[int]bool{}, faults: map[string]string{}}
+	t.change = newChange(o, r.Op)
 	if err := t.change.parse(r.Data); err != nil {
 		return Result{}, err
 	}
@@ -144,12 +144,11 @@ func (t *turn) save(ctx context.Context) error {
 	if err := t.check(ctx); err != nil {
 		return err
 	}
-	set := t.change.assignments()
-	if len(set) == 0 {
+	if len(t.change.given) == 0 {
 		return nil
 	}
-	key := old[t.Type.Table.Key]
-	if err := t.walk.tx.Update(ctx, t.Type.Table, key, set); err != nil {
+	key, err := t.change.Make(ctx, t.walk.tx)
+	if err != nil {
 		return t.refused(t.request, err)
 	}
 	return t.remains(ctx, key, t.MayLeave)
@@ -164,12 +163,8 @@ func (t *turn) delete(ctx context.Context) error {
 	if err := t.check(ctx); err != nil {
 		return err
 	}
-	table, key := t.Type.Table, old[t.Type.Table.Key]
-	if column := t.Type.SoftDelete(); column >= 0 {
-		now := []feed.Assignment{{Column: column, Value: schema.TimeValue(time.Now())}}
-		return t.refused(t.request, t.walk.tx.Update(ctx, table, key, now))
-	}
-	return t.refused(t.request, t.walk.tx.Delete(ctx, table, key))
+	_, err = t.change.Make(ctx, t.walk.tx)
+	return t.refused(t.request, err)
 }
 
 func (t *turn) create(ctx context.Context) (schema.Value, error) {
@@ -185,12 +180,12 @@ func (t *turn) create(ctx context.Context) (schema.Value, error) {
 	if err := t.single(ctx, layer, parent); err != nil {
 		return schema.Value{}, err
 	}
-	key, err := t.walk.tx.Insert(ctx, t.Type.Table, t.change.assignments())
+	key, err := t.change.Make(ctx, t.walk.tx)
 	switch {
+	case errors.Is(err, errNoKey):
+		return schema.Value{}, fmt.Errorf("%w: set it in the permission function, by Data.Set", err)
 	case err != nil:
 		return schema.Value{}, t.refused(t.request, err)
-	case key.IsNull():
-		return schema.Value{}, fmt.Errorf("create %s: the row has no key: set it in the permission function, by Data.Set", t.Type.Name)
 	}
 	return key, t.remains(ctx, key, false)
 }
