@@ -58,6 +58,8 @@ type Config struct {
 	// Lost is called when all sessions have to start anew, since the feed's
 	// continuity is lost. It must not block.
 	Lost func(reason string)
+	// Tap is told what the feed tells; nil for none.
+	Tap Tap
 }
 
 func (c Config) withDefaults() Config {
@@ -235,6 +237,9 @@ func (p *Pipe) begin(epoch string, at uint64, ask bool) {
 	p.goesOn()
 	p.epoch = epoch
 	p.unseen.reset()
+	if p.cfg.Tap != nil {
+		p.cfg.Tap.Start(feed.Position(at))
+	}
 	p.router = route.New(p.cfg.Registry, p.cfg.Keep)
 	p.router.Advance(at)
 	p.cachedRoots = map[rootKey]route.Key{}
@@ -271,6 +276,9 @@ func (p *Pipe) Commit(c *feed.Commit) {
 	if p.unseen.note(c, whole) {
 		p.look()
 	}
+	if p.cfg.Tap != nil {
+		p.cfg.Tap.Commit(c)
+	}
 	if c.More {
 		p.router.Stage(c)
 	} else {
@@ -297,6 +305,9 @@ func (p *Pipe) Advance(pos feed.Position) {
 		p.step(uint64(pos))
 	}
 	p.router.Advance(uint64(pos))
+	if p.cfg.Tap != nil {
+		p.cfg.Tap.Advance(pos)
+	}
 	if p.cfg.Cache != nil {
 		p.cfg.Cache.Advance(uint64(pos))
 	}
