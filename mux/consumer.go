@@ -3,6 +3,9 @@ package mux
 import (
 	"context"
 	"encoding/json"
+	"errors"
+
+	"github.com/pando-sync/pando/internal/rpc"
 )
 
 // Consumer takes what clients send to one stream of a demultiplexer. One value
@@ -33,3 +36,48 @@ type JSON[T any] struct {
 	OnReceive    func(ctx context.Context, s *Stream, payload T) (any, error)
 	OnDisconnect func(ctx context.Context, s *Stream)
 }
+
+// Connect implements Consumer.
+func (j JSON[T]) Connect(ctx context.Context, s *Stream) error {
+	if j.OnConnect == nil {
+		return nil
+	}
+	return j.OnConnect(ctx, s)
+}
+
+// Receive implements Consumer.
+func (j JSON[T]) Receive(ctx context.Context, s *Stream, payload json.RawMessage) (any, error) {
+	if j.OnReceive == nil {
+		return nil, rpc.Errorf("bad_request", "stream %s takes no messages", s.Name())
+	}
+	value, err := decode[T](payload)
+	if err != nil {
+		return nil, err
+	}
+	return j.OnReceive(ctx, s, value)
+}
+
+// Disconnect implements Consumer.
+func (j JSON[T]) Disconnect(ctx context.Context, s *Stream) {
+	if j.OnDisconnect != nil {
+		j.OnDisconnect(ctx, s)
+	}
+}
+
+// decode reads a payload. What does not fit is the client's mistake, which is told
+// the field.
+func decode[T any](payload json.RawMessage) (T, error) {
+	var value T
+	err := json.Unmarshal(payload, &value)
+	wrong := (*json.UnmarshalTypeError)(nil)
+	switch {
+	case err == nil:
+		return value, nil
+	case errors.As(err, &wrong) && wrong.Field != "":
+		return value, rpc.Invalid(wrong.Field, "want %s, got %s", wrong.Type, wrong.Value)
+	default:
+		return value, rpc.Errorf("bad_request", "the payload is not what this stream takes: %v", err)
+	}
+}
+
+var _ Consumer = JSON[struct{}]{}

@@ -2,6 +2,7 @@ package mux
 
 import (
 	"context"
+	"slices"
 )
 
 // Handler handles what happens on a connection that carries plain messages.
@@ -15,7 +16,9 @@ type Entry struct {
 	channel string
 	handler Handler
 	class   *Demultiplexer
-	include []Entry
+	// included tells that it is an Include, of include.
+	included bool
+	include  []Entry
 	// args are given beside those of the path.
 	args Args
 }
@@ -37,7 +40,15 @@ func With(args Args) EntryOption { return func(e *Entry) { e.args = args } }
 //	websocket.receive     a text frame has come
 //	websocket.disconnect  the connection has ended
 //
-// Without [Path] it matches every path that the app has nothing else at.
+// Without [Path] it matches every path that the app has nothing else at. The
+// handlers of one connection run one at a time, in order, the one of
+// "websocket.disconnect" exactly once where the connection came to be.
+// "websocket.connect" is called before the WebSocket's handshake is answered: what it
+// replies, and what its groups are told meanwhile, is sent once it has returned no
+// error, and never where it has returned one. Of the codes of its error (see
+// pando.Errorf) "unauthenticated" is answered 401, another one 403; where nothing
+// says who the client is, the connection is closed with 4401 or 4403 after its
+// first frame instead.
 func Route(channel string, handler Handler, options ...EntryOption) Entry {
 	e := Entry{channel: channel, handler: handler}
 	for _, set := range options {
@@ -59,4 +70,7 @@ func RouteClass(d *Demultiplexer, path string, options ...EntryOption) Entry {
 // Include puts entries below a prefix, a regular expression as in [Path]: their
 // own paths match what comes after it. Arguments of inner entries override those
 // of the prefix.
-func Include(prefix string, entries ...Entry) Entry { return Entry{path: prefix, include: entries} }
+// A prefix whose entries do not match counts as none: what follows is tried.
+func Include(prefix string, entries ...Entry) Entry {
+	return Entry{path: prefix, included: true, include: slices.Clone(entries)}
+}
