@@ -42,6 +42,16 @@ demo: ## build and serve the board with demo data (PANDO_ADDR, PANDO_DB)
 	@go build $(demo_tags) -o .cache/board ./examples/board
 	@exec .cache/board runserver --addr $(PANDO_ADDR) --db $(PANDO_DB)
 
+# Its file is another one than the board's.
+mux_db = $(PANDO_DB:.cache/demo.db=.cache/mux.db)
+
+.PHONY: mux
+mux: ## build and serve live messages over one socket (PANDO_ADDR, PANDO_DB, PANDO_BROKER)
+	@scripts/need.sh
+	@$(MAKE) .cache/ts.stamp
+	@go build -o .cache/mux ./examples/mux
+	@exec .cache/mux runserver --addr $(PANDO_ADDR) --db $(mux_db)
+
 .PHONY: demo-frontend
 demo-frontend: .cache/board-frontend.stamp
 	@:

@@ -26,7 +26,7 @@ func main() {
 
 // open makes the program over what the command line and the environment name.
 func open(ctx context.Context, s manage.Settings) (*manage.Project, error) {
-	b, err := backend.Open(ctx, s.Backend(), kinds()...)
+	b, err := backend.Open(ctx, settings(s), kinds()...)
 	if err != nil {
 		return nil, err
 	}

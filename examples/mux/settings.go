@@ -1,45 +1,34 @@
 package main
 
 import (
-	"context"
-	"strings"
+	"cmp"
 	"time"
 
 	"github.com/pando-sync/pando/backend"
 	"github.com/pando-sync/pando/backend/postgres"
+	"github.com/pando-sync/pando/backend/redis"
 	"github.com/pando-sync/pando/backend/sqlite"
-	"github.com/pando-sync/pando/broker"
-	"github.com/pando-sync/pando/broker/redisbroker"
+	"github.com/pando-sync/pando/manage"
 )
 
-// channelLayer is what is under CHANNEL_LAYERS['default']['CONFIG'] in Django.
-// The other settings are one variable, as they differ from one machine to
-// another:
+// settings are what CHANNEL_LAYERS['default'] and DATABASES['default'] are in
+// Django. What differs from one machine to another is a variable:
 //
-//	PANDO_BROKER=                        asgiref.inmemory.ChannelLayer: this process alone
-//	PANDO_BROKER=redis://localhost:6379  asgi_redis.RedisChannelLayer, with its hosts: several have commas between them
+//	PANDO_BROKER                     BACKEND
+//	  unset                            asgiref.inmemory.ChannelLayer: this process alone
+//	  redis://localhost:6379           asgi_redis.RedisChannelLayer, and its hosts: several have commas between them
+//	PANDO_CAPACITY, PANDO_EXPIRY     CONFIG: 200 and 10s unless set
+//	PANDO_DB                         DATABASES: a file, or postgres://…; mux.db unless set
 //
 // ROUTING is in routing.go.
-var channelLayer = broker.Config{
-	Capacity: 200,
-	Expiry:   10 * time.Second,
+func settings(s manage.Settings) backend.Settings {
+	b := s.Backend()
+	b.Capacity = cmp.Or(b.Capacity, 200)
+	b.Expiry = cmp.Or(b.Expiry, 10*time.Second)
+	return b
 }
 
-// kinds are the databases and channel layers that this program can run on.
-// PANDO_DB names the database: a file, or postgres://….
+// kinds are the databases and channel layers that are linked.
 func kinds() []backend.Kind {
-	redis := backend.Kind{Schemes: []string{"redis", "rediss"}, Broker: openRedis}
-	return []backend.Kind{sqlite.Kind(), postgres.Kind(), redis}
-}
-
-// openRedis opens the channel layer on Redis. Programs that keep to Pando's own
-// capacity and expiry take redis.Kind() instead, from package backend/redis.
-func openRedis(_ context.Context, s backend.Settings) (backend.Broker, error) {
-	layer, err := redisbroker.New(redisbroker.Config{
-		Config: channelLayer, Hosts: strings.Split(s.Broker, ","), Prefix: s.Namespace, Logger: s.Log,
-	})
-	if err != nil {
-		return nil, err
-	}
-	return layer, nil
+	return []backend.Kind{sqlite.Kind(), postgres.Kind(), redis.Kind()}
 }
