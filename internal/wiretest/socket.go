@@ -18,11 +18,10 @@ import (
 // patience is how long a socket waits for a frame before the test fails.
 const patience = 10 * time.Second
 
-// Socket is a connection whose hello has been read. It is used by one
-// goroutine.
+// Socket is a connection. It is used by one goroutine.
 type Socket struct {
 	Conn net.Conn
-	// Hello is the server's first message.
+	// Hello is the server's first message, which has been read.
 	Hello string
 
 	t  testing.TB
@@ -32,6 +31,17 @@ type Socket struct {
 // Dial connects to a server's WebSocket at url, which may begin with http. The
 // connection is closed when the test ends.
 func Dial(t testing.TB, url string, header http.Header) *Socket {
+	t.Helper()
+	s := Plain(t, url, header)
+	if s.Hello = s.Read(); !strings.Contains(s.Hello, `"type":"hello"`) {
+		t.Fatalf("got %s, want hello", s.Hello)
+	}
+	return s
+}
+
+// Plain is Dial of a path whose server says nothing by itself: of a demultiplexer,
+// by a client that does not ask for pando.v1. Hello is "".
+func Plain(t testing.TB, url string, header http.Header) *Socket {
 	t.Helper()
 	d := ws.Dialer{Header: ws.HandshakeHeaderHTTP(header)}
 	conn, buffered, _, err := d.Dial(t.Context(), "ws"+strings.TrimPrefix(url, "http"))
@@ -45,9 +55,6 @@ func Dial(t testing.TB, url string, header http.Header) *Socket {
 	s := &Socket{Conn: conn, t: t, in: conn}
 	if buffered != nil {
 		s.in = io.MultiReader(io.LimitReader(buffered, int64(buffered.Buffered())), conn)
-	}
-	if s.Hello = s.Read(); !strings.Contains(s.Hello, `"type":"hello"`) {
-		t.Fatalf("got %s, want hello", s.Hello)
 	}
 	return s
 }
