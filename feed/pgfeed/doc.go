@@ -108,9 +108,10 @@
 //
 // # Poolers
 //
-// The replication URL must lead to the server itself; Setup recognises a pooler
-// there. The handle may go by one, also by one that gives each transaction another
-// connection.
+// The replication URL must lead to the server itself; Setup refuses a pooler there.
+// The handle may go by one, also by one that gives each transaction another
+// connection, as long as prepared statements do not fail on it: Setup tries that
+// with two connections of the handle, and refuses it otherwise.
 //
 // # Concurrency
 //

@@ -229,7 +229,7 @@ func TestReplacedRow(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer other.Rollback() //nolint:errcheck // for a test that has failed
+	defer other.Rollback() // for a test that has failed
 	for _, statement := range []string{"DELETE FROM accounts WHERE id = 2", "INSERT INTO accounts (id, name) VALUES (2, 'anew')"} {
 		if _, err := other.Exec(statement); err != nil {
 			t.Fatal(err)
