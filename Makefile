@@ -164,7 +164,7 @@ sim-full: ## the large simulation on every database and broker; goes on where it
 	@MINUTES=$(MINUTES) scripts/sim-full.sh
 
 .PHONY: sim-replay
-sim-replay: ## run one seed, or a saved script, again and print its history (SEED or SCRIPT, DB, NODES, BROKER)
+sim-replay: ## run one seed, or a saved script, again and print its history (SEED or SCRIPT, DB, NODES, BROKER, CACHE)
 	@test -n "$(SEED)$(SCRIPT)" || { echo "name the seed: make sim-replay SEED=7" >&2; exit 2; }
 	@cd test && go run ./sim -db=$(DB) -nodes=$(NODES) -broker=$(BROKER) -cache=$(CACHE) $(if $(SCRIPT),-script=$(SCRIPT),-replay=$(SEED))
 
@@ -180,6 +180,7 @@ test-sim: ## the simulation as "make test" runs it, with its own tests
 	cd test && go run ./sim -db=postgres -seeds=20
 	cd test && go run ./sim -db=postgres -nodes=3 -broker=nats -seeds=3
 	cd test && go run ./sim -db=postgres -nodes=3 -broker=redis -seeds=3
+	cd test && go run ./sim -db=postgres -nodes=3 -broker=nats -cache=memory -seeds=2 -events=false
 	cd test && go run -race ./sim -seeds=3
 	cd test && go run ./mutants -only=deletion-not-told,window-off-by-one,user-key-ignored
 

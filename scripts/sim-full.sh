@@ -13,6 +13,8 @@ plays=(
 	"postgres-redis 100 -db=postgres -nodes=3 -broker=redis"
 	"sqlite-cache 100 -db=sqlite -cache=memory"
 	"postgres-cache 100 -db=postgres -cache=memory"
+	"postgres-nats-cache 200 -db=postgres -nodes=3 -broker=nats -cache=memory"
+	"postgres-redis-cache 200 -db=postgres -nodes=3 -broker=redis -cache=memory"
 )
 
 done=$PWD/.cache/sim-full.tsv
@@ -42,4 +44,4 @@ done
 echo "sim-full: all was played"
 awk -F '\t' '{
 	split($3, w, /[ ,]+/); seeds[$1] += w[2]; tx[$1] += w[4]; calls[$1] += w[6]; compared[$1] += w[8]
-} END { for (n in seeds) printf "%-16s %5d seeds, %6d transactions, %6d calls, %7d comparisons\n", n, seeds[n], tx[n], calls[n], compared[n] }' "$done"
+} END { for (n in seeds) printf "%-20s %5d seeds, %6d transactions, %6d calls, %7d comparisons\n", n, seeds[n], tx[n], calls[n], compared[n] }' "$done"

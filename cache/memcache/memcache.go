@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pando-sync/pando/cache"
@@ -25,12 +26,14 @@ type Config struct {
 type Store struct {
 	limit int
 
-	mu       sync.Mutex // guards what follows
-	closed   bool
-	revision uint64
-	entries  map[cache.Key]*entry
-	nodes    map[string]cache.Node
-	bytes    int
+	// revisions is shared with copies, so that none comes twice.
+	revisions *atomic.Uint64
+
+	mu      sync.Mutex // guards what follows
+	closed  bool
+	entries map[cache.Key]*entry
+	nodes   map[string]cache.Node
+	bytes   int
 }
 
 var _ cache.Store = (*Store)(nil)
@@ -52,7 +55,7 @@ func New(cfg Config) *Store {
 	if cfg.MaxBytes == 0 {
 		cfg.MaxBytes = 256 << 20
 	}
-	return &Store{limit: cfg.MaxBytes, entries: map[cache.Key]*entry{}, nodes: map[string]cache.Node{}}
+	return &Store{limit: cfg.MaxBytes, revisions: new(atomic.Uint64), entries: map[cache.Key]*entry{}, nodes: map[string]cache.Node{}}
 }
 
 // lock takes the mutex, unless the store is closed or ctx has ended.
@@ -111,8 +114,7 @@ func (s *Store) Swap(ctx context.Context, e cache.Entry) (cache.Entry, error) {
 		}
 		return cache.Entry{Key: e.Key}, nil
 	}
-	s.revision++
-	e.Revision = s.revision
+	e.Revision = s.revisions.Add(1)
 	e.Since, e.Expires = e.Since.Truncate(time.Millisecond), e.Expires.Truncate(time.Millisecond)
 	if old == nil {
 		old = &entry{rows: map[string]cache.Row{}}
@@ -246,6 +248,20 @@ func (s *Store) Wipe() {
 	clear(s.entries)
 	clear(s.nodes)
 	s.bytes = 0
+}
+
+// Copy returns a store of its own that has what this one has now: by it a test
+// goes back, as a server does that is restored from a backup.
+func (s *Store) Copy() *Store {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := &Store{limit: s.limit, revisions: s.revisions, closed: s.closed, entries: map[cache.Key]*entry{}, nodes: maps.Clone(s.nodes), bytes: s.bytes}
+	for key, e := range s.entries {
+		one := *e
+		one.rows = maps.Clone(e.rows) // their Data is never written to
+		c.entries[key] = &one
+	}
+	return c
 }
 
 // Close implements cache.Store.

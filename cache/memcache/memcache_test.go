@@ -69,3 +69,46 @@ func TestFull(t *testing.T) {
 		}
 	}
 }
+
+// TestCopy changes a store and its copy apart, whose revisions never meet.
+func TestCopy(t *testing.T) {
+	s := memcache.New(memcache.Config{})
+	defer s.Close()
+	key := cache.Key{Channel: "c", Anchor: "1"}
+	first, err := s.Swap(t.Context(), cache.Entry{Key: key, State: cache.Hot, Generation: "g"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	write := func(s *memcache.Store, version uint64) {
+		t.Helper()
+		if err := s.Write(t.Context(), key, "g", []cache.Row{{ID: "r", Version: version}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	version := func(s *memcache.Store) (v uint64) {
+		t.Helper()
+		err := s.Read(t.Context(), key, "g", func(r cache.Row) error { v = r.Version; return nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	write(s, 1)
+	older := s.Copy()
+	defer older.Close()
+	write(s, 2)
+	if got, was := version(s), version(older); got != 2 || was != 1 {
+		t.Errorf("the store has version %d, its copy %d: want 2 and 1", got, was)
+	}
+	second, err := s.Swap(t.Context(), first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := older.Swap(t.Context(), first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if second.Revision == other.Revision {
+		t.Error("a store and its copy have given the same revision")
+	}
+}

@@ -99,7 +99,7 @@ func main() {
 	db := flag.String("db", "sqlite", "the database: sqlite or postgres")
 	flag.IntVar(&o.nodes, "nodes", 0, "how many processes serve, with a broker between them (0: this one, without)")
 	flag.StringVar(&o.broker, "broker", withNATS, "the broker between nodes: nats or redis")
-	flag.StringVar(&o.cache, "cache", "", "what keeps what clients are shown: memory, or nothing")
+	flag.StringVar(&o.cache, "cache", "", "what keeps what clients are shown, for all that serve: memory, or nothing")
 	flag.Parse()
 	if *db != "sqlite" {
 		o.database = model.Database(*db)
@@ -147,8 +147,6 @@ func simulate(ctx context.Context, o options, out, progress io.Writer) (err erro
 		return errors.New("nodes share a PostgreSQL: use -db=postgres")
 	case o.cache != "" && o.cache != inMemory:
 		return fmt.Errorf("no cache is named %q: use memory", o.cache)
-	case o.cache != "" && o.nodes > 0:
-		return errors.New("nodes do not share what is in the memory of one: use -nodes=0")
 	case o.nodes > 0 && o.broker != withNATS && o.broker != withRedis:
 		return fmt.Errorf("no broker is named %q: use nats or redis", o.broker)
 	}

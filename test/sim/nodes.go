@@ -166,7 +166,7 @@ func (s *seed) gather(ctx context.Context) (err error) {
 	if c.broker, err = s.grounds.broker(ctx, k.Broker); err != nil {
 		return err
 	}
-	if c.office, err = openOffice(ctx, s.book, s.journal); err != nil {
+	if c.office, err = openOffice(ctx, s.book, s.journal, s.cache); err != nil {
 		return err
 	}
 	s.cluster = c

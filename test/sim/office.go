@@ -13,19 +13,21 @@ import (
 // each. When one is gone, so are the streams that it had. It is safe for
 // concurrent use.
 type office struct {
-	desk     desk
-	journal  *journal
+	desk    desk
+	journal *journal
+	// larder is the cache that they share; nil for none.
+	larder   *larder
 	listener net.Listener
 	running  sync.WaitGroup
 }
 
-func openOffice(ctx context.Context, d desk, j *journal) (*office, error) {
+func openOffice(ctx context.Context, d desk, j *journal, l *larder) (*office, error) {
 	var config net.ListenConfig
 	listener, err := config.Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
 	}
-	o := &office{desk: d, journal: j, listener: listener}
+	o := &office{desk: d, journal: j, larder: l, listener: listener}
 	o.running.Go(o.accept)
 	return o, nil
 }
@@ -44,10 +46,25 @@ func (o *office) accept() {
 			if err := server.Register(w); err != nil {
 				panic(err) // its methods are as they must be
 			}
-			server.ServeConn(conn)
+			shelf := o.shelf(server)
+			server.ServeConn(conn) // until all its calls have ended
 			w.leave()
+			shelf.leave()
 		})
 	}
+}
+
+// shelf has a process find the larder, if there is one.
+func (o *office) shelf(server *rpc.Server) *Shelf {
+	s := &Shelf{larder: o.larder, ids: map[string]bool{}}
+	if o.larder == nil {
+		return s
+	}
+	s.count = func(opened int) { o.larder.count("opened from the cache", opened) }
+	if err := server.Register(s); err != nil {
+		panic(err) // its methods are as they must be
+	}
+	return s
 }
 
 // close waits until all servers are gone.

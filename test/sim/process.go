@@ -90,6 +90,13 @@ func (a *assignment) serve(ctx context.Context) (*server, error) {
 		return nil, err
 	}
 	s.broker = c.broker
+	if k.Cache != "" {
+		if err := desk.client.Call("Shelf.Enter", a.Index, &struct{}{}); err != nil {
+			return nil, fmt.Errorf("find the cache: %w", err)
+		}
+		s.cache = &pantry{desk.client}
+		go desk.opened(ctx, s.hits)
+	}
 	s.source = func(db *sql.DB, log *slog.Logger) (feed.Source, error) {
 		return c.source(db, a.Database, log), nil
 	}

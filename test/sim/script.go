@@ -52,9 +52,10 @@ type segmentScript struct {
 
 // event is something that happens to the database or the server.
 type event struct {
-	// Do is "tx", "together", "restart", with a cache "wipe cache", with SQLite "rebuild", "retrigger" or
+	// Do is "tx", "together", "restart", with SQLite "rebuild", "retrigger" or
 	// "trim", with PostgreSQL "reshape", "truncate", "kill sender" or "kill server",
-	// with nodes one of nodeEvents.
+	// with nodes one of nodeEvents, with a cache one of cacheEvents, and with both one
+	// of cacheNodeEvents.
 	Do     string        `json:"do"`
 	Way    int           `json:"way,omitempty"`
 	Delay  time.Duration `json:"delay,omitempty"`
@@ -90,6 +91,7 @@ const (
 	streamGenerator
 	streamSchema
 	streamCalls
+	streamCache
 )
 
 func random(seed, stream uint64) *rand.Rand {
@@ -131,6 +133,9 @@ func drawScript(seed uint64, o options) *script {
 			segment.Steps = append(segment.Steps, s.steps(rng))
 		}
 		s.Segments = append(s.Segments, segment)
+	}
+	if s.Cache != "" && s.Linger == 0 {
+		s.Linger = 50 * time.Millisecond // what is never left is never opened again
 	}
 	s.addCalls(random(seed, streamCalls))
 	return s

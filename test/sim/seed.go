@@ -14,7 +14,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/pando-sync/pando/cache/memcache"
 	"github.com/pando-sync/pando/test/internal/model"
 	"github.com/pando-sync/pando/test/internal/oracle"
 	"github.com/pando-sync/pando/test/internal/world"
@@ -38,8 +37,8 @@ type seed struct {
 	server  *server
 	twin    *server // nil for none
 	cluster *cluster
-	cache   *memcache.Store // nil for none
-	read    *sql.DB         // the oracle's
+	cache   *larder // nil for none
+	read    *sql.DB // the oracle's
 	writers []writer
 	plain   handle // does not check links
 	clients []*client
@@ -149,7 +148,7 @@ func (s *seed) fill(ctx context.Context) error {
 func (s *seed) serve(db *sql.DB) *server {
 	k := s.script
 	if k.Cache == inMemory && s.cache == nil {
-		s.cache = memcache.New(memcache.Config{})
+		s.cache = newLarder(k.Seed, s.tally.add)
 	}
 	one := k.server(db, s.journal.logger(), s.book, s.base.where(db))
 	if one.clerk.where == nil {
@@ -157,7 +156,7 @@ func (s *seed) serve(db *sql.DB) *server {
 	}
 	one.source = s.base.source
 	if s.cache != nil {
-		one.cache = s.cache
+		one.cache = s.cache.face
 	}
 	return one
 }

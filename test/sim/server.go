@@ -195,6 +195,14 @@ func (s *server) stop() error {
 	return errors.Join(<-l.done, l.source.Close())
 }
 
+// hits is how often the app that runs has opened a scope from the cache.
+func (s *server) hits() uint64 {
+	if l := s.life.Load(); l != nil {
+		return l.app.Stats().CacheHits
+	}
+	return 0
+}
+
 func (s *server) close() error { return errors.Join(s.stop(), s.http.Close()) }
 
 // passed waits until the feed has delivered a position, or some time is over.

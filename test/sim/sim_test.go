@@ -71,6 +71,17 @@ func TestClientsShowWhatNodesShare(t *testing.T) {
 	}
 }
 
+// TestClientsShowWhatNodesKeep plays on processes that share a cache, which is
+// emptied, slow, broken and restored, and that are killed as they write to it.
+func TestClientsShowWhatNodesKeep(t *testing.T) {
+	servers.Need(t, "postgres", withRedis)
+	o := options{seeds: 2, from: 3, database: model.Postgres, nodes: 3, broker: withRedis, cache: inMemory, patience: 20 * time.Second}
+	out, err := run(t, o)
+	if err != nil || !strings.HasSuffix(out, " comparisons, 0 divergences\n") {
+		t.Errorf("error %v after\n%s", err, out)
+	}
+}
+
 // TestFaultsAreFoundOnPostgreSQL breaks the feed's promises there: what the log
 // tells must notice, too.
 func TestFaultsAreFoundOnPostgreSQL(t *testing.T) {

@@ -55,7 +55,10 @@ func (o options) newTally() *tally {
 		more = []string{"reshape", "truncate", "kill sender", "kill server"}
 	}
 	if o.cache != "" {
-		more = append(more, "wipe cache", "opened from the cache")
+		more = append(append(more, "opened from the cache", "restored"), cacheEvents...)
+	}
+	if o.cache != "" && o.nodes > 0 {
+		more = append(append(more, "kill heater: killed", "kill cooler: killed"), cacheNodeEvents...)
 	}
 	if o.nodes > 0 {
 		more = append(more, nodeEvents...)

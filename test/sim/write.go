@@ -32,8 +32,11 @@ func (s *seed) write(ctx context.Context, segment *segmentScript) error {
 
 // draw draws what happens next.
 func (s *seed) draw() event {
-	if s.cache != nil && s.rng.IntN(20) == 0 {
-		return event{Do: []string{"restart", "wipe cache"}[s.rng.IntN(2)]}
+	if s.cache != nil && s.rng.IntN(10) == 0 {
+		if s.rng.IntN(4) == 0 {
+			return event{Do: "restart"}
+		}
+		return s.drawCache()
 	}
 	if s.script.Schema.Database == model.Postgres {
 		return s.drawPostgres()
@@ -64,8 +67,8 @@ func (s *seed) happen(ctx context.Context, e event) error {
 	switch e.Do {
 	case "restart":
 		return s.restart(ctx)
-	case "wipe cache":
-		return s.wipe(ctx)
+	case "wipe cache", "drop cache", "slow cache", "refuse cache", "break cache", "restore cache", "kill heater", "kill cooler":
+		return s.keep(ctx, e)
 	case "rebuild":
 		return s.rebuild(ctx, e.Table)
 	case "trim":
