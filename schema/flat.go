@@ -180,6 +180,17 @@ func (t *Type) ModelFields() []WriteField {
 	return fields
 }
 
+// KeyOf is the key of a row as Go code has it: a value of the field's type, or what
+// its column could hold; of several columns the text that they have in routes.
+func (t *Type) KeyOf(v any) (Value, error) {
+	key := &t.Fields[t.Key]
+	if text, ok := v.(string); ok && key.Kind == Tuple {
+		return key.ParseText(text)
+	}
+	f := StoredField{GoName: key.GoName, Kind: key.Kind}
+	return f.Value(v)
+}
+
 // ModelColumns are the columns of a Model that the server's own code may set:
 // those of the struct, and of Links.
 func (t *Type) ModelColumns() []StoredField {

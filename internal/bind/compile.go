@@ -51,7 +51,7 @@ func (m *Model) compile(reg *schema.Registry) error {
 	if err != nil {
 		return err
 	}
-	m.tell(names)
+	m.pick(names)
 	if err := m.sort(reg); err != nil {
 		return err
 	}
@@ -183,8 +183,8 @@ func (m *Model) unknown(name string) error {
 	return fmt.Errorf("field %q in Fields: the struct has none of this name: use %s", name, strings.Join(known, ", "))
 }
 
-// tell finds what is told of a row.
-func (m *Model) tell(names []string) {
+// pick finds the fields that are told of a row.
+func (m *Model) pick(names []string) {
 	for _, f := range m.Type.Fields {
 		if slices.Contains(names, f.Name) && !f.Hidden {
 			m.told = append(m.told, member{Field: f})

@@ -125,8 +125,13 @@ func (m *Model) Encode(row schema.Row) (json.RawMessage, error) {
 // Told is the payload that tells of a row: action, pk, data and model. That of a
 // deletion has no data.
 func (m *Model) Told(op Op, row schema.Row) (json.RawMessage, error) {
+	return m.tell(op, row[m.Table.Key], row)
+}
+
+// tell is Told of a row of which, for a deletion, only the key is known.
+func (m *Model) tell(op Op, key schema.Value, row schema.Row) (json.RawMessage, error) {
 	dst := strconv.AppendQuote([]byte(`{"action":`), string(op))
-	dst = AppendKey(append(dst, `,"pk":`...), row[m.Table.Key])
+	dst = AppendKey(append(dst, `,"pk":`...), key)
 	if op != Delete {
 		data, err := m.Encode(row)
 		if err != nil {

@@ -6,6 +6,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -29,6 +32,15 @@ type Error struct {
 func Invalid(field, format string, args ...any) *Error {
 	text := fmt.Sprintf(format, args...)
 	return &Error{Code: "invalid", Message: field + ": " + text, Fields: map[string]string{field: text}}
+}
+
+// InFields is an error of several fields.
+func InFields(code string, texts map[string]string) *Error {
+	var parts []string
+	for _, name := range slices.Sorted(maps.Keys(texts)) {
+		parts = append(parts, name+": "+texts[name])
+	}
+	return &Error{Code: code, Message: strings.Join(parts, "; "), Fields: texts}
 }
 
 // Error implements error.

@@ -3,9 +3,7 @@ package write
 import (
 	"context"
 	"errors"
-	"maps"
 	"slices"
-	"strings"
 
 	"github.com/pando-sync/pando/feed"
 	"github.com/pando-sync/pando/internal/rpc"
@@ -17,7 +15,7 @@ func (t *turn) readable(context.Context) error {
 	if len(t.change.faults) == 0 {
 		return nil
 	}
-	return fields("invalid", t.change.faults)
+	return rpc.InFields("invalid", t.change.faults)
 }
 
 // permit asks the channel.
@@ -56,7 +54,7 @@ func (t *turn) unseen(context.Context) error {
 	if len(other) == 0 {
 		return nil
 	}
-	return fields("conflict", other)
+	return rpc.InFields("conflict", other)
 }
 
 // denied is the one answer for rows that do not exist and for those outside of
@@ -66,15 +64,6 @@ func denied(err error) error {
 		return err
 	}
 	return rpc.Errorf("denied", "the row is not in the stream's tree")
-}
-
-// fields is an error of single fields.
-func fields(code string, texts map[string]string) error {
-	var parts []string
-	for _, name := range slices.Sorted(maps.Keys(texts)) {
-		parts = append(parts, name+": "+texts[name])
-	}
-	return &rpc.Error{Code: code, Message: strings.Join(parts, "; "), Fields: texts}
 }
 
 // guard makes an error of a panic in the app's code.
@@ -119,7 +108,7 @@ func (o *Offer) refused(r *Request, err error) error {
 	if name == "" || r.Op == Delete {
 		return rpc.Errorf(code, "%s", text)
 	}
-	return fields(code, map[string]string{name: text})
+	return rpc.InFields(code, map[string]string{name: text})
 }
 
 // nameOf is what clients call a column, by preference as the request does; ""

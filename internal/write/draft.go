@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/pando-sync/pando/feed"
+	"github.com/pando-sync/pando/internal/rpc"
 	"github.com/pando-sync/pando/schema"
 )
 
@@ -40,7 +41,7 @@ func (o *Offer) Draft(op Op, data map[string]json.RawMessage, old schema.Row) (*
 // row as it would be is valid to the app.
 func (c *Change) Valid(ctx context.Context) error {
 	if len(c.faults) > 0 {
-		return fields("invalid", c.faults)
+		return rpc.InFields("invalid", c.faults)
 	}
 	if c.offer.Validate == nil || c.op == Delete {
 		return nil
@@ -48,8 +49,8 @@ func (c *Change) Valid(ctx context.Context) error {
 	return guard("Validate of "+c.Type().Name, func() error { return c.offer.Validate(ctx, c.New()) })
 }
 
-// errNoKey tells that a created row cannot be told apart from others.
-var errNoKey = errors.New("the row has no key")
+// ErrNoKey tells that a created row cannot be told apart from others.
+var ErrNoKey = errors.New("the row has no key")
 
 // Make makes the statement of the change and returns the key of the row. A row that
 // is deleted softly stays in the table.
@@ -58,7 +59,7 @@ func (c *Change) Make(ctx context.Context, tx feed.Tx) (schema.Value, error) {
 	if c.op == Create {
 		key, err := tx.Insert(ctx, table, c.assignments())
 		if err == nil && key.IsNull() {
-			err = fmt.Errorf("create %s: %w", c.Type().Name, errNoKey)
+			err = fmt.Errorf("create %s: %w", c.Type().Name, ErrNoKey)
 		}
 		return key, err
 	}

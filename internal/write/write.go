@@ -182,7 +182,7 @@ func (t *turn) create(ctx context.Context) (schema.Value, error) {
 	}
 	key, err := t.change.Make(ctx, t.walk.tx)
 	switch {
-	case errors.Is(err, errNoKey):
+	case errors.Is(err, ErrNoKey):
 		return schema.Value{}, fmt.Errorf("%w: set it in the permission function, by Data.Set", err)
 	case err != nil:
 		return schema.Value{}, t.refused(t.request, err)
