@@ -15,7 +15,7 @@ func (s *Server) Broadcast(f *wire.Frame) {
 		c.mu.Lock()
 		joined := c.joined
 		c.mu.Unlock()
-		if joined {
+		if joined && c.place == nil {
 			c.reply(f)
 		}
 	})
@@ -33,7 +33,9 @@ func (s *Server) Maintenance(text string, retryAfter time.Duration) {
 		Type: "system", Kind: "maintenance", Text: text, RetryAfter: milliseconds(retryAfter),
 	})
 	s.each(func(c *Session) {
-		c.reply(f)
+		if c.place == nil {
+			c.reply(f)
+		}
 		c.leave()
 	})
 }

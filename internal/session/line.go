@@ -1,8 +1,10 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/pando-sync/pando/internal/rpc"
@@ -15,6 +17,11 @@ const (
 	// app has put between them.
 	maxWaiting = 64
 	maxDuties  = 128
+	// maxMessages bounds the messages that wait on one stream, maxMessageBytes their
+	// bytes, where there is more than one, maxSessionBytes those of a session.
+	maxMessages     = 4096
+	maxMessageBytes = 1 << 20
+	maxSessionBytes = 8 << 20
 	// maxBeside bounds the requests of a stream that run beside its line,
 	// maxBesides those of a session.
 	maxBeside  = 16
@@ -47,6 +54,20 @@ type Line interface {
 	// closed. While permission is in doubt it is held back; it is dropped when the
 	// stream is closed meanwhile.
 	Notify(f *wire.Frame) bool
+	// Tell sends a frame to a stream that has no scope, in the order of the session's
+	// other frames, behind the answer to open. While permission is in doubt it is held
+	// back; it is dropped when the stream is closed meanwhile. Past a bound of frames
+	// and bytes it is dropped, and so is all that follows until the client has read
+	// what was taken and was told of a gap: then Stream.Gapped is called. Tell returns
+	// false for what is dropped.
+	Tell(f *wire.Frame) bool
+	// Send is Tell that waits until there is room. It returns an error only when ctx
+	// or the stream has ended.
+	Send(ctx context.Context, f *wire.Frame) error
+	// Gap tells such a stream of a gap, behind what is in line.
+	Gap()
+	// HangUp closes the connection, once what is in line has been sent.
+	HangUp(code int, reason string)
 }
 
 var _ Line = (*stream)(nil)
@@ -128,9 +149,12 @@ func (c *Session) dispatch(name string, id uint64, req *wire.Request) {
 		err = st.accept(request{id: id, req: req})
 	}
 	if err != nil {
-		c.fail(name, id, err)
+		c.failAs(name, id, err, st != nil && st.routed)
 	}
 }
+
+// fail answers a request of the stream with an error.
+func (st *stream) fail(id uint64, err error) { st.session.failAs(st.name, id, err, st.routed) }
 
 func (c *Session) streamFor(name string, req *wire.Request) (*stream, error) {
 	c.mu.Lock()
@@ -150,7 +174,7 @@ func (c *Session) streamFor(name string, req *wire.Request) (*stream, error) {
 	case kind == "open" && len(c.streams) >= c.server.cfg.MaxStreams:
 		return nil, rpc.Errorf("too_large", "more than %d streams on one connection", c.server.cfg.MaxStreams)
 	case st == nil:
-		st = &stream{session: c, name: name}
+		st = &stream{session: c, name: name, routed: strings.HasPrefix(cmp.Or(req.Route, c.path), "/")}
 		c.streams[name] = st
 	}
 	return st, nil
@@ -158,7 +182,7 @@ func (c *Session) streamFor(name string, req *wire.Request) (*stream, error) {
 
 // carriesOut tells whether a request is for Stream.Request.
 func carriesOut(kind string) bool {
-	return kind == "action" || kind == "save" || kind == "create" || kind == "delete"
+	return kind == "action" || kind == "save" || kind == "create" || kind == "delete" || kind == "message"
 }
 
 func notOpen(name string) error {
@@ -173,9 +197,28 @@ func (st *stream) accept(r request) error {
 	}
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	if !closes && st.count(func(r request) bool { return r.req != nil }, maxWaiting) {
+	if r.isMessage() {
+		return st.acceptMessage(r)
+	}
+	if !closes && st.count(func(r request) bool { return r.req != nil && !r.isMessage() }, maxWaiting) {
 		return rpc.Errorf("rate_limited", "more than %d requests wait on this stream", maxWaiting)
 	}
+	st.put(r)
+	return nil
+}
+
+func (r request) isMessage() bool { return r.req != nil && r.req.Type == "message" }
+
+// acceptMessage puts a message in line, of which more may wait than of what clients
+// wait for: a stream's are sent as they come. The mutex is held.
+func (st *stream) acceptMessage(r request) error {
+	all, size := &st.session.waiting, len(r.req.Body)
+	full := st.bytes+size > maxMessageBytes || all.Load()+int64(size) > maxSessionBytes || st.count(request.isMessage, maxMessages)
+	if full && len(st.waiting) > 0 {
+		return rpc.Errorf("rate_limited", "too many messages wait on this stream")
+	}
+	st.bytes += size
+	all.Add(int64(size))
 	st.put(r)
 	return nil
 }
@@ -397,6 +440,10 @@ func (st *stream) next() (r request, ok bool) {
 	if r.question {
 		st.asked = false
 	}
+	if r.isMessage() {
+		st.bytes -= len(r.req.Body)
+		st.session.waiting.Add(-int64(len(r.req.Body)))
+	}
 	return r, true
 }
 
@@ -410,20 +457,20 @@ func (st *stream) serve(r request) {
 	case r.req == nil:
 		st.close(!c.done.Load())
 	case st.gone:
-		c.fail(st.name, r.id, notOpen(st.name))
+		st.fail(r.id, notOpen(st.name))
 	case c.over():
 		// The end of the session is behind it in line.
 	case r.req.Type == "open":
 		if err := st.begin(r); err != nil {
 			st.remove(nil)
-			c.fail(st.name, r.id, err)
+			st.fail(r.id, err)
 		}
 	case r.req.Type == "close":
 		st.close(false)
 		c.reply(wire.Message(st.name, r.id, wire.Closed{Type: "closed"}))
 	case st.open.Concurrent(r.req):
 		if err := st.beside(r); err != nil {
-			c.fail(st.name, r.id, err)
+			st.fail(r.id, err)
 		}
 	default:
 		st.carryOut(st.beginTurn(), r, st.endTurn)
@@ -470,7 +517,7 @@ func (st *stream) beside(r request) error {
 		defer st.leave()
 		// Its line settles the doubt; what runs in line need not wait for that.
 		if st.watch.Wait(ctx) != nil {
-			c.fail(st.name, r.id, notOpen(st.name))
+			st.fail(r.id, notOpen(st.name))
 			return
 		}
 		st.carryOut(ctx, r, func() {})
@@ -512,7 +559,7 @@ func (st *stream) carryOut(ctx context.Context, r request, done func()) {
 	c := st.session
 	if !c.trusted(ctx) {
 		done()
-		c.fail(st.name, r.id, notOpen(st.name))
+		st.fail(r.id, notOpen(st.name))
 		return
 	}
 	if !c.undertake() {
@@ -523,10 +570,12 @@ func (st *stream) carryOut(ctx context.Context, r request, done func()) {
 	value, version, err := st.open.Request(ctx, r.req)
 	done()
 	if err != nil {
-		c.fail(st.name, r.id, err)
+		st.fail(r.id, err)
 		return
 	}
-	c.reply(wire.Message(st.name, r.id, wire.Result{Type: "result", Value: value, Version: version}))
+	if r.id > 0 {
+		c.reply(wire.Message(st.name, r.id, wire.Result{Type: "result", Value: value, Version: version}))
+	}
 	if version > 0 {
 		c.server.cfg.Pipe.Wait(version, c.scopes(), func(passed bool) {
 			if passed { // else the session ends without having told

@@ -7,7 +7,10 @@ const firstByte = 0x81
 
 // gather is collect, and tells who observes what goes out.
 func (c *Session) gather(b *batch) (lost []*view) {
-	lost = c.collect(b)
+	lost, caughtUp := c.collect(b)
+	if caughtUp {
+		c.tellCaughtUp()
+	}
 	observe := c.server.cfg.OnSend
 	if observe == nil {
 		return lost

@@ -29,6 +29,9 @@ func (c *Session) receive() error {
 		c.fail(wire.Control, 0, rpc.Errorf("too_large", "a frame of %d bytes is over the limit of %d", h.Length, c.server.cfg.MaxFrame))
 		return c.discard(h.Length)
 	}
+	if !c.heard.Load() {
+		c.heard.Store(true)
+	}
 	body := make([]byte, h.Length)
 	if _, err := io.ReadFull(c.in, body); err != nil {
 		return err
@@ -93,7 +96,11 @@ func (c *Session) data(h ws.Header, body []byte) error {
 		c.fail(wire.Control, 0, rpc.Errorf("bad_frame", "a binary frame: send JSON text"))
 		return nil
 	}
-	c.handle(body)
+	if c.place != nil {
+		c.handlePlain(body)
+	} else {
+		c.handle(body)
+	}
 	return nil
 }
 
@@ -121,12 +128,17 @@ func (c *Session) envelope(e *wire.Envelope) {
 	case e.Stream != wire.Control && !wire.ValidStream(e.Stream):
 		c.fail(wire.Control, e.ID, rpc.Errorf("bad_frame", "stream %q: want 1 to 64 of A-Z a-z 0-9 . _ -", clip(e.Stream)))
 		return
-	case e.ID == 0 || e.ID > maxID:
-		c.fail(e.Stream, 0, rpc.Errorf("bad_frame", "the id must be an integer from 1 to 2^53-1"))
+	case e.ID > maxID:
+		c.fail(e.Stream, 0, badID())
 		return
 	}
 	var req wire.Request
-	if err := json.Unmarshal(e.Payload, &req); err != nil || len(e.Payload) == 0 || e.Payload[0] != '{' {
+	err := json.Unmarshal(e.Payload, &req)
+	if e.ID == 0 && (err != nil || req.Type != "message" || e.Stream == wire.Control) {
+		c.fail(e.Stream, 0, badID())
+		return
+	}
+	if err != nil || !wire.IsObject(e.Payload) {
 		c.fail(e.Stream, e.ID, rpc.Errorf("bad_request", "the payload is not a request: want an object with a type"))
 		return
 	}
@@ -142,7 +154,18 @@ func (c *Session) envelope(e *wire.Envelope) {
 		c.fail(e.Stream, e.ID, rpc.Errorf("unauthenticated", "send connect first"))
 		return
 	}
+	if req.Type == "message" {
+		var ok bool
+		if req.Body, ok = wire.ParseMessage(e.Payload); !ok {
+			c.fail(e.Stream, e.ID, rpc.Errorf("bad_request", "the data of a message must be an object"))
+			return
+		}
+	}
 	c.dispatch(e.Stream, e.ID, &req)
+}
+
+func badID() error {
+	return rpc.Errorf("bad_frame", "the id must be an integer from 1 to 2^53-1")
 }
 
 func (c *Session) control(id uint64, req *wire.Request) {

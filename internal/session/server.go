@@ -40,11 +40,14 @@ type App interface {
 	Credentials(user token.Identity) []pipe.On
 }
 
-// OpenRequest is a request to open a stream.
+// OpenRequest is a request to open a stream: of a channel or, where Route begins
+// with a slash, of a consumer of what is routed there.
 type OpenRequest struct {
 	Line
 
 	Session, Stream, Route string
+	// Consumer is empty for channels.
+	Consumer string
 	// Previous is the session that this one goes on from, as the client says.
 	Previous string
 	User     token.Identity
@@ -52,17 +55,18 @@ type OpenRequest struct {
 	Resumed bool
 }
 
-// Stream is one open channel.
+// Stream is one open channel, or one consumer's stream.
 type Stream interface {
 	// Channel is the channel's name, Scope what it shows; who subscribes, and
-	// what is held, is the session's to say.
+	// what is held, is the session's to say. A Scope without a tree is none: what
+	// such a stream is told comes by its Line.
 	Channel() string
 	Scope() pipe.Request
 	// Watch is in doubt while Permit has to be asked again: whether the stream's
 	// user may still see it, an error when not.
 	Watch() *pipe.Watch
 	Permit(ctx context.Context) error
-	// Request carries out an action or a write; version is an upper bound of what
+	// Request carries out an action, a write or a message; version is an upper bound of what
 	// it committed, 0 when that is not known. One at a time is asked, but for those
 	// of which Concurrent says that they may run beside others.
 	Request(ctx context.Context, req *wire.Request) (value json.RawMessage, version uint64, err error)
@@ -74,6 +78,10 @@ type Stream interface {
 	// ended, so that the client may come back for the stream.
 	Close(ctx context.Context, lost bool)
 }
+
+// Gapped is a stream that hears when it has been told of a gap, after Line.Tell has
+// returned false: it is told again what comes from then on. Gapped must not block.
+type Gapped interface{ Gapped() }
 
 // Config is what a server needs. Fields without a value get a default.
 type Config struct {
@@ -217,7 +225,7 @@ func (s *Server) Close(ctx context.Context) {
 // cut ends all work and breaks all connections.
 func (s *Server) cut() {
 	s.cancel()
-	s.each(func(c *Session) { c.conn.Close() })
+	s.each((*Session).hang)
 }
 
 // admit registers a session, unless the server is closing or away.

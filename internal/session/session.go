@@ -43,6 +43,17 @@ type Session struct {
 	cancel context.CancelFunc
 	shard  *shard
 
+	// place is what a plain connection is routed to, nil for one that speaks the
+	// protocol; path is the route of streams that name none, own the stream of a
+	// plain connection that is the connection itself. They do not change.
+	place *Place
+	path  string
+	own   *stream
+	guest Guest       // what a plain connection is to the app; set before the start
+	doom  *doom       // why a plain connection may not be; set before the start
+	pings int         // without a sign of the client since; used by the wheel only
+	heard atomic.Bool // the client has given a sign since the wheel's last visit
+
 	// Used by the reader only.
 	in       io.Reader
 	header   [ws.MaxHeaderSize]byte
@@ -60,6 +71,7 @@ type Session struct {
 	mark    atomic.Uint64
 	runtime atomic.Bool
 	besides atomic.Int32 // requests that run beside their streams' lines
+	waiting atomic.Int64 // bytes of messages that wait on its streams
 	done    atomic.Bool  // the client has said goodbye
 	out     output
 
@@ -68,13 +80,16 @@ type Session struct {
 	streams map[string]*stream
 	views   []*view
 	replies []reply
-	unread  int32 // bytes of replies
-	begun   int32 // what the app carries out for the client, and has not answered
-	known   bool  // the user's identity is known, which may be nobody
-	joined  bool  // the client has sent connect
-	closing bool
-	ended   bool
-	leaving bool // nothing begins any more, see leave.go
+	told    ledger
+	// caughtUp are streams that were told of a gap, of which the app has to hear.
+	caughtUp []*stream
+	unread   int32 // bytes of replies
+	begun    int32 // what the app carries out for the client, and has not answered
+	known    bool  // the user's identity is known, which may be nobody
+	joined   bool  // the client has sent connect
+	closing  bool
+	ended    bool
+	leaving  bool // nothing begins any more, see leave.go
 	// doubting tells that somebody is about to look the identity up again.
 	doubting bool
 	work     sync.WaitGroup
@@ -89,10 +104,11 @@ type Session struct {
 }
 
 // reply is a frame that goes out before what the logs have; of is the view that
-// it is of, nil for the session's own.
+// it is of, to the stream that is told it; both are nil for the session's own.
 type reply struct {
 	frame *wire.Frame
 	of    *view
+	to    *stream
 }
 
 // queue puts a frame that is the session's own in line. The mutex is held.
@@ -121,6 +137,11 @@ func (c *Session) reply(f *wire.Frame) {
 // fail answers a request with an error. Internal errors are logged here, and
 // nowhere else.
 func (c *Session) fail(stream string, id uint64, err error) {
+	c.failAs(stream, id, err, c.place != nil)
+}
+
+// failAs is fail, with the status of HTTP where that is to be told.
+func (c *Session) failAs(stream string, id uint64, err error, withStatus bool) {
 	e, whole := rpc.Public(err)
 	if !whole {
 		c.server.cfg.Logger.ErrorContext(c.ctx, "request failed", "session", c.id, "stream", stream, "error", err)
@@ -131,6 +152,9 @@ func (c *Session) fail(stream string, id uint64, err error) {
 	}
 	if e.Unknown {
 		answer.Outcome = "unknown"
+	}
+	if withStatus {
+		answer.Status = statusOf(e)
 	}
 	c.reply(wire.Message(stream, id, answer))
 }
@@ -168,8 +192,12 @@ func (c *Session) over() bool {
 // end runs once, when the connection is gone: it closes the streams and waits
 // for their work.
 func (c *Session) end() {
-	c.deadline.Stop()
-	c.conn.Close()
+	if c.deadline != nil {
+		c.deadline.Stop()
+	}
+	if c.conn != nil {
+		c.conn.Close()
+	}
 	c.cancel()
 	c.mu.Lock()
 	c.ended, c.closing = true, true
@@ -185,18 +213,15 @@ func (c *Session) end() {
 		st.shut()
 	}
 	c.work.Wait()
+	if c.guest != nil { // after all of its streams
+		c.own.shut()
+		c.work.Wait()
+	}
 	if auth := c.authWatch(); auth != nil {
 		auth.Close()
 	}
 	c.retire()
 	c.server.dismiss(c)
-}
-
-// visit keeps the connection alive.
-func (c *Session) visit() {
-	if !c.busy.Swap(false) {
-		c.reply(wire.Beat)
-	}
 }
 
 // connectLate closes a session that did not say who it is.

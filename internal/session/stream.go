@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -23,9 +24,17 @@ type stream struct {
 	view    *view       // guarded by the session's mutex, as skip is
 	skip    bool        // what the logs had when the stream was opened was not permitted
 	changed atomic.Bool // the runtime state, or a notice, has to be sent
+	routed  bool        // it is one of a demultiplexer's, as it was asked for
+
+	// The session's mutex guards these: see told.go.
+	shown  bool // it was opened, and has no scope
+	mute   bool // it is told nothing any more
+	behind bool // it has lost something, and takes nothing until it has been told
+	gaps   bool // a gap is in line
 
 	mu      sync.Mutex // guards what follows
 	waiting []request
+	bytes   int // of the messages in waiting
 	extra   *extra
 	running bool
 	asked   bool // a question is in line
@@ -42,20 +51,70 @@ func (st *stream) begin(r request) error {
 	c.mu.Lock()
 	user, previous := c.user, c.previous
 	c.mu.Unlock()
-	open, err := c.server.cfg.App.Open(ctx, OpenRequest{
-		Line: st, Session: c.id, Previous: previous, Stream: st.name, Route: r.req.Route,
+	req := OpenRequest{
+		Line: st, Session: c.id, Previous: previous, Stream: st.name, Route: cmp.Or(r.req.Route, c.path),
 		User: user, Resumed: r.req.Resume != nil,
-	})
+	}
+	if st.routed {
+		req.Consumer = cmp.Or(r.req.Consumer, st.name)
+	}
+	open, err := c.opener().Open(ctx, req)
 	if err != nil {
 		return err
 	}
 	st.open, st.watch = open, open.Watch()
-	sub, err := st.attach(ctx, r.req.Resume)
+	if open.Scope().Key.Tree == nil {
+		err = st.expose(ctx, r.id, req.Consumer)
+	} else {
+		var sub *pipe.Attachment
+		if sub, err = st.attach(ctx, r.req.Resume); err == nil {
+			st.show(r.id, sub)
+		}
+	}
 	if err != nil {
 		st.dispose(c.ctx.Err() != nil && !c.done.Load())
 		return coded(err)
 	}
-	st.show(r.id, sub)
+	return nil
+}
+
+// opener is who opens the session's streams.
+func (c *Session) opener() interface {
+	Open(ctx context.Context, req OpenRequest) (Stream, error)
+} {
+	if c.guest != nil {
+		return c.guest
+	}
+	return c.server.cfg.App
+}
+
+// expose begins a stream that has no scope: from now on it is told what is in line
+// for it. Where it is in doubt whether it may be, that is settled before.
+func (st *stream) expose(ctx context.Context, id uint64, consumer string) error {
+	c := st.session
+	if !c.trusted(ctx) {
+		return ctx.Err()
+	}
+	if st.watch.Held() > 0 {
+		if err := st.permit(ctx); err != nil {
+			return err
+		}
+	}
+	c.mu.Lock()
+	st.shown = true
+	if c.place == nil && !c.closing {
+		f := wire.Message(st.name, id, wire.Opened{Type: "opened", Consumer: consumer, Scopes: []wire.Scope{}})
+		first := slices.IndexFunc(c.replies, func(r reply) bool { return r.to == st })
+		if first < 0 {
+			first = len(c.replies)
+		}
+		c.replies = slices.Insert(c.replies, first, reply{frame: f})
+	}
+	st.mu.Lock()
+	st.ready = true
+	st.mu.Unlock()
+	c.mu.Unlock()
+	c.Ready()
 	return nil
 }
 
@@ -138,6 +197,10 @@ func (st *stream) settle() {
 		c.server.cfg.Logger.ErrorContext(c.ctx, "cannot tell whether a stream is still permitted: it is closed",
 			"session", c.id, "stream", st.name, "error", err)
 	}
+	if c.place != nil { // what its streams may, the connection may
+		c.turnOut(e)
+		return
+	}
 	st.remove(wire.Message(st.name, 0, wire.Closed{Type: "closed", Code: e.Code, Message: e.Message}))
 	st.dispose(false)
 }
@@ -169,7 +232,7 @@ func (st *stream) show(id uint64, sub *pipe.Attachment) {
 		}
 		if !shared {
 			for _, f := range sub.Frames {
-				c.replies = append(c.replies, reply{f, v})
+				c.replies = append(c.replies, reply{frame: f, of: v})
 			}
 		}
 	}
@@ -253,6 +316,7 @@ func (st *stream) remove(last *wire.Frame) {
 		c.views = slices.DeleteFunc(c.views, func(o *view) bool { return o == v })
 		c.replies = slices.DeleteFunc(c.replies, func(r reply) bool { return r.of == v })
 	}
+	c.silence(st)
 	if last != nil && !c.closing {
 		c.queue(last)
 	}

@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/gobwas/ws"
@@ -18,34 +19,57 @@ import (
 	"github.com/pando-sync/pando/token"
 )
 
+// Subprotocol is the protocol's name in WebSocket's handshake. A client may leave it
+// out where nothing else is spoken.
+const Subprotocol = "pando.v1"
+
 // ServeHTTP upgrades a request to a session. What a header or a cookie says of
 // the caller is judged before; a page of another origin is refused.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if user, known, ok := s.greet(w, r); ok {
+		s.serve(w, r, s.newSession(r), user, known)
+	}
+}
+
+// greet finds out who calls, and answers who may not; known tells that a header or
+// a cookie says who it is.
+func (s *Server) greet(w http.ResponseWriter, r *http.Request) (user token.Identity, known, ok bool) {
 	if s.isAway(w) {
-		return
+		return user, false, false
 	}
 	if !s.fromAllowedPage(r) {
 		WriteError(w, http.StatusForbidden, rpc.Errorf("denied",
 			"a page of %s may not connect: add its host to Config.Origins", r.Header.Get("Origin")))
-		return
+		return user, false, false
 	}
 	user, err := s.authenticate(r.Context(), r, token.FromHeader(r))
-	known := err == nil
 	if err != nil && !errors.Is(err, token.ErrNone) {
 		s.refuse(w, r, err)
-		return
+		return user, false, false
 	}
-	conn, rw, _, err := ws.HTTPUpgrader{}.Upgrade(r, w)
-	if err != nil {
+	return user, err == nil, true
+}
+
+// serve upgrades a request to a session that speaks the protocol.
+func (s *Server) serve(w http.ResponseWriter, r *http.Request, c *Session, user token.Identity, known bool) {
+	if err := c.upgrade(w, r); err != nil {
+		c.cancel()
 		return // the upgrader has answered
 	}
-	c := s.newSession(conn, rw.Reader, r)
+	// In line before anybody knows the session: hello is the first frame.
+	c.queue(s.hello(c.id))
 	if !s.admit(c) {
 		c.cancel()
-		conn.Close()
+		c.conn.Close()
 		return
 	}
-	c.start(user, known)
+	c.mu.Lock()
+	if known {
+		c.user, c.known = user, true
+	}
+	c.mu.Unlock()
+	c.deadline = time.AfterFunc(s.cfg.ConnectTimeout, c.connectLate)
+	c.start()
 }
 
 // authenticate asks the app who a request, or the token that it came with, acts
@@ -94,20 +118,51 @@ func WriteError(w http.ResponseWriter, status int, e *rpc.Error) {
 	}
 }
 
-func (s *Server) newSession(conn net.Conn, buffered *bufio.Reader, r *http.Request) *Session {
+// newSession makes a session whose connection is not upgraded yet. What is put in
+// line waits for its start.
+func (s *Server) newSession(r *http.Request) *Session {
 	n := s.next.Add(1)
 	c := &Session{
-		server: s, conn: conn, in: unread(conn, buffered), number: n, id: rand.Text(),
+		server: s, number: n, id: rand.Text(),
 		shard: s.shards[n%uint64(len(s.shards))], streams: map[string]*stream{},
 	}
+	c.schedule.Store(queued) // as if a writer had it
 	// The request's own context ends with its handler.
 	c.ctx, c.cancel = context.WithCancel(s.ctx)
 	c.request = r.WithContext(c.ctx)
 	c.request.Body = http.NoBody
-	c.out.init(conn)
-	// In line before anybody knows the session: hello is the first frame.
-	c.queue(s.hello(c.id))
 	return c
+}
+
+// upgrade answers the handshake.
+func (c *Session) upgrade(w http.ResponseWriter, r *http.Request) error {
+	u := ws.HTTPUpgrader{}
+	if c.place == nil {
+		u.Protocol = func(name string) bool { return name == Subprotocol }
+	}
+	conn, rw, _, err := u.Upgrade(r, w)
+	if err != nil {
+		return err
+	}
+	c.in = unread(conn, rw.Reader)
+	c.out.init(conn)
+	c.heard.Store(true)
+	c.mu.Lock()
+	c.conn = conn
+	c.mu.Unlock()
+	return nil
+}
+
+// speaks tells whether a client asks for the protocol.
+func speaks(r *http.Request) bool {
+	for _, names := range r.Header.Values("Sec-WebSocket-Protocol") {
+		for name := range strings.SplitSeq(names, ",") {
+			if strings.TrimSpace(name) == Subprotocol {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // unread gives back what the HTTP server has read ahead.
@@ -123,15 +178,9 @@ func unread(conn net.Conn, buffered *bufio.Reader) io.Reader {
 	return io.MultiReader(bytes.NewReader(ahead), conn)
 }
 
-// start has hello sent and begins to read.
-func (c *Session) start(user token.Identity, known bool) {
-	c.mu.Lock()
-	if known {
-		c.user, c.known = user, true
-	}
-	c.mu.Unlock()
-	c.Ready()
-	c.deadline = time.AfterFunc(c.server.cfg.ConnectTimeout, c.connectLate)
+// start has what is in line sent, and begins to read.
+func (c *Session) start() {
+	c.shard.push(c)
 	c.server.engine.attach(c)
 }
 

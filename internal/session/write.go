@@ -81,22 +81,16 @@ func (b *batch) reset() {
 }
 
 // collect takes what is due: replies, then what the views have, then a mark.
-// It returns the views that have to be caught up.
-func (c *Session) collect(b *batch) (lost []*view) {
+// It returns the views that have to be caught up, and whether streams have been
+// told of gaps.
+func (c *Session) collect(b *batch) (lost []*view, caughtUp bool) {
 	mark := c.mark.Swap(0)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, r := range c.replies {
-		b.add(r.frame)
-	}
-	clear(c.replies)
-	c.replies, c.unread = c.replies[:0], 0
-	if cap(c.replies) > 64 {
-		c.replies = nil
-	}
+	c.collectReplies(b)
 	if c.closing {
 		b.last = true
-		return nil
+		return nil, false
 	}
 	if c.runtime.Swap(false) {
 		c.collectRuntime(b)
@@ -114,7 +108,7 @@ func (c *Session) collect(b *batch) (lost []*view) {
 		// would have it look in vain for as long as a scope is being read.
 		c.raiseMark(mark)
 	}
-	return lost
+	return lost, len(c.caughtUp) > 0
 }
 
 // collectRuntime takes what the streams have besides their state, unless it is

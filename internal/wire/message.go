@@ -29,6 +29,7 @@ type Request struct {
 	Protocol int               `json:"protocol"`
 	Token    string            `json:"token"`
 	Route    string            `json:"route"`
+	Consumer string            `json:"consumer"`
 	Resume   *Resume           `json:"resume"`
 	Name     string            `json:"name"`
 	Args     []json.RawMessage `json:"args"`
@@ -43,8 +44,10 @@ type Request struct {
 	Data map[string]json.RawMessage `json:"data"`
 	Seen map[string]json.RawMessage `json:"seen"`
 
-	// Size is the length of the payload in bytes.
-	Size int `json:"-"`
+	// Size is the length of the payload in bytes, Body the data of a message, an
+	// object.
+	Size int             `json:"-"`
+	Body json.RawMessage `json:"-"`
 }
 
 // Resume is what a client holds of a stream.
@@ -52,6 +55,17 @@ type Resume struct {
 	Epoch    string   `json:"epoch"`
 	Versions []uint64 `json:"versions"`
 }
+
+// ParseMessage returns the data of a request of type "message".
+func ParseMessage(payload json.RawMessage) (json.RawMessage, bool) {
+	var m struct {
+		Data json.RawMessage `json:"data"`
+	}
+	return m.Data, json.Unmarshal(payload, &m) == nil && IsObject(m.Data)
+}
+
+// IsObject tells whether a JSON value is an object.
+func IsObject(value json.RawMessage) bool { return len(value) > 0 && value[0] == '{' }
 
 // ParseFrame returns the envelopes of one frame: one, or an array of them.
 func ParseFrame(data []byte) ([]Envelope, error) {
@@ -125,12 +139,14 @@ type Connected struct {
 	User string `json:"user"`
 }
 
-// Opened answers open.
+// Opened answers open: a stream of a channel, or one of a demultiplexer's consumer,
+// which has neither epoch nor scopes.
 type Opened struct {
-	Type    string  `json:"type"`
-	Channel string  `json:"channel"`
-	Epoch   string  `json:"epoch"`
-	Scopes  []Scope `json:"scopes"`
+	Type     string  `json:"type"`
+	Channel  string  `json:"channel,omitempty"`
+	Consumer string  `json:"consumer,omitempty"`
+	Epoch    string  `json:"epoch,omitempty"`
+	Scopes   []Scope `json:"scopes"`
 }
 
 // Scope is one scope of an opened stream.
@@ -156,8 +172,11 @@ type Result struct {
 
 // Error answers a request that failed, or a frame that could not be read.
 type Error struct {
-	Type    string `json:"type"`
-	Code    string `json:"code"`
+	Type string `json:"type"`
+	Code string `json:"code"`
+	// Status is that of HTTP which means the same, in errors of streams of
+	// demultiplexers.
+	Status  int    `json:"status,omitempty"`
 	Message string `json:"message"`
 	Retry   bool   `json:"retry"`
 	// RetryAfter is in milliseconds.
@@ -216,6 +235,12 @@ func Message(stream string, id uint64, payload any) *Frame {
 	b = append(b, body...)
 	b = append(b, '}')
 	return &Frame{Bytes: seal(b)}
+}
+
+// Text encodes a text frame that has no envelope. The text is copied.
+func Text(text []byte) *Frame {
+	b := make([]byte, headerRoom, headerRoom+len(text))
+	return &Frame{Bytes: seal(append(b, text...))}
 }
 
 // Mark encodes a begin, end or mark of a version.

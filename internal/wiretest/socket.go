@@ -73,22 +73,29 @@ func (s *Socket) Sendf(format string, args ...any) {
 	s.Send(ws.OpText, fmt.Sprintf(format, args...))
 }
 
-// Read returns the next message; a close frame is "close CODE".
+// Read returns the next message; a close frame is "close CODE". Pings are answered,
+// as by a browser, and not told.
 func (s *Socket) Read() string {
 	s.t.Helper()
-	h, err := ws.ReadHeader(s.in)
-	if err != nil {
-		s.t.Fatal(err)
+	for {
+		h, err := ws.ReadHeader(s.in)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		payload := make([]byte, h.Length)
+		if _, err := io.ReadFull(s.in, payload); err != nil {
+			s.t.Fatal(err)
+		}
+		switch h.OpCode {
+		case ws.OpPing:
+			s.Send(ws.OpPong, string(payload))
+		case ws.OpClose:
+			code, _ := ws.ParseCloseFrameData(payload)
+			return fmt.Sprintf("close %d", code)
+		default:
+			return string(payload)
+		}
 	}
-	payload := make([]byte, h.Length)
-	if _, err := io.ReadFull(s.in, payload); err != nil {
-		s.t.Fatal(err)
-	}
-	if h.OpCode == ws.OpClose {
-		code, _ := ws.ParseCloseFrameData(payload)
-		return fmt.Sprintf("close %d", code)
-	}
-	return string(payload)
 }
 
 // Want reads one message, in which part must stand.
