@@ -27,14 +27,14 @@ const guides = "../../docs/guides/"
 // TestGuides finds what the guides quote in what is compiled and tested here.
 func TestGuides(t *testing.T) {
 	files := map[string][]string{
-		"go":  {"*.go"},
+		"go":  {"*.go", "../mux/settings.go"},
 		"sql": {"*.sql"},
 		"ts":  {"frontend/*.ts", "frontend/live/*.ts"},
 		"tsx": {"frontend/*.tsx"},
 		"sh":  {"commands.sh"},
 	}
 	for _, name := range []string{
-		"actions", "authentication", "caching", "generated-code", "groups", "operations", "postgresql", "runtime",
+		"actions", "authentication", "caching", "channel-layers", "generated-code", "groups", "operations", "postgresql", "runtime",
 		"schema-changes", "tanstack-query", "testing", "writes",
 	} {
 		t.Run(name, func(t *testing.T) { guidetest.Quotes(t, guides+name+".md", files) })

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
 	"go.uber.org/goleak"
 
 	"github.com/pando-sync/pando"
@@ -33,10 +34,11 @@ func TestMain(m *testing.M) {
 
 // demo is the program, running in this process.
 type demo struct {
-	url   string
-	db    *sql.DB
-	users *token.Store
-	app   *pando.App
+	url      string
+	database string // a file or a URL
+	db       *sql.DB
+	users    *token.Store
+	app      *pando.App
 }
 
 // everywhere runs a test on each database, and on PostgreSQL with Redis.
@@ -86,7 +88,7 @@ func newDemo(t *testing.T, settings backend.Settings) *demo {
 	app, err := newApp(b, users, pando.Config{Logger: quiet})
 	must(t, err)
 	handler := urls(app, &api.Views{DB: b.DB, Users: users, Log: quiet})
-	return &demo{pandotest.ServeHandler(t, app, handler).URL, b.DB, users, app}
+	return &demo{pandotest.ServeHandler(t, app, handler).URL, settings.Database, b.DB, users, app}
 }
 
 // token logs a user in without the work that a password takes.
@@ -101,10 +103,17 @@ func issue(t *testing.T, users *token.Store, username string) string {
 	return issued
 }
 
-func (d *demo) exec(t *testing.T, query string, args ...any) {
+// another is a connection to the database that has nothing to do with the app's.
+func (d *demo) another(t *testing.T) *sql.DB {
 	t.Helper()
-	_, err := d.db.ExecContext(t.Context(), query, args...)
+	driver, dsn := "sqlite", pandotest.DSN(d.database)
+	if backend.SchemeOf(d.database) != "" {
+		driver, dsn = "pgx", d.database
+	}
+	db, err := sql.Open(driver, dsn)
 	must(t, err)
+	t.Cleanup(func() { db.Close() })
+	return db
 }
 
 // answer is what an endpoint says.
