@@ -1,0 +1,218 @@
+package bind
+
+import (
+	"slices"
+	"sync"
+
+	"github.com/pando-sync/pando/feed"
+	"github.com/pando-sync/pando/schema"
+)
+
+// queue is what the feed has told of bound tables and nobody has worked on yet. It
+// holds a bounded number of changes: past it all are dropped, and an item says of
+// which tables something is lost.
+type queue struct {
+	limit int
+	wake  chan struct{} // has something when items do
+
+	mu sync.Mutex // guards what follows
+	// live counts the lines of each table that has models.
+	live  map[*schema.Table]int
+	items []item
+	// size is about the number of changes in items.
+	size int
+	// staged is what has come of a commit in parts, staging whether one is under way.
+	staged  item
+	staging bool
+	// told is the place of the last whole commit, or of what came after it.
+	told feed.Position
+}
+
+// item is a commit, or what came in the place of commits.
+type item struct {
+	position    feed.Position
+	transaction uint64
+	changes     []feed.Change
+	// lost are the tables of which changes were dropped, start tells that all is
+	// void.
+	lost  map[*schema.Table]bool
+	start bool
+}
+
+func newQueue(limit int, models []*Model) *queue {
+	q := &queue{limit: limit, wake: make(chan struct{}, 1), live: map[*schema.Table]int{}}
+	for _, m := range models {
+		q.live[m.Table] = 0
+	}
+	return q
+}
+
+// follow counts a line of a table, n more or fewer.
+func (q *queue) follow(t *schema.Table, n int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.live[t] += n
+}
+
+// place is how far the feed has told. All that it tells after this call of tables
+// that have lines comes as items.
+func (q *queue) place() feed.Position {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.told
+}
+
+// begin drops all that was told.
+func (q *queue) begin(head feed.Position) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.staged, q.staging = item{}, false
+	q.items, q.size, q.told = append(q.items[:0:0], item{position: head, start: true}), 0, head
+	q.ring()
+}
+
+// commit takes what a commit, or a part of it, changes in tables that have lines.
+// Of one in parts it takes all bound tables: who opens between the parts is told
+// the whole.
+func (q *queue) commit(c *feed.Commit) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.staged.position, q.staged.transaction = c.Position, c.Transaction
+	whole := !c.More && !q.staging
+	for i := range c.Changes {
+		lines, bound := q.live[c.Changes[i].Table]
+		if !bound || whole && lines == 0 {
+			continue
+		}
+		if len(q.staged.changes) < q.limit {
+			q.staged.changes = append(q.staged.changes, c.Changes[i])
+			continue
+		}
+		q.staged.lose()
+		q.staged.miss(c.Changes[i].Table)
+	}
+	if q.staging = c.More; q.staging {
+		return
+	}
+	one := q.staged
+	q.staged, q.told = item{}, c.Position
+	q.put(one)
+}
+
+// advance tells that the feed has come to a position.
+func (q *queue) advance(p feed.Position) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.told = p
+	q.put(item{position: p})
+}
+
+// put appends an item, or adds it to the last one. The mutex is held.
+func (q *queue) put(one item) {
+	defer q.ring()
+	if n := len(q.items); n > 0 && one.changes == nil && one.lost == nil {
+		if last := &q.items[n-1]; last.changes == nil && last.lost == nil {
+			last.position = one.position
+			return
+		}
+	}
+	if q.size += 1 + len(one.changes); q.size <= q.limit+1 {
+		q.items = append(q.items, one)
+		return
+	}
+	for i := range q.items {
+		before := &q.items[i]
+		before.lose()
+		for t := range before.lost {
+			one.miss(t)
+		}
+		one.start = one.start || before.start
+	}
+	one.lose()
+	q.items, q.size = append(q.items[:0:0], one), 1
+}
+
+// lose drops the changes, and notes of which tables they are.
+func (i *item) lose() {
+	for c := range i.changes {
+		i.miss(i.changes[c].Table)
+	}
+	i.changes = nil
+}
+
+func (i *item) miss(t *schema.Table) {
+	if i.lost == nil {
+		i.lost = map[*schema.Table]bool{}
+	}
+	i.lost[t] = true
+}
+
+func (q *queue) ring() {
+	select {
+	case q.wake <- struct{}{}:
+	default:
+	}
+}
+
+// take takes all items.
+func (q *queue) take() []item {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	items := q.items
+	q.items, q.size = nil, 0
+	return items
+}
+
+// changed is one row's way through a commit, from its first change to its last.
+type changed struct {
+	table    *schema.Table
+	old, now schema.Row
+	// unknown tells that the source does not carry all of them.
+	unknown bool
+}
+
+// same tells that nothing has become of it.
+func (c *changed) same() bool {
+	return !c.unknown && (c.old == nil) == (c.now == nil) && slices.Equal(c.old, c.now)
+}
+
+// net puts together the changes of each row, in the order in which the rows come
+// first.
+func net(changes []feed.Change) []changed {
+	type place struct {
+		table *schema.Table
+		key   schema.Value
+	}
+	rows := make([]changed, 0, len(changes))
+	at := make(map[place]int, len(changes))
+	for i := range changes {
+		ch := &changes[i]
+		where := place{ch.Table, ch.Key}
+		n, known := at[where]
+		if !known {
+			n = len(rows)
+			at[where] = n
+			rows = append(rows, changed{table: ch.Table, old: ch.Old, now: ch.Old, unknown: ch.Blind})
+		}
+		rows[n].become(ch)
+	}
+	return rows
+}
+
+// become takes the row to what a change leaves of it.
+func (c *changed) become(ch *feed.Change) {
+	if len(ch.Missing) == 0 {
+		c.now = ch.New
+		return
+	}
+	if c.now == nil || ch.Replaces() {
+		c.unknown = true // what it lacks nobody has told
+		c.now = nil
+		return
+	}
+	row := slices.Clone(ch.New)
+	for _, column := range ch.Missing {
+		row[column] = c.now[column]
+	}
+	c.now = ch.Table.Complete(row)
+}
