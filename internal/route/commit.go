@@ -37,12 +37,11 @@ func (t *Router) Stage(c *feed.Commit) {
 		ch := &c.Changes[i]
 		k := netKey{ch.Table.ID, ch.Key}
 		at, named := st.at[k]
-		next := feed.Change{Table: ch.Table, Key: ch.Key, New: ch.New, Missing: ch.Missing}
+		// Old rows are not kept: what they tell besides is whether the row is new.
+		next := feed.Change{Table: ch.Table, Key: ch.Key, New: ch.New, Missing: ch.Missing, Blind: ch.New != nil && !ch.Replaces()}
 		switch {
 		case named:
-			if before := &st.changes[at]; len(next.Missing) > 0 && before.New != nil {
-				fill(&next, before.New, before.Missing)
-			}
+			follow(&next, &st.changes[at])
 			st.changes[at] = next
 		case t.concerns(ch):
 			st.at[k] = len(st.changes)
@@ -113,11 +112,30 @@ func (t *Router) applyAll(changes []feed.Change) {
 	for i := range changes {
 		t.net[netKey{changes[i].Table.ID, changes[i].Key}] = i
 	}
+	t.changes = changes
 	for i := range changes {
 		if t.net[netKey{changes[i].Table.ID, changes[i].Key}] == i {
+			t.applied = i
 			t.apply(&changes[i])
 		}
 	}
+	t.changes = nil
+}
+
+// upcoming is a known row as it is at the end of the commit that is being applied.
+func (t *Router) upcoming(r *row) schema.Row {
+	if t.changes == nil {
+		return r.vals
+	}
+	i, changes := t.net[netKey{r.table.def.ID, r.key}]
+	if !changes || i <= t.applied {
+		return r.vals
+	}
+	c := t.changes[i]
+	if len(c.Missing) > 0 && r.vals != nil {
+		fill(&c, r.vals, nil)
+	}
+	return c.New
 }
 
 func (t *Router) apply(c *feed.Change) {

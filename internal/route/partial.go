@@ -34,10 +34,24 @@ func fillWithin(changes []feed.Change) {
 	for i := range changes {
 		ch := &changes[i]
 		k := netKey{ch.Table.ID, ch.Key}
-		if before, ok := last[k]; ok && len(ch.Missing) > 0 && changes[before].New != nil {
-			fill(ch, changes[before].New, changes[before].Missing)
+		if before, ok := last[k]; ok {
+			follow(ch, &changes[before])
 		}
 		last[k] = i
+	}
+}
+
+// follow makes a change one that stands for those of the same row before it in the
+// commit, too.
+func follow(ch, before *feed.Change) {
+	if ch.New == nil || ch.Replaces() {
+		return
+	}
+	if len(ch.Missing) > 0 && before.New != nil {
+		fill(ch, before.New, before.Missing)
+	}
+	if before.New == nil || before.Replaces() {
+		ch.Old, ch.Blind = nil, false // what is still missing is not of the row that was there
 	}
 }
 

@@ -124,10 +124,10 @@ func (t *Router) recordChange(s *Scope, r *row, vals schema.Row) {
 }
 
 // recordLeave notes the values of a row that leaves. Those of a row that changes
-// at the same time have been noted.
+// at the same time have been noted, or are about to come while it is no member.
 func (t *Router) recordLeave(s *Scope, r *row) {
 	if n := t.record(s, r); n != nil && r.known && n.leftAt < t.pos {
-		n.left, n.leftAt = r.vals, t.pos
+		n.left, n.leftAt = t.upcoming(r), t.pos
 	}
 }
 

@@ -1,6 +1,7 @@
 package route
 
 import (
+	"github.com/pando-sync/pando/feed"
 	"github.com/pando-sync/pando/schema"
 	"github.com/pando-sync/pando/state"
 )
@@ -25,6 +26,10 @@ type Router struct {
 	judged  []*Scope
 	parts   []*Scope
 	net     map[netKey]int
+	// changes are those of the commit that is being applied, of which net has the
+	// last ones and applied is the present one; nil outside of commits of several.
+	changes []feed.Change
+	applied int
 	patch   state.Patch
 
 	// What is not known yet and nobody has been asked for.
