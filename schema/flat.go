@@ -147,10 +147,10 @@ func (t *Type) Unbound(name string) error {
 			return errors.New("the relation is not followed: declare the column that holds its key, and name that")
 		case f.related():
 			return errors.New("it is made of rows of another table, which a binding does not follow: leave it out, or show it by a channel")
-		case f.wire != name:
-			return fmt.Errorf("its name on the wire is %q: write that", f.wire)
 		case !f.sent && !f.tags.writeOnly:
 			return errors.New("it is tagged json:\"-\": give it a name there")
+		case f.wire != name:
+			return fmt.Errorf("its name on the wire is %q: write that", f.wire)
 		}
 	}
 	return nil
