@@ -30,6 +30,7 @@ function render() {
   const live = status === 'live' && !stale && client.connection.get() === 'online'
   $('#connection').textContent = live ? 'Live' : status === 'pending' ? 'Connecting …' : 'Reconnecting …'
   $('#connection').classList.toggle('live', live)
+  $('#write button').disabled = !live
   if (error) say(error)
   if (status !== 'live') return
   const list = $('#messages')
