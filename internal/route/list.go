@@ -136,6 +136,7 @@ func (t *Router) Remove(s *Scope, key schema.Value) {
 	if s.window != nil && r.vals != nil {
 		if i, found := s.window.find(r, r.vals); found {
 			t.takeAt(s.window, i)
+			t.drop(r) // one that was not shown leaves nothing else
 		}
 	}
 	if added {
