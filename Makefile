@@ -52,6 +52,10 @@ mux: ## build and serve live messages over one socket (PANDO_ADDR, PANDO_DB, PAN
 	@go build -o .cache/mux ./examples/mux
 	@exec .cache/mux runserver --addr $(PANDO_ADDR) --db $(mux_db)
 
+.PHONY: pando
+pando: ## build bin/pando, which makes new projects
+	go build -o bin/pando ./cmd/pando
+
 .PHONY: demo-frontend
 demo-frontend: .cache/board-frontend.stamp
 	@:
