@@ -3,10 +3,12 @@ package pando_test
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"strings"
 	"testing"
 
 	"github.com/pando-sync/pando"
+	"github.com/pando-sync/pando/broker"
 	"github.com/pando-sync/pando/feed/sqlitefeed"
 	"github.com/pando-sync/pando/pandotest"
 )
@@ -90,4 +92,29 @@ func TestCheckTellsOfEventsThatStayAtHome(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantCheck(t, app, nil, []string{"set Config.Broker where several serve the app"})
+}
+
+// awayBroker is one whose server does not answer.
+type awayBroker struct{ broker.Broker }
+
+func (awayBroker) NewChannel(context.Context, string) (string, error) {
+	return "", errors.New("nobody answers")
+}
+
+// TestCheckTellsOfABrokerThatIsAway looks at the database all the same.
+func TestCheckTellsOfABrokerThatIsAway(t *testing.T) {
+	db := pandotest.Database(t)
+	exec(t, db, docs)
+	source := sqlitefeed.New(db)
+	defer source.Close()
+	app, err := pando.New(pando.Config{Source: source, Broker: awayBroker{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	app.Handle("docs/{doc_id}", pando.For(func() *OpenDoc { return &OpenDoc{} }, pando.Public()))
+	wantCheck(t, app, []string{"the broker cannot be used: nobody answers"}, []string{"the database is not set up"})
+	if err := app.Setup(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	wantCheck(t, app, []string{"the broker cannot be used: nobody answers"}, nil)
 }

@@ -42,9 +42,13 @@ func (s *Stream) Append(ctx context.Context, after uint64, records ...[]byte) (u
 }
 
 func (s *Stream) append(ctx context.Context, after uint64, records [][]byte) error {
-	subject, ok := s.subject.Load().(string)
-	if !ok {
-		return errors.New("the stream was never seen")
+	subject, seen := s.subject.Load().(string)
+	if !seen {
+		found, err := s.look(ctx)
+		if err != nil {
+			return err
+		}
+		subject = subjectOf(found)
 	}
 	a := &appending{js: s.js, subject: subject, call: rand.Text(), after: after}
 	if err := a.run(ctx, records); !errors.Is(err, jetstream.ErrNoStreamResponse) || a.stored > 0 {

@@ -44,9 +44,11 @@ type Broker struct {
 
 var _ broker.Broker = (*Broker)(nil)
 
-// New connects to NATS, and fails when there is no server that answers. From
-// then on it connects again by itself for as long as it takes. In a cluster it
-// first listens a moment for the other processes.
+// New connects to NATS, and again by itself for as long as it takes when the
+// connection is lost. That there is no server yet is no error: until there is, what
+// needs it fails. A server that refuses the connection, or does not take messages of
+// broker.MaxMessage, is one. In a cluster New first listens a moment for the other
+// processes.
 func New(cfg Config) (*Broker, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -56,7 +58,7 @@ func New(cfg Config) (*Broker, error) {
 		cfg: cfg, subjects: subjects{cfg.Prefix}, in: make(chan *nats.Msg, arrivals), ended: make(chan struct{}),
 		queues: map[string]*queue{}, groups: map[string]*group{}, flushes: map[string]chan struct{}{}, streams: map[*Stream]struct{}{}, peers: newPeers(),
 	}
-	b.link = &link{slow: b.overrun, down: b.down, back: b.back}
+	b.link = &link{slow: b.overrun, down: b.down, back: b.back, first: b.meet}
 	if err := b.link.connect(cfg); err != nil {
 		return nil, err
 	}
@@ -68,6 +70,7 @@ func New(cfg Config) (*Broker, error) {
 	}
 	b.beat()
 	b.wg.Go(b.run)
+	b.link.begin()
 	b.meet()
 	return b, nil
 }

@@ -25,7 +25,10 @@
 // A server that is gone, or silent, is noticed within a second: who receives
 // gets an error, once, and word of a gap when a server is back. Calls that send
 // fail meanwhile, and send nothing later; what was under way when the connection
-// was lost fails, too, but may arrive, even after word of the gap.
+// was lost fails, too, but may arrive, even after word of the gap. That no server
+// is there yet is the same: New and Stream come back, and go on by themselves. A
+// server that is there and refuses is an error of New, and of all calls where it
+// comes later.
 //
 // In a cluster servers learn of a member from each other. GroupAdd has returned
 // when those that processes of the app are connected to have heard of it: each
@@ -49,7 +52,7 @@
 // NATS 2.9 or later. Nothing has to be set, but see to the following:
 //
 //	# nats.conf
-//	max_payload: 1MB          # the default; less is refused at start-up
+//	max_payload: 1MB          # the default; less is refused
 //	jetstream {
 //	  store_dir: /var/lib/nats
 //	  max_file_store: 10GB    # above the sum of MaxBytes, times Replicas in a cluster

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"math/rand/v2"
+	"net"
 	"net/url"
 	"strings"
 	"sync"
@@ -18,7 +20,7 @@ import (
 
 // errLost is returned while there is no connection, and for what was under way
 // when it was lost.
-var errLost = errors.New("the connection to NATS is lost; it is tried again")
+var errLost = errors.New("the connection to NATS is lost, or was never there; it is tried again")
 
 // errSilent is returned when NATS is there, but does not answer a question.
 var errSilent = errors.New("NATS does not answer: a cluster may be looking for a leader")
@@ -39,30 +41,65 @@ const (
 )
 
 // link is a connection that comes back by itself.
+//
+//	absent ──first──► alive ◄──back── lost
+//	                    └─────down─────┘
 type link struct {
 	nc     *nats.Conn
 	log    *slog.Logger
+	names  string // of the servers
 	closed chan struct{}
+	// ready is closed when what the callbacks use is in place.
+	ready chan struct{}
+	once  sync.Once
 	// slow is called for a subscription whose messages came too fast, down and back
 	// when the connection is lost and when it is there again; all in order, never
-	// two at once.
-	slow func(*nats.Subscription)
-	down func()
-	back func()
+	// two at once. Where there was none to begin with, first is called before the
+	// first back, while all still counts as lost.
+	slow  func(*nats.Subscription)
+	down  func()
+	back  func()
+	first func()
 
 	mu    sync.Mutex      // guards what follows
 	alive context.Context //nolint:containedctx // ends with the connection that there is, not with a call
 	end   context.CancelCauseFunc
 }
 
-// connect makes l's connection. Its callbacks must be set.
-func (l *link) connect(cfg Config) error {
-	l.closed, l.log = make(chan struct{}), cfg.Logger
+// connect makes l's connection. Its callbacks must be set. A server that refuses it
+// is an error; one that is not there yet is waited for, as one that is lost. What
+// comes of that is told once begin is called.
+func (l *link) connect(cfg Config) (err error) {
+	l.closed, l.ready, l.log = make(chan struct{}), make(chan struct{}), cfg.Logger
 	l.renew()
+	if l.names, err = hosts(cfg.URL); err != nil {
+		return err
+	}
+	opts := l.options(cfg.Options)
+	l.nc, err = nats.Connect(cfg.URL, opts...)
+	if away(err) {
+		l.log.Warn("NATS is not there yet: trying again", "servers", l.names, "error", err)
+		l.lose(errLost)
+		l.nc, err = nats.Connect(cfg.URL, append(opts, nats.RetryOnFailedConnect(true), nats.ConnectHandler(l.onFirst))...)
+	} else if err == nil {
+		if err := l.fits(l.nc); err != nil {
+			l.close()
+			return err
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("natsbroker: connect to %s: %w: start nats-server there, or name another in Config.URL", l.names, err)
+	}
+	return nil
+}
+
+// begin lets the callbacks go.
+func (l *link) begin() { l.once.Do(func() { close(l.ready) }) }
+
+func (l *link) options(further []nats.Option) []nats.Option {
 	// The last option counts: those of the configuration may not turn off what
 	// loss is noticed by.
-	opts := append([]nats.Option{nats.Name("pando")}, cfg.Options...)
-	opts = append(opts,
+	return append(append([]nats.Option{nats.Name("pando")}, further...),
 		nats.Timeout(connectTimeout),
 		// Who writes holds up the pings, too.
 		nats.FlusherTimeout(writeTimeout), nats.ReconnectOnFlusherError(),
@@ -76,18 +113,21 @@ func (l *link) connect(cfg Config) error {
 		nats.ErrorHandler(func(_ *nats.Conn, sub *nats.Subscription, err error) { l.onError(sub, err) }),
 		nats.ClosedHandler(func(*nats.Conn) { close(l.closed) }),
 	)
-	names, err := hosts(cfg.URL)
-	if err != nil {
-		return err
+}
+
+// away tells whether an error of connecting is that of a server which is not
+// there, or not yet, and not that of one which refuses.
+func away(err error) bool {
+	if _, ok := errors.AsType[net.Error](err); ok {
+		return true
 	}
-	nc, err := nats.Connect(cfg.URL, opts...)
-	if err != nil {
-		return fmt.Errorf("natsbroker: connect to %s: %w: start nats-server there, or name another in Config.URL", names, err)
-	}
-	l.nc = nc
+	return errors.Is(err, nats.ErrNoServers) || errors.Is(err, nats.ErrTimeout) || errors.Is(err, io.EOF)
+}
+
+// fits refuses a server that does not take the messages of a channel layer.
+func (l *link) fits(nc *nats.Conn) error {
 	if most := nc.MaxPayload(); most < broker.MaxMessage {
-		l.close()
-		return fmt.Errorf("natsbroker: %s takes messages of %d bytes: set max_payload to %d at least", names, most, broker.MaxMessage)
+		return fmt.Errorf("natsbroker: %s takes messages of %d bytes: set max_payload to %d at least", l.names, most, broker.MaxMessage)
 	}
 	return nil
 }
@@ -125,7 +165,14 @@ func (l *link) onDown(nc *nats.Conn, err error) {
 	l.down()
 }
 
+func (l *link) onFirst(nc *nats.Conn) {
+	<-l.ready
+	l.first()
+	l.onBack(nc)
+}
+
 func (l *link) onBack(nc *nats.Conn) {
+	<-l.ready
 	// The server has to know the subscriptions before anybody looks for what was
 	// missed. If this fails, the connection is lost again.
 	if err := nc.FlushTimeout(answerTimeout); err != nil {
@@ -135,6 +182,11 @@ func (l *link) onBack(nc *nats.Conn) {
 		return
 	}
 	l.renew()
+	if err := l.fits(nc); err != nil {
+		l.lose(err)
+		l.log.Error("NATS will not do", "error", err)
+		return
+	}
 	l.log.Info("the connection to NATS is back", "server", nc.ConnectedAddr())
 	l.back()
 }
@@ -196,6 +248,9 @@ func (l *link) confirm(ctx context.Context) error {
 	ctx, cancel := l.during(ctx)
 	defer cancel()
 	if !l.nc.IsConnected() {
+		if refused := l.nc.LastError(); refused != nil && !l.nc.IsClosed() {
+			return fmt.Errorf("%w: %w", errLost, refused)
+		}
 		return l.fail(errLost)
 	}
 	if err := l.nc.FlushWithContext(ctx); err != nil {
@@ -241,6 +296,7 @@ func (l *link) fail(err error) error {
 // close ends the connection and waits until its callbacks are over.
 func (l *link) close() {
 	l.lose(broker.ErrClosed)
+	l.begin()
 	l.nc.Close()
 	<-l.closed
 }

@@ -31,7 +31,7 @@ func (b *Broker) meet() {
 	}
 	select {
 	case <-time.After(beatInterval + beatInterval/4):
-	case <-b.link.life().Done():
+	case <-b.ended:
 	}
 }
 

@@ -28,6 +28,8 @@ type Stream struct {
 	forget   func()
 	// subject is the stream's as it was last seen.
 	subject atomic.Value // of string
+	// limited tells that the stream has had the limits of the configuration.
+	limited atomic.Bool
 }
 
 var _ broker.Stream = (*Stream)(nil)
@@ -38,7 +40,8 @@ const dedupWindow = 5 * time.Second
 
 // Stream opens the stream of that name, and makes it where there is none. Where
 // it is there its limits are set to those of cfg, which should be the same in all
-// processes. It is closed with the Broker at the latest.
+// processes. While NATS is not there, or does not answer, that waits for the first
+// call that needs the stream. It is closed with the Broker at the latest.
 func (b *Broker) Stream(name string, cfg broker.StreamConfig) (*Stream, error) {
 	cfg, err := cfg.WithDefaults()
 	if err != nil {
@@ -50,10 +53,11 @@ func (b *Broker) Stream(name string, cfg broker.StreamConfig) (*Stream, error) {
 	s := &Stream{cfg: b.cfg, limits: cfg, name: name, id: b.subjects.streamName(name), subjects: b.subjects}
 	s.forget = func() { b.drop(s) }
 	// What is lost with the connection each call finds out for itself.
-	s.link = &link{slow: func(*nats.Subscription) {}, down: func() {}, back: func() {}}
+	s.link = &link{slow: func(*nats.Subscription) {}, down: func() {}, back: func() {}, first: func() {}}
 	if err := s.link.connect(b.cfg); err != nil {
 		return nil, err
 	}
+	s.link.begin()
 	if err := s.open(); err != nil {
 		s.link.close()
 		return nil, err
@@ -68,16 +72,21 @@ func (s *Stream) open() (err error) {
 	if s.js, err = jetstream.New(s.link.nc, jetstream.WithPublishAsyncTimeout(answerTimeout)); err != nil {
 		return fmt.Errorf("natsbroker: %w", err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), answerTimeout)
+	ctx, stop := s.link.during(context.Background())
+	defer stop()
+	ctx, cancel := context.WithTimeoutCause(ctx, answerTimeout, errSilent)
 	defer cancel()
-	found, err := s.look(ctx)
-	if err == nil {
-		err = s.limit(ctx, found.CachedInfo().Config)
+	if _, err = s.look(ctx); err != nil {
+		err = s.link.why(ctx, err)
 	}
-	if err != nil {
-		return fmt.Errorf("natsbroker: stream %s: %w", s.name, s.hint(err))
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, errLost), errors.Is(err, errSilent):
+		s.link.log.Warn("the stream of NATS is not there yet: trying again", "stream", s.name, "error", err)
+		return nil
 	}
-	return nil
+	return fmt.Errorf("natsbroker: stream %s: %w", s.name, err)
 }
 
 // hint adds to an error what to do about it.
@@ -85,7 +94,7 @@ func (s *Stream) hint(err error) error {
 	var coded *jetstream.APIError
 	switch {
 	case errors.Is(err, jetstream.ErrJetStreamNotEnabled), errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount), errors.Is(err, nats.ErrNoResponders):
-		return fmt.Errorf("%w: switch on JetStream in the server's configuration", err)
+		return fmt.Errorf("%w: switch on JetStream in the server's configuration, if it is not only late", err)
 	case errors.As(err, &coded) && (coded.ErrorCode == codeNoStorage || coded.ErrorCode == codeNoStore):
 		return fmt.Errorf("%w: set max_file_store of the server above %d, or MaxBytes lower", err, s.limits.MaxBytes)
 	case errors.As(err, &coded) && (coded.ErrorCode == codeNoPeers || coded.ErrorCode == codeNoCluster):
@@ -114,7 +123,8 @@ func (s *Stream) config(identity string) jetstream.StreamConfig {
 	}
 }
 
-// look finds the stream, or makes it. From then on Append writes to that one.
+// look finds the stream, or makes it, and gives it its limits once. From then on
+// Append writes to that one.
 func (s *Stream) look(ctx context.Context) (jetstream.Stream, error) {
 	for {
 		found, err := s.find(ctx)
@@ -124,10 +134,10 @@ func (s *Stream) look(ctx context.Context) (jetstream.Stream, error) {
 		switch {
 		case errors.Is(err, jetstream.ErrStreamNameAlreadyInUse): // another process has made it meanwhile
 		case err != nil:
-			return nil, err
+			return nil, s.hint(err)
 		default:
 			s.subject.Store(subjectOf(found))
-			return found, nil
+			return found, s.limit(ctx, found.CachedInfo().Config)
 		}
 	}
 }
@@ -148,15 +158,20 @@ func (s *Stream) find(ctx context.Context) (jetstream.Stream, error) {
 // subjectOf is the stream's subject, which tells it from others of its name.
 func subjectOf(found jetstream.Stream) string { return found.CachedInfo().Config.Subjects[0] }
 
-// limit gives the stream the limits of the configuration.
+// limit gives the stream the limits of the configuration, once.
 func (s *Stream) limit(ctx context.Context, is jetstream.StreamConfig) error {
-	want := s.config("")
-	if is.MaxAge == want.MaxAge && is.MaxBytes == want.MaxBytes && is.Replicas == want.Replicas {
+	if s.limited.Load() {
 		return nil
 	}
-	is.MaxAge, is.MaxBytes, is.Replicas, is.Duplicates = want.MaxAge, want.MaxBytes, want.Replicas, want.Duplicates
-	_, err := s.js.UpdateStream(ctx, is)
-	return err
+	want := s.config("")
+	if is.MaxAge != want.MaxAge || is.MaxBytes != want.MaxBytes || is.Replicas != want.Replicas {
+		is.MaxAge, is.MaxBytes, is.Replicas, is.Duplicates = want.MaxAge, want.MaxBytes, want.Replicas, want.Duplicates
+		if _, err := s.js.UpdateStream(ctx, is); err != nil {
+			return s.hint(err)
+		}
+	}
+	s.limited.Store(true)
+	return nil
 }
 
 // First implements broker.Stream.

@@ -267,3 +267,39 @@ func TestOneOfTwoHostsLost(t *testing.T) {
 		}
 	}
 }
+
+// TestBeforeTheServer begins while no server answers: what needs one fails until
+// it is there, and then all is as if it had been.
+func TestBeforeTheServer(t *testing.T) {
+	server := start(t, servers.RedisOptions{})
+	server.Stop()
+	b := open(t, redisbroker.Config{Hosts: []string{server.URL()}})
+	s, err := b.Stream("commits", broker.StreamConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if name, err := b.NewChannel(t.Context(), "node"); err == nil || errors.Is(err, broker.ErrClosed) {
+		t.Errorf("new channel %s: %v", name, err)
+	}
+	if _, err := s.Append(t.Context(), 0, []byte("early")); err == nil || errors.Is(err, broker.ErrStale) {
+		t.Errorf("append: %v", err)
+	}
+	if err := server.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var channel string
+	for channel == "" { // each attempt waits for the connection
+		if channel, err = b.NewChannel(t.Context(), "node"); errors.Is(err, broker.ErrClosed) {
+			t.Fatal(err)
+		}
+	}
+	if err := b.Send(t.Context(), channel, []byte("later")); err != nil {
+		t.Fatal(err)
+	}
+	if m, err := b.Receive(t.Context(), channel); err != nil || string(m.Body) != "later" {
+		t.Errorf("received %+v, %v", m, err)
+	}
+	if last, err := s.Append(t.Context(), 0, []byte("first")); err != nil || last != 1 {
+		t.Errorf("the first record is number %d, %v", last, err)
+	}
+}
