@@ -1,6 +1,9 @@
 package route_test
 
 import (
+	"testing"
+
+	"github.com/pando-sync/pando/internal/memdb"
 	"github.com/pando-sync/pando/schema"
 )
 
@@ -28,4 +31,28 @@ func (w *world) recheck(c *client, hidden ...schema.Value) {
 		c.list.hidden[key] = true
 	}
 	w.router.Ask(c.scope)
+}
+
+// TestTakenOutBeyondTheLimit takes a row out of a limited list that is held to
+// follow those that are shown: nothing is left of it.
+func TestTakenOutBeyondTheLimit(t *testing.T) {
+	w := newWorld(t, 1000)
+	jobs := w.table("jobs")
+	for key := range 9 {
+		w.write(memdb.Put(jobs, jobs.Complete(row(jobs, "id", key+1, "title", "a", "state", "a", "rank", key))))
+	}
+	for len(w.queue) > 0 {
+		w.deliver()
+	}
+	w.openScope("first#1")
+	w.settleReads(t)
+	for key := range int64(9) {
+		w.remove(w.open["first#1"], schema.IntValue(key+1))
+	}
+	w.settleReads(t)
+	w.closeScope("first#1")
+	w.settleReads(t)
+	if s := w.router.Stats(); s.Scopes+s.Rows+s.Buckets+s.Kept > 0 {
+		t.Errorf("nothing is open, and in memory is %+v", s)
+	}
 }

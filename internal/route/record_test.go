@@ -9,8 +9,10 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/pando-sync/pando/internal/memdb"
 	"github.com/pando-sync/pando/internal/route"
 	"github.com/pando-sync/pando/schema"
+	"github.com/pando-sync/pando/state"
 )
 
 // TestRecord keeps what scopes hold by what they note of it, while all happens
@@ -152,4 +154,81 @@ func show(held map[heldKey]route.Held) string {
 	}
 	slices.Sort(lines)
 	return strings.Join(lines, "\n")
+}
+
+// recordOf opens a scope over what was written, has it read, and records it.
+func (w *world) recordOf(t *testing.T, name string) *recorder {
+	t.Helper()
+	for len(w.queue) > 0 {
+		w.deliver()
+	}
+	w.openScope(name)
+	w.settleReads(t)
+	s := w.open[name].scope
+	return &recorder{world: w, scopes: map[*route.Scope]map[heldKey]route.Held{s: byKey(w.router.Record(s))}}
+}
+
+func (w *world) settleReads(t *testing.T) {
+	t.Helper()
+	silent := func(*client, *state.Patch) {}
+	for w.turn(silent); len(w.wants)+len(w.reads) > 0; w.turn(silent) {
+		w.ask(t)
+		w.merge()
+	}
+}
+
+// told is what a scope tells of a row of which something has changed.
+func (c *recorder) told(t *testing.T, name, table string, key schema.Value) route.Held {
+	t.Helper()
+	def := c.world.table(table)
+	for _, h := range c.world.router.Changed(c.world.open[name].scope) {
+		if h.Table == def && h.Key == key {
+			return h
+		}
+	}
+	t.Fatalf("%s tells nothing of %s %v", name, table, key)
+	return route.Held{}
+}
+
+// TestRecordOfARowThatChangesAsItLeaves has one commit take a folder out of what a
+// document shows, and rename the folder after that.
+func TestRecordOfARowThatChangesAsItLeaves(t *testing.T) {
+	w := newWorld(t, 1000)
+	documents, folders := w.table("documents"), w.table("folders")
+	w.write(
+		memdb.Put(folders, folders.Complete(row(folders, "id", 2, "name", "old"))),
+		memdb.Put(documents, documents.Complete(row(documents, "id", "2", "title", "b", "folder_id", 2))),
+	)
+	rec := w.recordOf(t, "documents/2(b)")
+	w.write(
+		memdb.Remove(documents, schema.TextValue("2")),
+		memdb.Put(folders, folders.Complete(row(folders, "id", 2, "name", "new"))),
+	)
+	w.deliver()
+	w.settleReads(t)
+	h := rec.told(t, "documents/2(b)", "folders", schema.IntValue(2))
+	if want := w.delivered[folders.ID][h.Key]; h.Member || h.At != w.router.Position() || showRow(folders, h.Row) != showRow(folders, want) {
+		t.Errorf("at %d a member=%t that is %s, and it has left and is %s", h.At, h.Member, showRow(folders, h.Row), showRow(folders, want))
+	}
+}
+
+// TestRecordOfARowThatLeavesInParts has a commit that comes in parts take a row out
+// of a list, by a source that carries what has changed only.
+func TestRecordOfARowThatLeavesInParts(t *testing.T) {
+	w := newWorld(t, 1000)
+	w.lean = true
+	jobs := w.table("jobs")
+	job := func(state string) schema.Row {
+		return jobs.Complete(row(jobs, "id", 3, "title", "a", "state", state, "rank", 1))
+	}
+	w.write(memdb.Put(jobs, job("a")))
+	rec := w.recordOf(t, "open")
+	w.write(memdb.Put(jobs, job("b")), memdb.Remove(jobs, schema.IntValue(9)))
+	w.stage(1)
+	w.deliver()
+	w.settleReads(t)
+	h := rec.told(t, "open", "jobs", schema.IntValue(3))
+	if want := w.delivered[jobs.ID][h.Key]; h.Member || showRow(jobs, h.Row) != showRow(jobs, want) {
+		t.Errorf("a member=%t that is %s, and it has left and is %s", h.Member, showRow(jobs, h.Row), showRow(jobs, want))
+	}
 }
