@@ -209,7 +209,9 @@ func (s *subscription) begin(err error) {
 
 // actionOf is the action of a payload, "" where it has none.
 func actionOf(payload json.RawMessage) string {
-	var said struct{ Action any }
+	var said struct {
+		Action any `json:"action"`
+	}
 	if json.Unmarshal(payload, &said) != nil {
 		return ""
 	}

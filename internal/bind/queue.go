@@ -24,8 +24,10 @@ type queue struct {
 	// staged is what has come of a commit in parts, staging whether one is under way.
 	staged  item
 	staging bool
-	// told is the place of the last whole commit, or of what came after it.
-	told feed.Position
+	// told is the place of the last whole commit, or of what came after it; begun
+	// tells that the feed has begun.
+	told  feed.Position
+	begun bool
 }
 
 // item is a commit, or what came in the place of commits.
@@ -62,12 +64,13 @@ func (q *queue) place() feed.Position {
 	return q.told
 }
 
-// begin drops all that was told.
+// begin drops all that was told. Where nothing was, nothing is void.
 func (q *queue) begin(head feed.Position) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.staged, q.staging = item{}, false
-	q.items, q.size, q.told = append(q.items[:0:0], item{position: head, start: true}), 0, head
+	q.items, q.size, q.told = append(q.items[:0:0], item{position: head, start: q.begun}), 0, head
+	q.begun = true
 	q.ring()
 }
 
