@@ -251,7 +251,7 @@ func (c *client) subscribe() <-chan error {
 func (h *harness) expect(what, got, want string) {
 	h.t.Helper()
 	if got != want {
-		h.t.Errorf("%s:\ngot  %s\nwant %s", what, got, want)
+		h.t.Errorf("%s:\ngot  %.2000s\nwant %.2000s", what, got, want)
 	}
 }
 
