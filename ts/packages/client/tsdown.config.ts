@@ -16,9 +16,11 @@ export default defineConfig([
   // What not every page needs takes the core from the package's own entry, so that it stays one file.
   {
     ...common,
-    entry: ['actions', 'writes', 'places', 'instance', 'hydrate', 'testing', 'devtools'].map((name) => `src/${name}.ts`),
+    entry: ['actions', 'writes', 'places', 'streams', 'instance', 'hydrate', 'testing', 'devtools'].map((name) => `src/${name}.ts`),
     deps: { neverBundle: ['@pando-sync/client'] },
     hash: false,
     clean: false,
   },
+  // For pages without a build step: one file that imports nothing.
+  { ...common, entry: ['src/standalone.ts'], alias: { '@pando-sync/client': `${import.meta.dirname}/src/index.ts` }, clean: false },
 ])

@@ -8,6 +8,7 @@ import type { Session, SocketLike } from './session.js'
 import { pending, type Snapshot } from './snapshot.js'
 import type { ConnectionStatus } from './states.js'
 import { Stream } from './stream.js'
+import type { StreamClient, Streaming } from './stream-types.js'
 import type { GetToken } from './token.js'
 import { Value } from './value.js'
 
@@ -25,8 +26,10 @@ export interface ClientOptions {
    * all are then when this is left out.
    */
   readonly queue?: number
+  /** What `streamsOf` makes, mostly in generated code: gives the client `stream`. */
+  readonly streams?: Streaming
   /** The WebSocket class; the global one when left out. */
-  readonly WebSocket?: new (url: string) => SocketLike
+  readonly WebSocket?: new (url: string, protocol?: string) => SocketLike
 }
 
 /** A message of the server to everyone. */
@@ -60,9 +63,14 @@ export interface Client {
 const linger = 1_000
 
 /** Makes a client. Nothing is opened before the first subscription. */
+export function createClient(options: ClientOptions & { readonly streams: Streaming }): StreamClient
+export function createClient(options: ClientOptions): Client
 export function createClient(options: ClientOptions): Client {
   return new Core(options)
 }
+
+/** What opens streams of demultiplexers: what `Streaming` hides. */
+export type StreamOpener = (core: Core) => StreamClient['stream']
 
 /** What makes the requests of a channel: what `Requests` hides. */
 export type RequestMaker = (core: Core, channel: AnyChannel) => { readonly actions: unknown }
@@ -78,6 +86,7 @@ export interface StreamHold {
 /** The client as the other entries of this package know it. */
 export class Core implements Client, ConnectionEvents {
   readonly connection: Readable<ConnectionStatus>
+  readonly stream: StreamClient['stream'] | undefined
   readonly system = new Value<SystemMessage | undefined>(undefined)
   readonly options: ClientOptions
   readonly link: Connection
@@ -100,6 +109,7 @@ export class Core implements Client, ConnectionEvents {
     this.options = options
     this.link = new Connection(options.getToken, this)
     this.connection = this.link.status
+    this.stream = (options.streams as StreamOpener | undefined)?.(this)
   }
 
   get<State, Types, Actions, Runtime, Writes>(
@@ -119,7 +129,7 @@ export class Core implements Client, ConnectionEvents {
         subscribe: (name: string, listener: (value: unknown) => void) =>
           hold(({ notices }) =>
             notices.add((notice) => {
-              if (notice.name === name) listener(notice.value)
+              if (notice.type === 'notice' && notice.name === name) listener(notice.value)
             }),
           ),
       },
@@ -159,7 +169,7 @@ export class Core implements Client, ConnectionEvents {
 
   /** Keeps the channel's stream open until the function that is returned is called. */
   hold(channel: AnyChannel, attach: (stream: Stream) => () => void): () => void {
-    const stream = this.stream(channel)
+    const stream = this.opened(channel)
     const detach = attach(stream)
     stream.users++
     let used = true
@@ -181,12 +191,11 @@ export class Core implements Client, ConnectionEvents {
   }
 
   /** The channel's stream, opened as soon as that can be. */
-  stream(channel: AnyChannel): Stream {
+  opened(channel: AnyChannel): Stream {
     const stream = this.find(channel) ?? this.add(channel)
     if (this.#refusal && !stream.error) stream.fail(this.#refusal)
     this.link.start()
-    const session = this.session()
-    if (session) stream.open(session)
+    stream.reopen()
     return stream
   }
 
@@ -204,8 +213,9 @@ export class Core implements Client, ConnectionEvents {
 
   dial(): SocketLike {
     const { WebSocket = (globalThis as { WebSocket?: ClientOptions['WebSocket'] }).WebSocket } = this.options
-    if (!WebSocket) throw new TypeError('createClient: pass a WebSocket as an option')
-    return new WebSocket(this.#address('ws'))
+    if (!WebSocket) throw new TypeError('createClient: pass a WebSocket')
+    // Asked for where it matters: at a demultiplexer's path.
+    return new WebSocket(this.#address('ws'), this.stream && 'pando.v1')
   }
 
   // By HTTP the browser lets the page see the answer.
@@ -219,7 +229,7 @@ export class Core implements Client, ConnectionEvents {
 
   /** What one user was shown is no other's, nor may it be resumed from. */
   ready(user: string): void {
-    if (this.user !== undefined && this.user !== user) for (const stream of this.streams.values()) stream.restart()
+    if ((this.user ?? user) !== user) for (const stream of this.streams.values()) stream.restart()
     this.user = user
     if (this.system.get()?.kind === 'maintenance') this.system.set(undefined)
   }
@@ -254,8 +264,9 @@ export class Core implements Client, ConnectionEvents {
   }
 
   #drop(stream: Stream): void {
-    if (stream.users > 0 || this.streams.get(stream.channel.key) !== stream) return
-    this.streams.delete(stream.channel.key)
+    const { key } = stream.channel
+    if (stream.users > 0 || this.streams.get(key) !== stream) return
+    this.streams.delete(key)
     stream.close()
   }
 }

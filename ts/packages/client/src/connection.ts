@@ -154,10 +154,9 @@ export class Connection implements SessionOwner {
   /** Finds out why there was no upgrade, which a browser does not tell. */
   async #explain(): Promise<void> {
     const attempt = this.#attempt
-    const answer = await this.#events.ask().catch(() => undefined)
-    if (!answer || attempt !== this.#attempt) return
-    const { status, headers } = answer
-    const seconds = Number(headers.get('retry-after'))
+    const { status, headers } = await this.#events.ask().catch((): Partial<Response> => ({}))
+    if (attempt !== this.#attempt) return
+    const seconds = Number(headers?.get('retry-after'))
     if (status === 401 || status === 403) {
       this.#abandon()
       this.lost(4000 + status, '')

@@ -47,12 +47,12 @@ export interface FrameView {
 export interface RequestView {
   /** The key by which the server knows it again. */
   readonly key: string
-  readonly kind: 'save' | 'create' | 'delete' | 'action'
+  readonly kind: 'save' | 'create' | 'delete' | 'action' | 'message'
   readonly stream: string
-  /** The instance type, or the action's name. */
+  /** The instance type, the action's name, or that of a demultiplexer's stream. */
   readonly type: string
   readonly id: string | undefined
-  /** What it sets, or an action's arguments; undefined while it is held. */
+  /** What it sets, an action's arguments, or a message; undefined while it is held. */
   readonly data: unknown
   /**
    * `queued` waits for a connection, `held` for another request, `sent` for
@@ -85,7 +85,7 @@ export function inspect(client: Client, { frames = 200 }: { readonly frames?: nu
 
 const cut = 10_000
 
-type Dial = new (url: string) => SocketLike
+type Dial = new (url: string, protocol?: string) => SocketLike
 
 /**
  * It stands between the core and its socket, and hears of the core's flushes,
@@ -148,8 +148,8 @@ class Tap implements Inspector {
     const hear = (socket: SocketLike) => {
       this.#hear(socket)
     }
-    const WebSocket = function (url: string): SocketLike {
-      const socket = new (before.WebSocket ?? (globalThis as unknown as { WebSocket: Dial }).WebSocket)(url)
+    const WebSocket = function (url: string, protocol?: string): SocketLike {
+      const socket = new (before.WebSocket ?? (globalThis as unknown as { WebSocket: Dial }).WebSocket)(url, protocol)
       // By then the session listens to it.
       queueMicrotask(() => {
         hear(socket)
@@ -237,6 +237,7 @@ function lookAtEntry(entry: Entry): RequestView {
   const request = requestOf(entry)
   const [first, rest = ''] = job.name.split(' ')
   const common = { key, stream: stream.name, state: result ? 'confirmed' : session ? 'sent' : request ? 'queued' : 'held' } as const
+  if (request?.type === 'message') return { ...common, kind: 'message', type: rest, id: undefined, data: request.data }
   if (request?.type === 'action') return { ...common, kind: 'action', type: request.name, id: undefined, data: request.args }
   const kind = request?.type ?? (first as RequestView['kind'])
   const type = request?.of ?? rest

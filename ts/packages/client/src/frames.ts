@@ -24,7 +24,7 @@ export interface StateFrame {
   readonly del?: readonly (readonly [type: number, key: unknown])[]
 }
 
-/** The reply to open. */
+/** The reply to open. A stream of a demultiplexer has neither epoch nor scopes. */
 export interface Opened {
   readonly type: 'opened'
   readonly epoch: string
@@ -63,11 +63,20 @@ export interface Notice {
   readonly value: unknown
 }
 
+/** A payload of a demultiplexer's stream. */
+export interface Told {
+  readonly type: 'message'
+  readonly data: unknown
+}
+
 /** What comes for a stream without being asked for. */
 export type StreamFrame =
   | { readonly type: 'runtime'; readonly set: Readonly<Record<string, unknown>> }
   | { readonly type: 'closed'; readonly code?: string; readonly message?: string }
   | Notice
+  | Told
+  | { readonly type: 'gap' }
+  | Failure
   | { readonly type: 'a later version’s' }
 
 /** What comes for the connection without being asked for. */
@@ -84,10 +93,10 @@ export interface SystemFrame {
 /** What this client sends. */
 export type Request =
   | ({ readonly type: 'connect'; readonly protocol: number } & Credentials)
-  | { readonly type: 'open'; readonly route: string; readonly resume: Resume | undefined }
+  | { readonly type: 'open'; readonly route: string; readonly consumer: string | undefined; readonly resume: Resume | undefined }
   | { readonly type: 'close' }
   | { readonly type: 'ping' }
-  | ((Act | WriteRequest) & { readonly key?: string })
+  | ((Act | WriteRequest | Told) & { readonly key?: string })
 
 /** Who connects, and the session that the connection goes on from; what is undefined is not sent. */
 export interface Credentials {

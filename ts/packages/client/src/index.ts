@@ -25,5 +25,23 @@ export type {
 export type { SocketLike } from './session.js'
 export type { Denied, Failed, Live, Loading, Pending, Snapshot, Stub } from './snapshot.js'
 export type { ConnectionStatus } from './states.js'
+export type {
+  Binding,
+  BindingHandle,
+  BindingSpec,
+  BindingState,
+  BoundRow,
+  Consumer,
+  ConsumerHandle,
+  Pk,
+  RowTold,
+  StreamClient,
+  StreamHandle,
+  Streaming,
+  StreamOpening,
+  StreamOptions,
+  Streams,
+  StreamStatus,
+} from './stream-types.js'
 export type { GetToken, TokenRequest } from './token.js'
 export type { Creating, Ref, SaveOptions, WriteMethods } from './write-types.js'

@@ -1,9 +1,12 @@
 import type { AnyChannel } from './channel.js'
 import type { Core } from './client.js'
-import type { Act, Reply, Request, Result, WriteRequest } from './frames.js'
+import type { Act, Reply, Request, Result, Told, WriteRequest } from './frames.js'
 import type { Session } from './session.js'
 import type { Stream } from './stream.js'
 import { PandoError } from '@pando-sync/client'
+
+/** What may be asked of a stream. */
+export type Asked = Act | WriteRequest | Told
 
 /** A request. */
 export interface Job {
@@ -11,12 +14,14 @@ export interface Job {
   readonly name: string
   /** Whether it is applied once, so that it may be sent again. */
   readonly once: boolean
+  /** Whether it is sent without an id: nobody answers. */
+  readonly posts?: boolean
   /**
    * What to send, or undefined while it waits for another request.
    *
    * @throws PandoError when that one has failed.
    */
-  readonly request: () => Act | WriteRequest | undefined
+  readonly request: () => Asked | undefined
   /** Hears that it was sent, perhaps again. */
   readonly sent?: () => void
   /** Hears that it has to be sent again. */
@@ -114,7 +119,7 @@ export class Outbox {
     if (!dials && !onlineOf(core) && (!job.once || this.#waiting >= (core.options.queue ?? 0))) throw offline(job)
     if (this.entries.size >= most) throw new PandoError('rate_limited', `${job.name}: too many wait`, { retry: true })
     const release = core.hold(channel, () => () => undefined)
-    const entry = new Entry(job, core.stream(channel), core.user)
+    const entry = new Entry(job, core.opened(channel), core.user)
     entry.dials = dials
     this.entries.add(entry)
     began?.(entry)
@@ -179,7 +184,7 @@ export class Outbox {
   }
 
   /** What to send of an entry; it is over when what it waits for has failed. */
-  #requestOf(entry: Entry): Act | WriteRequest | undefined {
+  #requestOf(entry: Entry): Asked | undefined {
     try {
       return entry.job.request()
     } catch (error) {
@@ -188,8 +193,14 @@ export class Outbox {
     }
   }
 
-  #send(entry: Entry, session: Session, request: Act | WriteRequest): void {
+  #send(entry: Entry, session: Session, request: Asked): void {
     const { job, key, stream } = entry
+    if (job.posts) {
+      session.socket.send(JSON.stringify({ stream: stream.name, payload: plain(request) }))
+      entry.result = { type: 'result', value: undefined }
+      this.end(entry)
+      return
+    }
     entry.session = session
     entry.first ||= Date.now()
     entry.deadline ??= this.#limit(entry, patience, 'lost', 'no answer for ten minutes')

@@ -4,7 +4,7 @@ import type { Stream } from './stream.js'
 
 /** The scopes of the present connection by id: which scope of which store each is. */
 export class Scopes {
-  readonly #entries = new Map<string, { readonly store: Store; readonly scope: number }>()
+  readonly #entries = new Map<string | undefined, { readonly store: Store; readonly scope: number }>()
 
   /**
    * Takes a stream in after its open was answered, and gives the store that it
@@ -12,7 +12,7 @@ export class Scopes {
    * frames come once, else the stream's own.
    */
   join(stream: Stream, types: readonly HelloType[], { epoch, scopes }: Opened): Store {
-    let store = this.#entries.get(scopes[0].id)?.store
+    let store = this.#entries.get(scopes.at(0)?.id)?.store
     if (!store) {
       const own = (store = stream.store)
       own.attach(types, epoch, scopes.map(({ resumed }) => resumed))

@@ -57,7 +57,7 @@ export class Session {
   readonly #events: SessionEvents
   readonly #owner: SessionOwner
   readonly socket: SocketLike
-  readonly #answers = new Map<number, Answer>()
+  readonly #answers = new Map<number, Answer | undefined>()
   #outbox: string[] | undefined = []
   #nextId = 1
   /** Every frame up to this version has been applied. */
@@ -92,8 +92,8 @@ export class Session {
     return !this.#outbox
   }
 
-  /** Sends a request. `answer` gets its reply, or undefined when the connection ends before. */
-  request(stream: string, payload: Request, answer: Answer): void {
+  /** Sends a request. `answer`, if anyone asks, gets its reply, or undefined when the connection ends before. */
+  request(stream: string, payload: Request, answer?: Answer): void {
     const id = this.#nextId++
     this.#answers.set(id, answer)
     const text = JSON.stringify({ stream, id, payload })
@@ -104,7 +104,7 @@ export class Session {
   /** Asks for a sign of life and ends the connection when none comes soon. */
   probe(): void {
     if (!this.#identified) return
-    this.request('@', { type: 'ping' }, () => undefined)
+    this.request('@', { type: 'ping' })
     this.#expect(probeTimeout)
   }
 
@@ -116,7 +116,7 @@ export class Session {
     const { socket } = this
     socket.onopen = socket.onmessage = socket.onclose = null
     socket.close(1000)
-    for (const answer of this.#answers.values()) answer(undefined)
+    for (const answer of this.#answers.values()) answer?.(undefined)
     this.#owner.lost(code, reason)
   }
 

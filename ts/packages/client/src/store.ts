@@ -89,8 +89,8 @@ export class Store {
   /** From where the stream may go on, if all that is held belongs to one history. */
   get resume(): Resume | undefined {
     const [epoch, ...others] = new Set(this.#parts.map((part) => part.epoch))
-    if (!this.complete || others.length > 0) return undefined
-    return { epoch, versions: this.#parts.map(({ version }) => version) }
+    const versions = this.#parts.map(({ version }) => version)
+    return this.complete && others.length === 0 ? { epoch, versions } : undefined
   }
 
   /**

@@ -2,13 +2,21 @@ import { Backoff } from './backoff.js'
 import type { AnyChannel } from './channel.js'
 import { deepEqual } from './equal.js'
 import { denials, PandoError } from './errors.js'
-import type { Failure, Notice, Opened, Reply, StreamFrame } from './frames.js'
+import type { Failure, Opened, Reply, StreamFrame } from './frames.js'
 import { Listeners } from './listeners.js'
 import { Store } from './store.js'
 import type { Scopes } from './scopes.js'
 import type { Session } from './session.js'
 import { pending, type Denied, type Failed, type Snapshot } from './snapshot.js'
 import type { Watchers } from './watchers.js'
+
+/** What a stream shows, if not the scopes of a channel: see `streams.ts`. */
+export interface Shown {
+  /** A consumer's name, where the route is a demultiplexer's path. */
+  readonly consumer?: string
+  /** Makes what the stream keeps, in the place of a store of rows. */
+  readonly keep?: (stream: Stream) => Store
+}
 
 /** What a stream needs of its client. */
 export interface StreamHost {
@@ -30,7 +38,7 @@ const noRuntime: Runtime = {}
  */
 export class Stream {
   readonly name: string
-  readonly channel: AnyChannel
+  readonly channel: AnyChannel & Shown
   /** How many callers keep the stream open. */
   users = 0
   store: Store
@@ -38,8 +46,8 @@ export class Stream {
   readonly listeners = new Listeners()
   /** Who hears of single instances, if anyone does: see `instance.ts`. */
   watchers: Watchers | undefined
-  /** Who hears of notices. */
-  readonly notices = new Listeners<Notice>()
+  /** Who hears of notices, and of all else that is no state. */
+  readonly notices = new Listeners<StreamFrame>()
   readonly #host: StreamHost
   readonly #backoff = new Backoff()
   /** Counts opens and their ends, so that the reply to an older one is told apart. */
@@ -56,11 +64,11 @@ export class Stream {
   #timer: ReturnType<typeof setTimeout> | undefined
   #current: Snapshot<unknown, Runtime> | undefined
 
-  constructor(name: string, channel: AnyChannel, host: StreamHost) {
+  constructor(name: string, channel: AnyChannel & Shown, host: StreamHost) {
     this.name = name
     this.channel = channel
     this.#host = host
-    this.store = newStore(channel)
+    this.store = newStore(this)
   }
 
   /** The stream as it is now; the same object until it changes. */
@@ -76,14 +84,21 @@ export class Stream {
     this.#runtimeAnew = true
     const turn = ++this.#turn
     const { resume } = this.store
-    session.request(this.name, { type: 'open', route: this.channel.route, resume }, (reply) => {
+    const { route, consumer } = this.channel
+    session.request(this.name, { type: 'open', route, consumer, resume }, (reply) => {
       if (turn === this.#turn) this.#answered(session, reply)
     })
   }
 
+  /** Opens the stream if there is a session. */
+  reopen(): void {
+    const session = this.#host.session()
+    if (session) this.open(session)
+  }
+
   /** Closes the stream on the server. */
   close(): void {
-    if (this.asked) this.#host.session()?.request(this.name, { type: 'close' }, () => undefined)
+    if (this.asked) this.#host.session()?.request(this.name, { type: 'close' })
     this.down()
   }
 
@@ -105,23 +120,32 @@ export class Stream {
     this.watchers?.touchAll()
   }
 
+  /** Shows what the server refused the stream with, and opens it again if that may help. */
+  refused(failure: Omit<Failure, 'type'>): void {
+    this.fail(new PandoError(failure.code, failure.message, failure))
+    if (!failure.retry) return
+    this.#timer = setTimeout(() => {
+      this.reopen()
+    }, Math.max(failure.retry_after ?? 0, this.#backoff.next()))
+  }
+
   /** Forgets an error and opens the stream again. */
   readonly retry = (): void => {
     if (!this.error) return
     this.error = undefined
     this.touch()
     this.watchers?.touchAll()
-    this.#reopen()
+    this.reopen()
     this.notify()
   }
 
   /** Takes a frame that came without being asked for. */
   receive(frame: StreamFrame): void {
     if (frame.type === 'runtime') this.#setRuntime(frame.set)
-    else if (frame.type === 'notice') this.notices.notify(frame)
-    else if (frame.type === 'closed' && this.asked) {
+    else if (frame.type !== 'closed') this.notices.notify(frame)
+    else if (this.asked) {
       const { code = 'closed', message = 'closed by the server' } = frame
-      this.#refused({ type: 'error', code, message, retry: code === 'unavailable' })
+      this.refused({ code, message, retry: code === 'unavailable' })
     }
   }
 
@@ -130,7 +154,7 @@ export class Stream {
     this.close()
     this.error = undefined
     this.#forget()
-    this.#reopen()
+    this.reopen()
   }
 
   /** Takes note of a change, which listeners hear of with the next `notify`. */
@@ -149,7 +173,7 @@ export class Stream {
     if (reply?.type === 'opened') this.#accepted(session, reply)
     else if (reply?.type !== 'error') return
     else if (reply.code === 'unauthenticated') session.end(4401, reply.message)
-    else this.#refused(reply)
+    else this.refused(reply)
   }
 
   #accepted(session: Session, opened: Opened): void {
@@ -161,29 +185,15 @@ export class Stream {
       this.#misfit = session
       return
     }
-    this.#show(this.#host.scopes.join(this, types, opened))
     this.#opened = true
     this.error = undefined
     this.#backoff.connected()
-    this.touch()
-  }
-
-  #refused(failure: Failure): void {
-    this.fail(new PandoError(failure.code, failure.message, failure))
-    if (!failure.retry) return
-    this.#timer = setTimeout(() => {
-      this.#reopen()
-    }, Math.max(failure.retry_after ?? 0, this.#backoff.next()))
-  }
-
-  #reopen(): void {
-    const session = this.#host.session()
-    if (session) this.open(session)
+    this.#show(this.#host.scopes.join(this, types, opened))
   }
 
   #forget(): void {
     this.#runtime = undefined
-    this.#show(newStore(this.channel))
+    this.#show(newStore(this))
   }
 
   #show(store: Store): void {
@@ -205,18 +215,20 @@ export class Stream {
     const { complete } = store
     const runtimeState = this.#runtime
     const known = { ...pending, runtimeState, retry }
+    const state = store.state()
     // An error that heals by itself is not worth a blank page.
     if (error && !(error.retry && complete)) {
-      const state = complete ? store.state() : undefined
       // Nothing is held of what is denied.
-      return { ...known, status: error.code in denials ? 'denied' : 'error', state, stale: complete, error } as Denied | Failed<unknown, Runtime>
+      const status = error.code in denials ? 'denied' : 'error'
+      return { ...known, status, state: complete ? state : undefined, stale: complete, error } as Denied | Failed<unknown, Runtime>
     }
-    if (!complete) return { ...known, loading: store.state() ?? undefined }
-    const stale = !this.#opened || store.awaiting
-    return { ...known, status: 'live', state: store.state(), runtimeState: runtimeState ?? noRuntime, stale }
+    return complete
+      ? { ...known, status: 'live', state, runtimeState: runtimeState ?? noRuntime, stale: !this.#opened || store.awaiting }
+      : { ...known, loading: state ?? undefined }
   }
 }
 
-function newStore({ spec, anchor }: AnyChannel): Store {
-  return new Store(spec.model, anchor, spec)
+function newStore(stream: Stream): Store {
+  const { spec, anchor, keep } = stream.channel
+  return keep?.(stream) ?? new Store(spec.model, anchor, spec)
 }

@@ -1,11 +1,12 @@
 import type { AnyChannel } from './channel.js'
 import { Effects } from './effects.js'
-import type { Act, Request, WriteRequest } from './frames.js'
+import type { Act, Request, Told, WriteRequest } from './frames.js'
 import { Keys } from './keys.js'
 import type { Effect } from './layers.js'
 import type { SocketLike } from './session.js'
 import type { Store } from './store.js'
 import { rowsOf } from './test-rows.js'
+import { TestStreams } from './test-streams.js'
 import type { TestRequest } from './testing.js'
 import { PandoError } from '@pando-sync/client'
 
@@ -13,7 +14,7 @@ type Values = Readonly<Record<string, unknown>>
 
 interface Envelope {
   readonly stream: string
-  readonly id: number
+  readonly id?: number
   readonly payload: Request
 }
 
@@ -64,6 +65,8 @@ export class TestServer {
   up = true
   /** Answers writes, in another way than by carrying them out. */
   write: (request: TestRequest) => unknown = () => undefined
+  /** The streams of demultiplexers. */
+  readonly streams = new TestStreams((stream, payload) => this.#socket?.say(stream, payload))
   /** An empty store for a channel. */
   newStore: (channel: AnyChannel) => Store = () => {
     throw new Error('no client')
@@ -165,6 +168,7 @@ export class TestServer {
   #gone(): void {
     this.#socket = undefined
     this.#waiting.clear()
+    this.streams.drop()
     for (const source of this.#sources.values()) source.stream = undefined
   }
 
@@ -188,17 +192,19 @@ export class TestServer {
 
   async #answer(socket: Socket, { stream, id, payload }: Envelope): Promise<void> {
     const say = (reply: object) => {
-      if (socket === this.#socket) socket.say(stream, reply, id)
+      if (socket === this.#socket && id !== undefined) socket.say(stream, reply, id)
     }
     if (payload.type === 'connect') say({ type: 'connected', user: this.#user })
     else if (payload.type === 'ping') say({ type: 'pong' })
+    else if (payload.type === 'open' && payload.consumer !== undefined) say(this.streams.open(stream, payload.consumer, payload.route))
     else if (payload.type === 'open') this.#open(stream, payload.route, say)
     else if (payload.type === 'close') {
+      this.streams.close(stream)
       for (const source of this.#sources.values()) if (source.stream === stream) source.stream = undefined
       say({ type: 'closed' })
     } else {
       try {
-        const value = (await this.#carryOut(this.#shown(stream), payload)) ?? null
+        const value = (await (payload.type === 'message' ? this.#take(stream, payload) : this.#carryOut(this.#shown(stream), payload))) ?? null
         this.#version++
         say({ type: 'result', value, version: this.#version })
       } catch (error) {
@@ -225,6 +231,16 @@ export class TestServer {
     this.#socket?.say(stream, { type: 'runtime', set: source.runtime })
     say({ type: 'opened', epoch: 'test', scopes: [{ id: source.scope, resumed: false }] })
     this.#show(source)
+  }
+
+  #take(stream: string, { data }: Told): unknown {
+    const message = this.streams.read(stream, data)
+    if (!message) {
+      this.streams.subscribe(stream)
+      return undefined
+    }
+    this.requests.push(message)
+    return this.streams.carryOut(message)
   }
 
   #shown(stream: string): Source {
