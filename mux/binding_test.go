@@ -102,15 +102,13 @@ func TestBindingIsAConsumer(t *testing.T) {
 	b := messages()
 	var asked []string
 	b.HasPermission = func(_ context.Context, user token.Identity, op mux.Op, before, after *Message) (bool, error) {
-		line := user.ID + " " + string(op)
-		for _, m := range []*Message{before, after} {
+		show := func(m *Message) string {
 			if m == nil {
-				line += " nil"
-			} else {
-				line += " " + m.Text
+				return "nil"
 			}
+			return m.Text
 		}
-		asked = append(asked, line)
+		asked = append(asked, strings.Join([]string{user.ID, string(op), show(before), show(after)}, " "))
 		return op != mux.Delete || before.Text != "kept", nil
 	}
 	ctx := served(t, b.Spec())

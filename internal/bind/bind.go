@@ -27,7 +27,7 @@ type Spec struct {
 	GoType        reflect.Type
 	Fields        []string
 	Groups        func(row any) []string
-	Permit        func(ctx context.Context, user token.Identity, op Op, old, new any) (bool, error) //nolint:predeclared // the row as it would be
+	Permit        func(ctx context.Context, user token.Identity, op Op, old, new any) (bool, error)
 	Create        func(ctx context.Context, user token.Identity, data *write.Change) (key any, err error)
 	Update        func(ctx context.Context, user token.Identity, key any, data *write.Change) error
 	Delete        func(ctx context.Context, user token.Identity, key any) error

@@ -62,17 +62,17 @@ func (m *Model) compile(reg *schema.Registry) error {
 func (s *Spec) check() error {
 	switch {
 	case !streamName(s.Stream):
-		return errors.New("Stream: give a name of 1 to 64 of A-Z a-z 0-9 . _ -")
+		return errors.New("no Stream: give a name of 1 to 64 of A-Z a-z 0-9 . _ -")
 	case len(s.Fields) == 0:
-		return errors.New("Fields is missing: name the fields that are told and may be written, or all by mux.AllFields")
+		return errors.New("no Fields: name the fields that are told and may be written, or all by mux.AllFields")
 	case slices.Contains(s.Fields, AllFields) && len(s.Fields) > 1:
-		return errors.New("Fields: mux.AllFields stands for all of them: leave out the others, or it")
+		return errors.New("mux.AllFields stands for all Fields: leave out the others, or it")
 	case s.Groups == nil:
 		return errors.New("GroupNames is missing: give a function that returns the groups of a row")
 	case s.Permit == nil && (s.Create != nil || s.Update != nil || s.Delete != nil):
 		return errors.New("HasPermission is missing, so that nothing may be written: give it, or leave out Create, Update and Delete")
 	case s.Limit < 0 || s.Limit > MaxRows:
-		return fmt.Errorf("Limit is %d: give 1 to %d, or 0 for the most", s.Limit, MaxRows)
+		return fmt.Errorf("a Limit of %d: give 1 to %d, or 0 for the most", s.Limit, MaxRows)
 	default:
 		return nil
 	}
@@ -143,7 +143,7 @@ func (m *Model) all() ([]string, error) {
 		names = append(names, f.Name)
 	}
 	if len(names) == 0 {
-		return nil, errors.New("Fields: the struct has no field but the key: add one")
+		return nil, errors.New("the struct has no field but the key: add one")
 	}
 	return names, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -73,7 +74,7 @@ func TestWrongDeclarationsAreRefused(t *testing.T) {
 		spec *bind.Spec
 		want string
 	}{
-		{specOf[person](), "Fields is missing: name the fields that are told and may be written, or all by mux.AllFields"},
+		{specOf[person](), "no Fields: name the fields that are told and may be written, or all by mux.AllFields"},
 		{specOf[person](bind.AllFields, "name"), "leave out the others, or it"},
 		{specOf[person]("nam"), `field "nam" in Fields: the struct has none of this name: use name`},
 		{specOf[person]("Name"), `its name on the wire is "name": write that`},
@@ -92,12 +93,12 @@ func TestWrongDeclarationsAreRefused(t *testing.T) {
 		{specOf[oddlyValid]("name"), "method Validate of oddlyValid has another signature"},
 		{specOf[oddlyDeleted]("name"), "column deleted_at tells deleted rows and is int: make it a time, or give Delete"},
 		{specOf[int]("name"), "int: not a named struct"},
-		{with(specOf[person]("name"), func(s *bind.Spec) { s.Stream = "" }), "Stream: give a name"},
-		{with(specOf[person]("name"), func(s *bind.Spec) { s.Stream = "a b" }), "Stream: give a name"},
-		{with(specOf[person]("name"), func(s *bind.Spec) { s.Stream = strings.Repeat("s", 65) }), "Stream: give a name"},
+		{with(specOf[person]("name"), func(s *bind.Spec) { s.Stream = "" }), "no Stream: give a name"},
+		{with(specOf[person]("name"), func(s *bind.Spec) { s.Stream = "a b" }), "no Stream: give a name"},
+		{with(specOf[person]("name"), func(s *bind.Spec) { s.Stream = strings.Repeat("s", 65) }), "no Stream: give a name"},
 		{with(specOf[person]("name"), func(s *bind.Spec) { s.Groups = nil }), "GroupNames is missing"},
-		{with(specOf[person]("name"), func(s *bind.Spec) { s.Limit = 10_001 }), "Limit is 10001: give 1 to 10000, or 0"},
-		{with(specOf[person]("name"), func(s *bind.Spec) { s.Limit = -1 }), "Limit is -1"},
+		{with(specOf[person]("name"), func(s *bind.Spec) { s.Limit = 10_001 }), "a Limit of 10001: give 1 to 10000, or 0"},
+		{with(specOf[person]("name"), func(s *bind.Spec) { s.Limit = -1 }), "a Limit of -1"},
 		{with(specOf[person]("name"), func(s *bind.Spec) { s.OrderBy = []string{"-age"} }), `OrderBy: column "age" is not told`},
 		{with(specOf[article]("doc"), func(s *bind.Spec) { s.OrderBy = []string{"doc"} }), "OrderBy: column doc is json, which is not compared"},
 		{with(specOf[article]("title"), func(s *bind.Spec) { s.OrderBy = []string{"stars"} }), `column "stars" is not told`},
@@ -172,7 +173,7 @@ func TestABindingIsAddedOnce(t *testing.T) {
 	if again := add(spec); again != first || served.Model(spec) != first {
 		t.Error("the same binding was compiled twice")
 	}
-	if second := add(other); second == first || second.Type != first.Type || !reflect.DeepEqual(served.Models(), []*bind.Model{first, second}) {
+	if second := add(other); second == first || second.Type != first.Type || !slices.Equal(served.Models(), []*bind.Model{first, second}) {
 		t.Error("two bindings of one struct are two models of one type")
 	}
 	if served.Model(articles()) != nil {

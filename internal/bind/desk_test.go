@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -69,7 +70,7 @@ type desk struct {
 	served *bind.Served
 	// attempts is how often a transaction was begun; the first again of them are
 	// rolled back in place of their commit.
-	attempts, again int
+	attempts, again atomic.Int32
 }
 
 // ada is who writes.
@@ -172,17 +173,16 @@ func txOf(ctx context.Context) *sql.Tx {
 // transact is as an app's.
 func (d *desk) transact(ctx context.Context, fn func(context.Context, feed.Tx) (json.RawMessage, error)) (json.RawMessage, error) {
 	for {
-		d.attempts++
+		d.attempts.Add(1)
 		tx, err := d.source.Begin(ctx)
 		if err != nil {
 			return nil, err
 		}
 		reply, err := fn(context.WithValue(ctx, txKey{}, tx.SQL()), tx)
 		switch {
-		case err == nil && d.again == 0:
+		case err == nil && d.again.Add(-1) < 0:
 			err = tx.Commit()
 		case err == nil:
-			d.again--
 			err = errors.Join(feed.ErrRolledBack, tx.Rollback())
 		default:
 			err = errors.Join(err, tx.Rollback())

@@ -233,7 +233,7 @@ func (t *turn) create(ctx context.Context) (key schema.Value, err error) {
 		return schema.Value{}, err
 	}
 	if key, err = t.Type.KeyOf(made); err != nil {
-		return schema.Value{}, fmt.Errorf("Create has returned the key %v: %w", made, err)
+		return schema.Value{}, fmt.Errorf("the binding's Create has returned the key %v: %w", made, err)
 	}
 	return key, nil
 }

@@ -99,8 +99,8 @@ func TestMessagesThatAreNone(t *testing.T) {
 	} {
 		d.refused(c.payload, c.want)
 	}
-	if d.attempts > 0 {
-		t.Errorf("%d transactions were begun for nothing", d.attempts)
+	if n := d.attempts.Load(); n > 0 {
+		t.Errorf("%d transactions were begun for nothing", n)
 	}
 	for _, key := range []string{`99`, `"99"`, `"x"`, `1.5`, `1e0`, `true`, `{}`, `[1]`, `""`, `"01"`, `99999999999999999999`, `"` + strings.Repeat("1", 5000) + `"`} {
 		d.refused(`{"action":"delete","pk":`+key+`}`, "not_found: there is no such row")
@@ -340,10 +340,10 @@ func TestATransactionThatIsRolledBackIsMadeAgain(t *testing.T) {
 	spec := articles()
 	spec.Permit = func(context.Context, token.Identity, bind.Op, any, any) (bool, error) { asked++; return true, nil }
 	d := onSQLite(t, spec)
-	d.again = 2
+	d.again.Store(2)
 	d.replies(`{"action":"create","data":{"id":7,"title":"third"}}`, `{"action":"create","pk":3,"data":`+data+tail)
-	if asked != 3 || d.attempts != 3 {
-		t.Errorf("it was asked %d times in %d attempts, want 3", asked, d.attempts)
+	if n := d.attempts.Load(); asked != 3 || n != 3 {
+		t.Errorf("it was asked %d times in %d attempts, want 3", asked, n)
 	}
 }
 
