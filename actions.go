@@ -161,8 +161,11 @@ func (s *stream) carryOut(ctx context.Context, r *wire.Request) (value json.RawM
 			err = s.givenUp(ctx, r, err)
 		}
 	}()
-	if r.Type == "action" {
+	switch r.Type {
+	case "action":
 		return s.action(ctx, r)
+	case "message":
+		return nil, rpc.Errorf("bad_request", "a channel takes actions and writes: messages are for streams of demultiplexers")
 	}
 	return s.write(ctx, r)
 }

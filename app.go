@@ -98,6 +98,7 @@ func (c Config) validate() error {
 // App is the declared channels over one database, as an http.Handler:
 //
 //	/ws       the WebSocket
+//	          and those at the paths that App.Mux routes
 //	/state/…  the nested state of a route, for GET
 //	/api/…    what Config.Auth mounts
 //	/healthz  200 while the database is followed
@@ -127,6 +128,7 @@ type App struct {
 	private  atomic.Uint64 // lists of one stream that were opened
 	groups   *group.Groups
 	rosters  *presence.Rosters
+	multi    multiplexer
 	members  atomic.Uint64 // streams that were in groups
 	wrong    sync.Map      // the consumers that got what they do not understand
 	// instances are those that are to be read and told.
@@ -209,6 +211,9 @@ func (a *App) seal() error {
 	if err := a.declareMessages(); err != nil {
 		return err
 	}
+	if err := a.sealMux(); err != nil {
+		return err
+	}
 	for _, c := range a.channels {
 		if err := cmp.Or(c.checkActions(a.cfg), c.finishWrites(a.registry, a.cfg.Source)); err != nil {
 			return err
@@ -223,10 +228,14 @@ func (a *App) seal() error {
 		a.handler = wrap(a.handler)
 	}
 	a.cache = a.newCache()
-	a.pipe = pipe.New(pipe.Config{
+	cfg := pipe.Config{
 		Source: a.cfg.Source, Registry: a.registry, Logger: a.cfg.Logger,
 		LogBytes: a.cfg.LogBytes, Keep: a.cfg.Keep, Linger: a.cfg.Linger, Lost: a.lost, Cache: a.cache,
-	})
+	}
+	if a.multi.outbound != nil {
+		cfg.Tap = a.multi.outbound
+	}
+	a.pipe = pipe.New(cfg)
 	return nil
 }
 
@@ -238,6 +247,9 @@ func (a *App) Manifest() (*schema.Manifest, error) {
 	m := &schema.Manifest{Registry: a.registry}
 	for _, c := range a.channels {
 		m.Channels = append(m.Channels, c.schema)
+	}
+	for _, model := range a.multi.served.Models() {
+		m.Bindings = append(m.Bindings, model.Binding())
 	}
 	return m, nil
 }

@@ -21,8 +21,9 @@ func (a *App) Check(ctx context.Context) (faults, hints []string, err error) {
 	if err := a.seal(); err != nil {
 		return texts(err), nil, nil
 	}
-	if a.cfg.Broker == nil && slices.ContainsFunc(a.channels, func(c *channel) bool { return len(c.consumers) > 0 }) {
-		hints = append(hints, "events of groups stay in the process that sends them: set Config.Broker where several serve the app")
+	consumes := slices.ContainsFunc(a.channels, func(c *channel) bool { return len(c.consumers) > 0 })
+	if a.cfg.Broker == nil && (consumes || a.multiplexes()) {
+		hints = append(hints, "events of groups, and what is broadcast, stay in the process that sends them: set Config.Broker where several serve the app")
 	}
 	hints = append(hints, a.cacheHints()...)
 	faults = a.brokerFaults(ctx)

@@ -285,6 +285,7 @@ func (a *App) newGroups() {
 	}})
 	a.instances = make(chan func(context.Context), maxInstances)
 	a.handleNotices()
+	a.handleBroadcasts()
 }
 
 // runBeside has the app receive what other nodes and processes send, until stop
@@ -313,6 +314,9 @@ func (a *App) runBeside(ctx context.Context) (stop func(context.Context), err er
 	wg.Go(func() { a.rosters.Run(ctx) })
 	wg.Go(func() { a.runNotices(ctx) })
 	wg.Go(func() { listener.run(ctx) })
+	if a.multi.outbound != nil {
+		wg.Go(func() { a.multi.outbound.Run(ctx, a.pipe) })
+	}
 	return func(ctx context.Context) {
 		cancel()
 		wg.Wait()

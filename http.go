@@ -51,7 +51,13 @@ func (a *App) mount() error {
 }
 
 // ServeHTTP implements http.Handler.
-func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.mux.ServeHTTP(w, r) }
+func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if a.asksForSocket(r) {
+		a.servePlace(w, r)
+		return
+	}
+	a.mux.ServeHTTP(w, r)
+}
 
 // running returns the sessions' server, or answers that there is none yet.
 func (a *App) running(w http.ResponseWriter) *session.Server {
@@ -188,26 +194,12 @@ func (a *App) denied(ctx context.Context, c *channel, anchor, env schema.Value, 
 	return err
 }
 
-// statuses are the HTTP forms of the coded errors.
-var statuses = map[string]int{
-	"unauthenticated": http.StatusUnauthorized,
-	"denied":          http.StatusForbidden,
-	"unknown_channel": http.StatusNotFound,
-	"not_found":       http.StatusNotFound,
-	"bad_argument":    http.StatusBadRequest,
-	"invalid":         http.StatusBadRequest,
-	"conflict":        http.StatusConflict,
-	"rate_limited":    http.StatusTooManyRequests,
-	"unavailable":     http.StatusServiceUnavailable,
-	"internal":        http.StatusInternalServerError,
-}
-
 func (a *App) writeError(w http.ResponseWriter, r *http.Request, err error) {
 	e, whole := rpc.Public(err)
 	if !whole {
 		a.cfg.Logger.ErrorContext(r.Context(), "request failed", "path", r.URL.Path, "error", err)
 	}
-	status, ok := statuses[e.Code]
+	status, ok := session.StatusOf(e.Code)
 	if !ok {
 		status = http.StatusUnprocessableEntity // an app's own code
 	}

@@ -10,7 +10,8 @@ import (
 
 // Request is one inbound request as Use sees it.
 type Request struct {
-	// Kind is "open", "action", "write" or "state" (GET /state).
+	// Kind is "open", "action", "write", "state" (GET /state) or "message": what a
+	// client sends to a stream of a demultiplexer, or by plain messages.
 	Kind string
 	User Identity
 	// Session and Stream name the connection and its stream; empty for "state".
@@ -22,16 +23,23 @@ type Request struct {
 	Args   []json.RawMessage
 	// Write is a write; nil for the other kinds.
 	Write *Write
+	// Consumer is the name of a demultiplexer's consumer, of a message and of the
+	// opening of its stream; the Route is the path then. Of plain messages it is the
+	// channel, such as "websocket.receive".
+	Consumer string
+	// Payload is a message's JSON object; of plain messages the text of
+	// "websocket.receive".
+	Payload json.RawMessage
 
 	run func(ctx context.Context, r *Request) (json.RawMessage, error)
 }
 
-// Handler handles a request. The result is an action's or a write's, as JSON, and
-// empty for the other kinds.
+// Handler handles a request. The result is an action's, a write's or a message's, as
+// JSON, and empty for the other kinds.
 type Handler func(ctx context.Context, r *Request) (json.RawMessage, error)
 
 // Use puts a function around every inbound request; the first one given is the
-// outermost. It may change the request's Args or Write, refuse it with an error
+// outermost. It may change the request's Args, Write or Payload, refuse it with an error
 // (made by Errorf, to tell the client), or time it; what else a Request has is to
 // be read only. It cannot permit what was
 // refused: without an error of its own, that of next counts. Of a request that is

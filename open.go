@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -53,6 +54,9 @@ func (a *App) Authenticate(ctx context.Context, r *http.Request, tok string) (Id
 // Open implements the sessions' App: it finds the channel of a route, asks for
 // permission and runs OnConnect.
 func (a *App) Open(ctx context.Context, req session.OpenRequest) (session.Stream, error) {
+	if strings.HasPrefix(req.Route, "/") {
+		return a.openRouted(ctx, req)
+	}
 	c, args, err := a.find(req.Route)
 	if err != nil {
 		return nil, err

@@ -84,13 +84,17 @@ func (c *channel) watched(args Args) []pipe.On {
 }
 
 // Recheck asks HasPermission again of all streams of a user, and IsVisible of
-// the rows of their lists. From its return on nothing is sent to a stream
+// the rows of their lists; the one of a demultiplexer counts for all streams of a
+// connection. From its return on nothing is sent to a stream
 // before it was answered; those that are refused are closed with the code
 // "denied". Call it when permission depends on something that is in no table
 // that [RecheckOn] names.
 func (a *App) Recheck(user string) {
 	for _, s := range a.open.of(user) {
 		s.watch.Recheck()
+	}
+	for _, w := range a.multi.watchesOf(user) {
+		w.Recheck()
 	}
 }
 
