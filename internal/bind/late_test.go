@@ -28,6 +28,8 @@ type late struct {
 	epoch  int
 	refuse error
 	reads  int
+	// onRead is called by the next query, whose error is what it returns.
+	onRead func() error
 }
 
 func newLate() *late {
@@ -192,7 +194,14 @@ func (s *lateSnapshot) Saw(c *feed.Commit) bool {
 func (s *lateSnapshot) Rows(_ context.Context, q feed.Query, fn func(schema.Row) error) error {
 	s.own.mu.Lock()
 	s.own.reads++
+	onRead := s.own.onRead
+	s.own.onRead = nil
 	s.own.mu.Unlock()
+	if onRead != nil {
+		if err := onRead(); err != nil {
+			return err
+		}
+	}
 	first := q.First()
 	for _, row := range s.rows[q.Table] {
 		if row[q.Column] == q.Values[0] && q.Meets(row) {

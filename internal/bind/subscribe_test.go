@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -222,7 +223,7 @@ func TestAfterAGapThereIsANewSnapshot(t *testing.T) {
 		h.expect("after leaving one", c.told(), snapshot(row(2, "blue", "b")))
 		c.bound = 1
 		for i := range int64(3) {
-			h.write(h.note(2, "blue", fmt.Sprint(i)))
+			h.write(h.note(2, "blue", strconv.FormatInt(i, 10)))
 		}
 		h.expect("what fits", c.told(), `{"action":"update","pk":2,"data":{"rooms":"blue","text":"0"}}`+"\n"+gapText)
 		h.expect("after the member's own gap", c.told(), snapshot(row(2, "blue", "2")))
@@ -281,13 +282,48 @@ func TestWhileRowsCannotBeRead(t *testing.T) {
 	})
 }
 
+// TestWhatHasWaitedIsTold when the rows cannot be read, or are not wanted any more.
+func TestWhatHasWaitedIsTold(t *testing.T) {
+	inBubble(t, noteSpec(), func(h *harness) {
+		h.write(h.note(1, "red", "a"))
+		c := h.connect("red")
+		h.db.commit(false, h.note(1, "red", "b"))
+		h.db.commit(false, h.note(1, "red", "c"))
+		done := c.subscribe()
+		synctest.Wait()
+		h.db.deliver(1)
+		h.expect("while the rows wait for the feed", c.told(), "")
+		c.line.Receive(t.Context(), json.RawMessage(`{"action":"unsubscribe"}`))
+		h.expect("unsubscribed", c.told(), `{"action":"update","pk":1,"data":{"rooms":"red","text":"b"}}`)
+		if err := <-done; err == nil {
+			t.Error("a subscription that was ended has begun")
+		}
+		h.db.deliver(-1)
+		h.expect("then", c.told(), `{"action":"update","pk":1,"data":{"rooms":"red","text":"c"}}`)
+
+		h.db.onRead = func() error {
+			h.db.commit(false, h.note(1, "red", "d"))
+			h.db.deliver(-1)
+			h.pass(time.Millisecond) // it is told meanwhile
+			return errors.New("not now")
+		}
+		done = c.subscribe()
+		h.pass(10 * time.Millisecond)
+		h.expect("a read that failed", c.told(), `{"action":"update","pk":1,"data":{"rooms":"red","text":"d"}}`)
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+		h.expect("then", c.told(), snapshot(row(1, "red", "d")))
+	})
+}
+
 // TestTooMuchWhileItIsRead begins a subscription again.
 func TestTooMuchWhileItIsRead(t *testing.T) {
 	inBubble(t, noteSpec(), func(h *harness) {
 		h.write(h.note(1, "red", "a"))
 		c := h.connect("red")
 		for i := range 5000 {
-			h.db.commit(false, h.note(1, "red", fmt.Sprint(i)))
+			h.db.commit(false, h.note(1, "red", strconv.Itoa(i)))
 		}
 		// The read sees all of them, and waits until they were told.
 		done := c.subscribe()
@@ -313,7 +349,11 @@ func TestALineIsClosedAtAnyMoment(t *testing.T) {
 	}{
 		{"while it waits for a read", func(h *harness, c *client) { h.db.refused(errors.New("not now")); c.subscribe() }},
 		{"while it waits for the feed", func(h *harness, c *client) { h.db.commit(false, h.note(1, "red", "b")); c.subscribe() }},
-		{"while it sends", func(_ *harness, c *client) { c.bound = 1; c.Tell(bind.NewMessage(json.RawMessage(`{}`))); c.subscribe() }},
+		{"while it sends", func(_ *harness, c *client) {
+			c.bound = 1
+			c.Tell(bind.NewMessage(json.RawMessage(`{}`)))
+			c.subscribe()
+		}},
 		{"while it is live", func(_ *harness, c *client) { c.subscribe() }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
