@@ -11,30 +11,45 @@ import (
 	"github.com/pando-sync/pando/schema"
 )
 
-// channelsFile writes a class per channel with its types.
+// channelsFile writes a class per channel with its types, and the streams of
+// bindings.
 func (a *app) channelsFile() []byte {
 	a.used = map[string]bool{}
 	var body writer
 	for _, c := range a.channels {
 		a.writeChannel(&body, c)
 	}
-	var file writer
-	names := []string{"Channel", "type ChannelSpec"}
-	for _, name := range []string{"Id", "Int"} {
-		if a.used[name] {
-			names = append(names, "type "+name)
-			delete(a.used, name)
-		}
+	if len(a.bindings) > 0 {
+		body.WriteByte('\n')
+		a.writeStreams(&body)
+		a.used["Binding"] = true
 	}
-	file.linef("import { %s } from '@pando-sync/client'", strings.Join(names, ", "))
+	var file writer
+	file.linef("import %s from '@pando-sync/client'", a.clientImport())
 	for _, entry := range clientEntries {
 		if parts := a.partsOf(entry.parts); len(parts) > 0 {
 			file.linef("import { %s } from '@pando-sync/client/%s'", strings.Join(parts, ", "), entry.name)
 		}
 	}
+	if len(a.bindings) > 0 {
+		file.linef("import { streamsOf } from '@pando-sync/client/streams'")
+	}
 	writeImport(&file, slices.Sorted(maps.Keys(a.used)), "./"+a.name+".interfaces.js")
 	file.Write(body.Bytes())
 	return file.Bytes()
+}
+
+// clientImport is what the file of classes takes of the client's own entry.
+func (a *app) clientImport() string {
+	types := a.clientTypes("Binding", "Id", "Int", "Pk")
+	if len(a.channels) == 0 {
+		return "type { " + strings.Join(types, ", ") + " }"
+	}
+	names := []string{"Channel", "type ChannelSpec"}
+	for _, name := range types {
+		names = append(names, "type "+name)
+	}
+	return "{ " + strings.Join(names, ", ") + " }"
 }
 
 // clientEntries are the entries of the client with the parts of it that not
@@ -85,6 +100,9 @@ func hasPlaces(c *schema.Channel) bool {
 }
 
 func writeImport(w *writer, names []string, from string) {
+	if len(names) == 0 {
+		return
+	}
 	oneLine := "import type { " + strings.Join(names, ", ") + " } from " + quote(from)
 	if len(oneLine) <= width {
 		w.linef("%s", oneLine)

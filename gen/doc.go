@@ -1,6 +1,6 @@
-// Package gen makes the TypeScript of declared channels: for each app, which
-// is a Go package that declares channels, one file of interfaces and one of
-// channel classes.
+// Package gen makes the TypeScript of declared channels and bindings: for each
+// app, which is a Go package that declares channels or the models of bindings, one
+// file of interfaces and one of channel classes and streams.
 //
 // Generate is pure: manifest and docs in, files out. LoadDocs reads comments,
 // names of parameters and constants from the app's source, where there is one;
@@ -30,4 +30,7 @@
 //     struct whose rows are shown too TaskValue. Structs without a name are
 //     inlined, as are maps and slices with one that are not made of themselves.
 //   - Parameters of 64 bits take numbers, bigints and strings of digits.
+//   - What a binding tells of a Message is the interface Message, or that of its
+//     stream, MessageStreamData, where a channel's rows have the name; what may be
+//     written is MessageInput. Keys are numbers there, and strings beyond 2^53: Pk.
 package gen

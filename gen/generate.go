@@ -44,6 +44,7 @@ type app struct {
 	name     string
 	docs     Docs
 	channels []*schema.Channel
+	bindings []*schema.Binding
 
 	// taken are the identifiers of the app's files.
 	taken map[string]bool
@@ -68,35 +69,58 @@ type app struct {
 	// data are the interfaces of what may be written, in order of need.
 	data   []*data
 	dataOf map[*schema.Writable]*data
+	// rows are the interfaces of bindings.
+	rows map[*schema.Binding]row
 	// used collects the names that the file being written refers to.
 	used map[string]bool
 }
 
-// split groups the channels by package.
+// split groups the channels and bindings by package.
 func split(m *schema.Manifest, docs Docs) ([]*app, error) {
 	byPackage := map[string]*app{}
 	byName := map[string]string{}
 	var apps []*app
+	of := func(pkg string) (*app, error) {
+		if a := byPackage[pkg]; a != nil {
+			return a, nil
+		}
+		a := newApp(pkg, docs)
+		if other, ok := byName[a.name]; ok {
+			return nil, fmt.Errorf("generate: packages %s and %s would both write %s.channels.ts: rename one", other, pkg, a.name)
+		}
+		byName[a.name], byPackage[pkg] = pkg, a
+		apps = append(apps, a)
+		return a, nil
+	}
 	for _, c := range m.Channels {
-		a := byPackage[c.Package]
-		if a == nil {
-			a = &app{name: appName(c.Package, docs), docs: docs,
-				taken: map[string]bool{}, byType: map[reflect.Type]*value{}, used: map[string]bool{},
-				byLayer: map[*schema.Layer]*shape{}, absent: map[*schema.Layer]bool{}, keys: map[*schema.Type]string{},
-				dataOf: map[*schema.Writable]*data{}}
-			if other, ok := byName[a.name]; ok {
-				return nil, fmt.Errorf("generate: packages %s and %s would both write %s.channels.ts: rename one", other, c.Package, a.name)
-			}
-			byName[a.name], byPackage[c.Package] = c.Package, a
-			apps = append(apps, a)
+		a, err := of(c.Package)
+		if err != nil {
+			return nil, err
 		}
 		a.channels = append(a.channels, c)
+	}
+	for _, b := range m.Bindings {
+		a, err := of(b.Package)
+		if err != nil {
+			return nil, err
+		}
+		a.bindings = append(a.bindings, b)
 	}
 	slices.SortFunc(apps, func(a, b *app) int { return cmp.Compare(a.name, b.name) })
 	for _, a := range apps {
 		slices.SortFunc(a.channels, func(c, d *schema.Channel) int { return cmp.Compare(c.Name, d.Name) })
+		slices.SortFunc(a.bindings, func(b, c *schema.Binding) int { return cmp.Compare(b.Stream, c.Stream) })
 	}
 	return apps, nil
+}
+
+func newApp(pkg string, docs Docs) *app {
+	return &app{
+		name: appName(pkg, docs), docs: docs,
+		taken: map[string]bool{}, byType: map[reflect.Type]*value{}, used: map[string]bool{},
+		byLayer: map[*schema.Layer]*shape{}, absent: map[*schema.Layer]bool{}, keys: map[*schema.Type]string{},
+		dataOf: map[*schema.Writable]*data{}, rows: map[*schema.Binding]row{},
+	}
 }
 
 func appName(pkg string, docs Docs) string {
@@ -139,6 +163,11 @@ func (a *app) gather() error {
 	}
 	for _, c := range a.channels {
 		if err := a.gatherValues(c); err != nil {
+			return err
+		}
+	}
+	for _, b := range a.bindings {
+		if err := a.gatherBinding(b); err != nil {
 			return err
 		}
 	}

@@ -130,7 +130,7 @@ func action(method string, result any, args ...any) schema.Action {
 func TestGenerate(t *testing.T) {
 	cases := map[string]func(*testing.T) *schema.Manifest{
 		"board": boardManifest, "desk": deskManifest, "enums": enumsManifest, "kitchen": kitchenManifest,
-		"names": namesManifest, "shapes": shapesManifest, "writes": writesManifest,
+		"names": namesManifest, "shapes": shapesManifest, "streams": streamsManifest, "writes": writesManifest,
 	}
 	for name, build := range cases {
 		t.Run(name, func(t *testing.T) {

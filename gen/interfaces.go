@@ -23,6 +23,9 @@ func (a *app) interfacesFile() []byte {
 		body.WriteByte('\n')
 		body.interfaceOf(d.name, "What may be written of "+article(d.typ.Name)+".", a.dataMembers(d))
 	}
+	for _, b := range a.bindings {
+		a.writeRows(&body, b)
+	}
 	for _, t := range a.keyed {
 		body.WriteByte('\n')
 		a.writeKey(&body, t)
@@ -32,11 +35,21 @@ func (a *app) interfacesFile() []byte {
 		a.writeValue(&body, v)
 	}
 	var file writer
-	if a.used["Id"] {
-		file.linef("import type { Id } from '@pando-sync/client'")
+	if names := a.clientTypes("Id", "Pk"); len(names) > 0 {
+		file.linef("import type { %s } from '@pando-sync/client'", strings.Join(names, ", "))
 	}
 	file.Write(body.Bytes())
 	return bytes.TrimPrefix(file.Bytes(), []byte("\n"))
+}
+
+// clientTypes are those of the client's types that the file refers to; they are
+// none of the app's own.
+func (a *app) clientTypes(names ...string) []string {
+	return slices.DeleteFunc(names, func(name string) bool {
+		used := a.used[name]
+		delete(a.used, name)
+		return !used
+	})
 }
 
 func (a *app) shapeMembers(s *shape) []documented {

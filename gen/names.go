@@ -13,7 +13,7 @@ import (
 )
 
 // reservedTypes are names that the generated files use themselves.
-var reservedTypes = strings.Fields(`Channel ChannelSpec Id Int Partial Promise Readonly Record actions once places writes
+var reservedTypes = strings.Fields(`Binding Channel ChannelSpec Id Int Partial Pk Promise Readonly Record Streams actions once places streams streamsOf writes
 	any bigint boolean never number object string symbol undefined unknown void`)
 
 // reservedWords cannot name a type or a parameter in a module, which is strict

@@ -68,6 +68,10 @@ func packagesOf(m *schema.Manifest) []string {
 			}
 		}
 	}
+	for _, b := range m.Bindings {
+		found[b.Package] = true
+		addPackages(found, seen, b.Type.GoType)
+	}
 	delete(found, "")
 	return slices.Sorted(maps.Keys(found))
 }

@@ -14,7 +14,9 @@ type Binding struct {
 	// Fields are the members of a row's data, in order, then what is only written:
 	// those have no Shown. A many-to-many relation is a JSON field of a slice.
 	Fields []WriteField
-	// ReadOnly are the names of Fields that no client writes.
+	// Keys are the names of Fields whose values are keys of other rows: they have the
+	// form of keys, whatever their kind. ReadOnly are those that no client writes.
+	Keys     []string
 	ReadOnly []string
 	// Writable tells that clients may write at all.
 	Writable bool

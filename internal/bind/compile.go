@@ -187,12 +187,12 @@ func (m *Model) unknown(name string) error {
 func (m *Model) pick(names []string) {
 	for _, f := range m.Type.Fields {
 		if slices.Contains(names, f.Name) && !f.Hidden {
-			m.told = append(m.told, member{Field: f})
+			m.told = append(m.told, memberOf(f, false))
 		}
 	}
 	for _, f := range m.Type.Links {
 		if slices.Contains(names, f.Name) {
-			m.told = append(m.told, member{Field: f, key: true})
+			m.told = append(m.told, memberOf(f, true))
 		}
 	}
 }
@@ -243,6 +243,9 @@ func (m *Model) Binding() *schema.Binding {
 	}
 	for _, f := range m.told {
 		b.Fields = append(b.Fields, written(&f.Field))
+		if f.key {
+			b.Keys = append(b.Keys, f.Name)
+		}
 		if m.offer == nil || !slices.ContainsFunc(m.offer.Fields, func(w schema.WriteField) bool { return w.Name == f.Name }) {
 			b.ReadOnly = append(b.ReadOnly, f.Name)
 		}
