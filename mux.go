@@ -139,8 +139,13 @@ func (a *App) sealMux() error {
 				return fmt.Errorf("pando: Mux: two bindings have the stream %q: rename one, so that clients tell them apart", name)
 			}
 			named[name] = spec
-			if _, err := m.served.Add(a.registry, spec); err != nil {
+			model, err := m.served.Add(a.registry, spec)
+			if err != nil {
 				return fmt.Errorf("pando: Mux: %w", err)
+			}
+			if _, writes := a.cfg.Source.(feed.Writer); model.Writable() && !writes {
+				return fmt.Errorf("pando: Mux: binding %s: clients may write it, but Config.Source is a %T, which does not write: "+
+					"give one that is a feed.Writer, or leave HasPermission out", name, a.cfg.Source)
 			}
 		}
 	}

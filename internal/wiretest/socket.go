@@ -21,8 +21,9 @@ const patience = 10 * time.Second
 // Socket is a connection. It is used by one goroutine.
 type Socket struct {
 	Conn net.Conn
-	// Hello is the server's first message, which has been read.
-	Hello string
+	// Hello is the server's first message, which has been read; Protocol is the
+	// subprotocol that it has agreed to.
+	Hello, Protocol string
 
 	t  testing.TB
 	in io.Reader
@@ -43,8 +44,12 @@ func Dial(t testing.TB, url string, header http.Header) *Socket {
 // by a client that does not ask for pando.v1. Hello is "".
 func Plain(t testing.TB, url string, header http.Header) *Socket {
 	t.Helper()
-	d := ws.Dialer{Header: ws.HandshakeHeaderHTTP(header)}
-	conn, buffered, _, err := d.Dial(t.Context(), "ws"+strings.TrimPrefix(url, "http"))
+	const protocols = "Sec-WebSocket-Protocol"
+	d := ws.Dialer{Protocols: header.Values(protocols)}
+	header = header.Clone()
+	header.Del(protocols)
+	d.Header = ws.HandshakeHeaderHTTP(header)
+	conn, buffered, agreed, err := d.Dial(t.Context(), "ws"+strings.TrimPrefix(url, "http"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +57,7 @@ func Plain(t testing.TB, url string, header http.Header) *Socket {
 	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
 		t.Fatal(err)
 	}
-	s := &Socket{Conn: conn, t: t, in: conn}
+	s := &Socket{Conn: conn, Protocol: agreed.Protocol, t: t, in: conn}
 	if buffered != nil {
 		s.in = io.MultiReader(io.LimitReader(buffered, int64(buffered.Buffered())), conn)
 	}
