@@ -33,7 +33,10 @@
 //
 // A Store may lose anything at any time: entries, or the whole of them. What it
 // must not do is to lose some rows of an entry that it keeps, or to give back
-// others than were written.
+// others than were written. It may go back as a whole to what it had before, as
+// one that is restored from a backup: nodes notice when they tell the next of
+// themselves, since they count what they tell. So the copy must be older than what
+// every node told last.
 //
 // # Concurrency
 //
@@ -48,8 +51,9 @@ import (
 
 // Errors of a Store.
 var (
-	// ErrConflict is returned by Swap when the entry is another one by now.
-	ErrConflict = errors.New("cache: the entry has changed meanwhile")
+	// ErrConflict is returned by Swap when the entry is another one by now, and by
+	// Beat when the store does not have what the node told before.
+	ErrConflict = errors.New("cache: it has changed meanwhile")
 	// ErrGone is returned by Write and Read for a generation that the entry does
 	// not have any more.
 	ErrGone = errors.New("cache: the generation is gone")
@@ -81,8 +85,10 @@ type Store interface {
 	// rows that are removed meanwhile may be missing, which the entry's Revision
 	// tells.
 	Read(ctx context.Context, key Key, generation string, fn func(Row) error) error
-	// Beat puts what a node tells of itself in the place of what it told before. A
-	// Through that is smaller than the one that is there does not lower it.
+	// Beat puts what a node tells of itself in the place of what it told before,
+	// which has the same Number or the one before: the first has 1. Else it is
+	// ErrConflict, as after the store has lost that. A Through that is smaller than
+	// the one that is there does not lower it.
 	Beat(ctx context.Context, n Node) error
 	// Node returns what a node told last, and a Node without ID when that is not
 	// known. It is kept for NodeKept after Expires at least.
@@ -175,6 +181,9 @@ const (
 // Node is what a process that heats and holds entries tells of itself.
 type Node struct {
 	ID string
+	// Number counts what the node has told, from 1 on. What it does not know to have
+	// arrived it tells again under the same one.
+	Number uint64
 	// Through is the position up to which all is written that the node holds.
 	Through uint64
 	// Expires is when the node is to be taken for dead unless it tells more.

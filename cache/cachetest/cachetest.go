@@ -51,6 +51,7 @@ func Run(t *testing.T, h Harness) {
 		{"RowsAreCopies", (*kit).copies},
 		{"Expiry", (*kit).expiry},
 		{"Nodes", (*kit).nodes},
+		{"ForgottenNodes", (*kit).forgotten},
 		{"List", (*kit).list},
 		{"CallsEnd", (*kit).callsEnd},
 		{"Close", (*kit).closed},

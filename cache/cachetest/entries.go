@@ -182,18 +182,36 @@ func (k *kit) nodes() {
 	}
 	soon, late := time.UnixMilli(time.Now().Add(-time.Minute).UnixMilli()), time.UnixMilli(time.Now().Add(time.Hour).UnixMilli())
 	for _, c := range []struct{ tell, want cache.Node }{
-		{cache.Node{ID: "a", Through: 5, Expires: late}, cache.Node{ID: "a", Through: 5, Expires: late}},
-		{cache.Node{ID: "a", Through: 1<<53 - 1, Expires: soon}, cache.Node{ID: "a", Through: 1<<53 - 1, Expires: soon}},
-		{cache.Node{ID: "a", Through: 6, Expires: late}, cache.Node{ID: "a", Through: 1<<53 - 1, Expires: late}},
-		{cache.Node{ID: "b", Through: 0, Expires: late}, cache.Node{ID: "b", Through: 0, Expires: late}},
+		{cache.Node{ID: "a", Number: 1, Through: 5, Expires: late}, cache.Node{ID: "a", Number: 1, Through: 5, Expires: late}},
+		{cache.Node{ID: "a", Number: 2, Through: 1<<53 - 1, Expires: soon}, cache.Node{ID: "a", Number: 2, Through: 1<<53 - 1, Expires: soon}},
+		{cache.Node{ID: "a", Number: 2, Through: 6, Expires: late}, cache.Node{ID: "a", Number: 2, Through: 1<<53 - 1, Expires: late}},
+		{cache.Node{ID: "b", Number: 1, Through: 0, Expires: late}, cache.Node{ID: "b", Number: 1, Through: 0, Expires: late}},
 	} {
 		if err := s.Beat(k.Context(), c.tell); err != nil {
 			k.Fatalf("beat: %v", err)
 		}
 		n, err := other.Node(k.Context(), c.tell.ID)
-		if err != nil || n.ID != c.want.ID || n.Through != c.want.Through || !n.Expires.Equal(c.want.Expires) {
+		if err != nil || n.ID != c.want.ID || n.Number != c.want.Number || n.Through != c.want.Through || !n.Expires.Equal(c.want.Expires) {
 			k.Errorf("after %+v the node is %+v, %v, want %+v", c.tell, n, err, c.want)
 		}
+	}
+}
+
+// forgotten tells a node that the store does not have what it told before.
+func (k *kit) forgotten() {
+	s := k.open()
+	late := time.Now().Add(time.Hour)
+	k.wantError("tell the second first", s.Beat(k.Context(), cache.Node{ID: "a", Number: 2, Expires: late}), cache.ErrConflict)
+	for number := range uint64(3) {
+		if err := s.Beat(k.Context(), cache.Node{ID: "a", Number: number + 1, Through: 7, Expires: late}); err != nil {
+			k.Fatalf("beat: %v", err)
+		}
+	}
+	for _, number := range []uint64{1, 2, 5, 1000} {
+		k.wantError(fmt.Sprintf("tell %d after 3", number), s.Beat(k.Context(), cache.Node{ID: "a", Number: number, Through: 9}), cache.ErrConflict)
+	}
+	if n, err := s.Node(k.Context(), "a"); err != nil || n.Number != 3 || n.Through != 7 || n.Expires.Before(time.Now()) {
+		k.Errorf("the node is %+v, %v, want what it told third", n, err)
 	}
 }
 

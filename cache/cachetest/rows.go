@@ -232,7 +232,7 @@ func (k *kit) calls(s cache.Store, ctx context.Context, e cache.Entry) map[strin
 		"swap":  func() error { _, err := s.Swap(ctx, e); return err },
 		"write": func() error { return s.Write(ctx, e.Key, e.Generation, []cache.Row{{ID: "x", Version: 1}}) },
 		"read":  func() error { return s.Read(ctx, e.Key, e.Generation, func(cache.Row) error { return nil }) },
-		"beat":  func() error { return s.Beat(ctx, cache.Node{ID: "a"}) },
+		"beat":  func() error { return s.Beat(ctx, cache.Node{ID: "a", Number: 1}) },
 		"node":  func() error { _, err := s.Node(ctx, "a"); return err },
 		"list":  func() error { return s.List(ctx, cache.Filter{}, func(cache.Entry) error { return nil }) },
 	}

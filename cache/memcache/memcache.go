@@ -206,7 +206,11 @@ func (s *Store) Beat(ctx context.Context, n cache.Node) error {
 	}
 	defer s.mu.Unlock()
 	maps.DeleteFunc(s.nodes, func(_ string, o cache.Node) bool { return time.Since(o.Expires) > cache.NodeKept })
-	n.Through = max(n.Through, s.nodes[n.ID].Through)
+	old := s.nodes[n.ID]
+	if n.Number != old.Number && n.Number != old.Number+1 {
+		return cache.ErrConflict
+	}
+	n.Through = max(n.Through, old.Through)
 	n.Expires = n.Expires.Truncate(time.Millisecond)
 	s.nodes[n.ID] = n
 	return nil
@@ -250,18 +254,27 @@ func (s *Store) Wipe() {
 	s.bytes = 0
 }
 
-// Copy returns a store of its own that has what this one has now: by it a test
-// goes back, as a server does that is restored from a backup.
+// Copy returns a store of its own that has what this one has now.
 func (s *Store) Copy() *Store {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	c := &Store{limit: s.limit, revisions: s.revisions, closed: s.closed, entries: map[cache.Key]*entry{}, nodes: maps.Clone(s.nodes), bytes: s.bytes}
-	for key, e := range s.entries {
+	c := &Store{limit: s.limit, revisions: s.revisions}
+	c.Restore(s)
+	return c
+}
+
+// Restore has the store go back to a copy of it, as a server does that is restored
+// from a backup.
+func (s *Store) Restore(from *Store) {
+	from.mu.Lock()
+	entries, nodes, bytes := map[cache.Key]*entry{}, maps.Clone(from.nodes), from.bytes
+	for key, e := range from.entries {
 		one := *e
 		one.rows = maps.Clone(e.rows) // their Data is never written to
-		c.entries[key] = &one
+		entries[key] = &one
 	}
-	return c
+	from.mu.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.entries, s.nodes, s.bytes = entries, nodes, bytes
 }
 
 // Close implements cache.Store.

@@ -70,7 +70,8 @@ func TestFull(t *testing.T) {
 	}
 }
 
-// TestCopy changes a store and its copy apart, whose revisions never meet.
+// TestCopy changes a store and its copy apart, whose revisions never meet, and
+// goes back to the copy.
 func TestCopy(t *testing.T) {
 	s := memcache.New(memcache.Config{})
 	defer s.Close()
@@ -110,5 +111,11 @@ func TestCopy(t *testing.T) {
 	}
 	if second.Revision == other.Revision {
 		t.Error("a store and its copy have given the same revision")
+	}
+	write(older, 3)
+	s.Restore(older)
+	write(older, 4)
+	if e, err := s.Get(t.Context(), key); err != nil || e.Revision != other.Revision || version(s) != 3 {
+		t.Errorf("the restored store has %+v, %v and version %d", e, err, version(s))
 	}
 }

@@ -87,8 +87,9 @@ type cluster struct {
 	// plain has all nodes be alike; pending is how much may wait to be written.
 	plain   bool
 	pending int
-	// merges has the feed put several transactions together.
-	merges bool
+	// merges has the feed put several transactions together, restores the store be
+	// restored time after time.
+	merges, restores bool
 
 	past sync.Mutex // guards writing what follows, which the history reads
 	log  []*feed.Commit
@@ -98,7 +99,11 @@ type cluster struct {
 	mu     sync.Mutex // guards what follows, which the store asks
 	faults int        // so many of a hundred calls fail
 	usual  int        // as many as do when nothing happens
+	down   bool       // all fail
 	dice   *rand.Rand
+	// copies and restored count; copy is the last one, unless it was restored.
+	copies, restored int
+	copy             *memcache.Store
 }
 
 // node is a process: a pipe with its cache.
@@ -114,6 +119,9 @@ type node struct {
 	lean bool
 	// shadow is the database as the node has been told of it.
 	shadow *memdb.DB
+	// heard is how many copies of the store there had been as it began to tell what
+	// the store took last; guarded by the cluster's mutex.
+	heard int
 }
 
 // nodeSource is the database as one node follows it.
@@ -182,6 +190,9 @@ func newCluster(t *testing.T, random *rand.Rand) *cluster {
 func (c *cluster) fault(string) cachetest.Fault {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.down {
+		return cachetest.Before
+	}
 	if c.dice.IntN(100) >= c.faults {
 		return cachetest.None
 	}
@@ -203,7 +214,7 @@ func (c *cluster) start() *node {
 		channels = append(channels, warm.Channel{Name: fmt.Sprint("C", i), Hash: "1", Tree: tree, TTL: 5 * time.Minute})
 	}
 	config := warm.Config{
-		Store: cachetest.Faulty(c.mem, c.fault), Registry: c.reg, Channels: channels, Logger: quiet(), Lease: 3 * time.Second,
+		Store: beaten{cachetest.Faulty(c.mem, c.fault), n}, Registry: c.reg, Channels: channels, Logger: quiet(), Lease: 3 * time.Second,
 	}
 	config.Pending, config.Merges = c.pending, c.merges
 	if c.plain || !c.merges && c.random.IntN(3) > 0 {
@@ -278,23 +289,10 @@ func (n *node) merge(most int) {
 		some := n.cluster.log[s.told:min(len(n.cluster.log), s.told+1+n.cluster.random.IntN(3))]
 		s.told += len(some)
 		most -= len(some)
-		last := map[*schema.Table]map[schema.Value]int{}
+		// A read may have fallen in between: what came and went is told as well.
 		var all []feed.Change
 		for _, commit := range some {
-			for _, ch := range commit.Changes {
-				if last[ch.Table] == nil {
-					last[ch.Table] = map[schema.Value]int{}
-				}
-				if at, again := last[ch.Table][ch.Key]; again {
-					all[at].New = ch.New
-				} else {
-					last[ch.Table][ch.Key] = len(all)
-					all = append(all, feed.Change{Table: ch.Table, Key: ch.Key, Old: n.shadow.Row(ch.Table, ch.Key), New: ch.New})
-				}
-			}
-		}
-		for _, commit := range some {
-			n.shadow.Commit(slices.Clone(commit.Changes)...)
+			all = append(all, n.shadow.Commit(slices.Clone(commit.Changes)...).Changes...)
 		}
 		all = slices.DeleteFunc(all, func(ch feed.Change) bool { return ch.Old == nil && ch.New == nil })
 		if pos := some[len(some)-1].Position; len(all) == 0 {
@@ -484,7 +482,10 @@ func (c *cluster) step() {
 			c.glance(n, c.request())
 		}
 	case 9:
-		if c.random.IntN(4) == 0 {
+		switch {
+		case c.restores:
+			c.restore()
+		case c.random.IntN(4) == 0:
 			c.disturb()
 		}
 	default:
@@ -501,9 +502,11 @@ func (c *cluster) note(commit *feed.Commit) {
 
 // disturb does what does not happen every day.
 func (c *cluster) disturb() {
-	switch c.random.IntN(5) {
+	switch c.random.IntN(6) {
 	case 0:
 		c.mem.Wipe()
+	case 5:
+		c.restore()
 	case 1, 2:
 		c.end(c.nodes[c.random.IntN(len(c.nodes))], c.random.IntN(2) == 0)
 		c.start()
@@ -524,11 +527,19 @@ func TestCluster(t *testing.T) {
 	if testing.Short() {
 		seeds = 20
 	}
+	playClusters(t, seeds, func(*cluster) {})
+}
+
+// playClusters plays seeds, each with what set sets.
+func playClusters(t *testing.T, seeds uint64, set func(*cluster)) {
+	t.Helper()
 	var opened uint64
+	restored := 0
 	for seed := range seeds {
 		ok := t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				c := newCluster(t, rand.New(rand.NewPCG(seed, 0)))
+				set(c)
 				if seed%2 == 1 {
 					c.usual = c.random.IntN(40)
 					c.break_(c.usual)
@@ -545,6 +556,8 @@ func TestCluster(t *testing.T) {
 				c.checkAll()
 				for len(c.nodes) > 0 {
 					opened += c.nodes[0].cache.Stats().Opened
+					restored += c.restored
+					c.restored = 0
 					c.end(c.nodes[0], false)
 				}
 			})
@@ -553,7 +566,7 @@ func TestCluster(t *testing.T) {
 			break
 		}
 	}
-	t.Logf("%d scopes were opened from the cache", opened)
+	t.Logf("%d scopes were opened from the cache, which was restored %d times", opened, restored)
 	if opened < 2*seeds {
 		t.Error("hardly anything was opened from the cache: the test shows nothing")
 	}

@@ -58,7 +58,7 @@ func (c *Cache) beat(ctx context.Context, lease time.Duration) {
 	late := c.late()
 	c.mu.Unlock()
 	if late {
-		c.giveUp()
+		c.giveUp(c.cfg.Lease)
 	}
 	pos, ok := c.collect()
 	if !ok {
@@ -75,9 +75,14 @@ func (c *Cache) beat(ctx context.Context, lease time.Duration) {
 	for _, s := range c.leaving {
 		leaving = append(leaving, s)
 	}
+	told := c.told
 	c.mu.Unlock()
-	parallel(dirty, func(s *scope) { _ = c.flush(ctx, s) }) // what fails is written by the next beat
-	parallel(leaving, func(s *scope) { c.release(ctx, s) })
+	// What is written goes on what was written before: the store must be known to
+	// have that.
+	if len(dirty)+len(leaving) > 0 && c.send(ctx, node, told, c.cfg.Lease) {
+		parallel(dirty, func(s *scope) { _ = c.flush(ctx, s) }) // what fails is written by the next beat
+		parallel(leaving, func(s *scope) { c.release(ctx, s) })
+	}
 	c.tell(ctx, node, pos, lease)
 	c.despair()
 }
@@ -106,7 +111,7 @@ func (c *Cache) collect() (pos uint64, ok bool) {
 		pos = r.Position()
 		if r.Noted()+c.pending > c.cfg.Pending {
 			c.cfg.Logger.Warn("more rows change than the cache takes: what is there is left as it is", "rows", r.Noted()+c.pending)
-			c.lose(r, now)
+			c.lose(r, now.Add(c.cfg.Lease))
 			return
 		}
 		for _, s := range c.scopes {
@@ -130,11 +135,12 @@ func (c *Cache) collect() (pos uint64, ok bool) {
 	return pos, ok
 }
 
-// lose gives up all that is held. The mutex is held, between turns.
-func (c *Cache) lose(r *route.Router, now time.Time) {
+// lose gives up all that is held, which is settled again after a time. The mutex
+// is held, between turns.
+func (c *Cache) lose(r *route.Router, next time.Time) {
 	for rs, s := range c.scopes {
 		r.Unrecord(rs)
-		s.next = now.Add(c.cfg.Lease)
+		s.next = next
 	}
 	c.rename()
 }
@@ -145,16 +151,16 @@ func (c *Cache) despair() {
 	long := !c.failing.IsZero() && time.Since(c.failing) > 2*c.cfg.Lease
 	c.mu.Unlock()
 	if long {
-		c.giveUp()
+		c.giveUp(c.cfg.Lease)
 	}
 }
 
-// giveUp gives up all that is held.
-func (c *Cache) giveUp() {
+// giveUp gives up all that is held, to be settled again after a pause.
+func (c *Cache) giveUp(pause time.Duration) {
 	c.between(func(r *route.Router) {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		c.lose(r, time.Now())
+		c.lose(r, time.Now().Add(pause))
 	})
 }
 
@@ -289,20 +295,39 @@ func (c *Cache) tell(ctx context.Context, node string, pos uint64, lease time.Du
 	}
 	c.noteFailure(failed)
 	news := through > c.told && held > 0
-	due := c.node == node && !c.late() && (news || lease == 0 || time.Since(c.toldAt) > c.cfg.Lease/3)
+	due := news || lease == 0 || time.Since(c.toldAt) > c.cfg.Lease/3
 	c.mu.Unlock()
-	if !due {
-		return
+	if due {
+		c.send(ctx, node, through, lease)
+	}
+}
+
+// send tells what the node tells of itself, and returns whether the store has it.
+// Where that does not have what was told before, it has lost what was written,
+// too: then all is given up.
+func (c *Cache) send(ctx context.Context, node string, through uint64, lease time.Duration) bool {
+	c.mu.Lock()
+	number, dead := c.beats+1, c.node != node || c.late()
+	c.mu.Unlock()
+	if dead {
+		return false
 	}
 	now := time.Now()
-	if err := c.store.beat(ctx, cache.Node{ID: node, Through: through, Expires: now.Add(lease)}); err != nil {
-		return
+	err := c.store.beat(ctx, cache.Node{ID: node, Number: number, Through: through, Expires: now.Add(lease)})
+	if errors.Is(err, cache.ErrConflict) {
+		c.cfg.Logger.InfoContext(ctx, "the cache does not have what it had: it is filled anew")
+		c.giveUp(0)
+	}
+	if err != nil {
+		return false
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.node == node {
-		c.told, c.toldAt = max(c.told, through), now
+	if c.node != node {
+		return false
 	}
+	c.told, c.toldAt, c.beats = max(c.told, through), now, number
+	return true
 }
 
 // noteFailure notes whether the store has taken all that it was given. The mutex

@@ -152,7 +152,7 @@ func TestHolder(t *testing.T) {
 	k := newKit(t, Config{Store: store})
 	store.Store = k.store
 	beat := func(id string, through uint64) {
-		if err := k.store.Beat(t.Context(), cache.Node{ID: id, Through: through, Expires: time.Now().Add(time.Minute)}); err != nil {
+		if err := k.store.Beat(t.Context(), cache.Node{ID: id, Number: 1, Through: through, Expires: time.Now().Add(time.Minute)}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -212,7 +212,7 @@ func TestAhead(t *testing.T) {
 func TestHeating(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := newKit(t, Config{})
-		if err := k.store.Beat(t.Context(), cache.Node{ID: "a", Expires: time.Now().Add(time.Minute)}); err != nil {
+		if err := k.store.Beat(t.Context(), cache.Node{ID: "a", Number: 1, Expires: time.Now().Add(time.Minute)}); err != nil {
 			t.Fatal(err)
 		}
 		e := k.entry(cache.Entry{State: cache.Heating, Holder: "a"}, k.book(90)...)

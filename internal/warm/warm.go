@@ -131,9 +131,11 @@ type Cache struct {
 	// node has lost track of what it holds: what it told under the old one stays
 	// true.
 	node string
-	// told is how far all was said to be written, and when.
+	// told is how far all was said to be written, and when; beats is how often
+	// something was told and is known to have arrived.
 	told   uint64
 	toldAt time.Time
+	beats  uint64
 	scopes map[*route.Scope]*scope
 	// leaving are those that the store has to be told of that they are not held.
 	leaving map[cache.Key]*scope
@@ -325,7 +327,7 @@ func (c *Cache) drop(s *scope) {
 // rename gives up all that is held, without telling the store: others find it
 // written as far as was told. The mutex is held.
 func (c *Cache) rename() {
-	c.node, c.told, c.toldAt = rand.Text(), 0, time.Time{}
+	c.node, c.told, c.toldAt, c.beats = rand.Text(), 0, time.Time{}, 0
 	c.failing = time.Time{}
 	clear(c.leaving)
 	c.pending = 0

@@ -78,7 +78,7 @@ func TestNothingStays(t *testing.T) {
 	eventually(t, "the end of the rows of g1", func() bool { return count(t, rows) == 1 })
 	expired := swap(t, s, cache.Entry{Key: key("2"), State: cache.Cooling, Generation: "g1", Expires: time.Now().Add(50 * time.Millisecond)})
 	write(t, s, expired, "d", "e")
-	if err := s.Beat(t.Context(), cache.Node{ID: "old", Expires: time.Now().Add(-2 * cache.NodeKept)}); err != nil {
+	if err := s.Beat(t.Context(), cache.Node{ID: "old", Number: 1, Expires: time.Now().Add(-2 * cache.NodeKept)}); err != nil {
 		t.Fatal(err)
 	}
 	// What a process that died has left is old.
