@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -23,21 +22,19 @@ const inMemory = "memory"
 // to such a server: it is emptied, slow, away for a while, broken, and restored
 // from an older copy. It is safe for concurrent use.
 type larder struct {
-	// face is what servers use: it meets what happens to the larder.
-	face  cache.Store
-	count func(event string, n int)
-
-	// turn is held for reading by each call, and to put another store there.
-	turn  sync.RWMutex
 	store *memcache.Store
+	count func(event string, n int)
 
 	mu  sync.Mutex // guards what follows
 	rng *rand.Rand
 	// trouble is what has been the matter since an event, until a time.
 	trouble string
 	until   time.Time
-	// kept is an older copy.
-	kept *memcache.Store
+	// kept is an older copy, the last of so many.
+	kept   *memcache.Store
+	copies int
+	// guests are the servers that use it, by what they are known by.
+	guests map[any]*guest
 	// trap waits for what a node does; nil for none.
 	trap *trap
 	// heaters are the nodes that have heated generations.
@@ -51,9 +48,9 @@ var (
 )
 
 func newLarder(seed uint64, count func(string, int)) *larder {
-	l := &larder{store: memcache.New(memcache.Config{}), count: count, rng: random(seed, streamCache), heaters: map[string]int{}}
-	l.face = cachetest.Faulty(l, l.choose)
-	return l
+	return &larder{
+		store: memcache.New(memcache.Config{}), count: count, rng: random(seed, streamCache), guests: map[any]*guest{}, heaters: map[string]int{},
+	}
 }
 
 // longestTrouble bounds how long the cache is in trouble.
@@ -74,7 +71,7 @@ func (s *seed) keep(ctx context.Context, e event) error {
 	s.tally.count(e.Do)
 	switch e.Do {
 	case "wipe cache":
-		s.cache.wipe()
+		s.cache.store.Wipe()
 	case "drop cache":
 		return s.cache.drop(ctx)
 	case "restore cache":
@@ -94,17 +91,8 @@ func (l *larder) suffer(trouble string, d time.Duration) {
 	l.trouble, l.until = trouble, time.Now().Add(d)
 }
 
-// wipe has the cache forget everything, as a server that is set up anew has.
-func (l *larder) wipe() {
-	l.turn.RLock()
-	defer l.turn.RUnlock()
-	l.store.Wipe()
-}
-
 // drop removes all entries one by one, as an operator's command does.
 func (l *larder) drop(ctx context.Context) error {
-	l.turn.RLock()
-	defer l.turn.RUnlock()
 	return l.store.List(ctx, cache.Filter{}, func(e cache.Entry) error {
 		e.State = cache.Cold
 		if _, err := l.store.Swap(ctx, e); err != nil && !errors.Is(err, cache.ErrConflict) {
@@ -114,22 +102,29 @@ func (l *larder) drop(ctx context.Context) error {
 	})
 }
 
-// away is how long the server is not there that is restored.
-const away = 300 * time.Millisecond
+// away is how long the server is not there that is restored: longer than any node
+// stands still, so that none reads one half of an entry before and the other after.
+const away = longestTrouble + 100*time.Millisecond
 
-// restore goes back to an older copy, and makes one where there is none.
+// restore goes back to an older copy, and makes one where there is none. A server
+// that has written since then must have told of itself, as a cache.Store demands.
 func (l *larder) restore() {
-	l.turn.Lock()
-	defer l.turn.Unlock()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.kept == nil {
+		l.copies++
 		l.kept = l.store.Copy()
 		return
 	}
+	for _, g := range l.guests {
+		if g.active >= l.copies && g.heard < l.copies {
+			l.count("restore cache: too young", 1)
+			return
+		}
+	}
 	l.trouble, l.until = "refuse cache", time.Now().Add(away)
-	l.store.Close()
-	l.store, l.kept = l.kept, nil
+	l.store.Restore(l.kept)
+	l.kept = nil
 	l.count("restored", 1)
 }
 
@@ -160,114 +155,14 @@ func (l *larder) present() string {
 // answer at times.
 const slowness = 700 * time.Millisecond
 
-// enter begins a call.
-func (l *larder) enter(ctx context.Context) (s *memcache.Store, leave func(), err error) {
+// lateness is how late a call is carried out.
+func (l *larder) lateness() time.Duration {
 	l.mu.Lock()
-	var late time.Duration
-	if l.present() == "slow cache" {
-		late = time.Duration(l.rng.Int64N(int64(slowness)))
+	defer l.mu.Unlock()
+	if l.present() != "slow cache" {
+		return 0
 	}
-	l.mu.Unlock()
-	if late > 0 {
-		t := time.NewTimer(late)
-		defer t.Stop()
-		select {
-		case <-t.C:
-		case <-ctx.Done():
-			return nil, nil, ctx.Err()
-		}
-	}
-	l.turn.RLock()
-	return l.store, l.turn.RUnlock, nil
-}
-
-// Get implements cache.Store.
-func (l *larder) Get(ctx context.Context, key cache.Key) (cache.Entry, error) {
-	s, leave, err := l.enter(ctx)
-	if err != nil {
-		return cache.Entry{}, err
-	}
-	defer leave()
-	return s.Get(ctx, key)
-}
-
-// Swap implements cache.Store.
-func (l *larder) Swap(ctx context.Context, e cache.Entry) (cache.Entry, error) {
-	s, leave, err := l.enter(ctx)
-	if err != nil {
-		return cache.Entry{}, err
-	}
-	defer leave()
-	got, err := s.Swap(ctx, e)
-	if err == nil {
-		l.count("cache: to "+e.State.String(), 1)
-	}
-	return got, err
-}
-
-// Write implements cache.Store.
-func (l *larder) Write(ctx context.Context, key cache.Key, generation string, rows []cache.Row) error {
-	s, leave, err := l.enter(ctx)
-	if err != nil {
-		return err
-	}
-	defer leave()
-	return s.Write(ctx, key, generation, rows)
-}
-
-// Read implements cache.Store.
-func (l *larder) Read(ctx context.Context, key cache.Key, generation string, fn func(cache.Row) error) error {
-	s, leave, err := l.enter(ctx)
-	if err != nil {
-		return err
-	}
-	defer leave()
-	return s.Read(ctx, key, generation, fn)
-}
-
-// Beat implements cache.Store.
-func (l *larder) Beat(ctx context.Context, n cache.Node) error {
-	s, leave, err := l.enter(ctx)
-	if err != nil {
-		return err
-	}
-	defer leave()
-	return s.Beat(ctx, n)
-}
-
-// Node implements cache.Store.
-func (l *larder) Node(ctx context.Context, id string) (cache.Node, error) {
-	s, leave, err := l.enter(ctx)
-	if err != nil {
-		return cache.Node{}, err
-	}
-	defer leave()
-	return s.Node(ctx, id)
-}
-
-// List implements cache.Store.
-func (l *larder) List(ctx context.Context, f cache.Filter, fn func(cache.Entry) error) error {
-	s, leave, err := l.enter(ctx)
-	if err != nil {
-		return err
-	}
-	var all []cache.Entry
-	err = s.List(ctx, f, func(e cache.Entry) error {
-		all = append(all, e)
-		return nil
-	})
-	leave() // fn may use the store
-	for i := 0; err == nil && i < len(all); i++ {
-		err = fn(all[i])
-	}
-	return err
-}
-
-// Close implements cache.Store.
-func (l *larder) Close() error {
-	l.turn.RLock()
-	defer l.turn.RUnlock()
-	return l.store.Close()
+	return time.Duration(l.rng.Int64N(int64(slowness)))
 }
 
 // swapped notes who has made an entry what it is.
@@ -285,10 +180,8 @@ func (l *larder) swapped(node int, e *cache.Entry) {
 // bury has everybody know that the leases of nodes have run out, of which the
 // process is gone: nothing comes of them any more.
 func (l *larder) bury(ids map[string]bool) {
-	l.turn.RLock()
-	defer l.turn.RUnlock()
-	for id := range maps.Keys(ids) {
-		ctx := context.Background()
+	ctx := context.Background()
+	for id := range ids {
 		n, err := l.store.Node(ctx, id)
 		if err == nil && n.ID == id && time.Now().Before(n.Expires) {
 			n.Expires = time.Now()

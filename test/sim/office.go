@@ -49,17 +49,20 @@ func (o *office) accept() {
 			shelf := o.shelf(server)
 			server.ServeConn(conn) // until all its calls have ended
 			w.leave()
-			shelf.leave()
+			if shelf != nil {
+				shelf.leave()
+			}
 		})
 	}
 }
 
 // shelf has a process find the larder, if there is one.
 func (o *office) shelf(server *rpc.Server) *Shelf {
-	s := &Shelf{larder: o.larder, ids: map[string]bool{}}
 	if o.larder == nil {
-		return s
+		return nil
 	}
+	s := &Shelf{larder: o.larder, ids: map[string]bool{}}
+	s.store = o.larder.welcome(s)
 	s.count = func(opened int) { o.larder.count("opened from the cache", opened) }
 	if err := server.Register(s); err != nil {
 		panic(err) // its methods are as they must be

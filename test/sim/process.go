@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 
+	"github.com/pando-sync/pando/cache"
 	"github.com/pando-sync/pando/feed"
 	"github.com/pando-sync/pando/test/internal/model"
 	"github.com/pando-sync/pando/test/internal/world"
@@ -94,7 +95,7 @@ func (a *assignment) serve(ctx context.Context) (*server, error) {
 		if err := desk.client.Call("Shelf.Enter", a.Index, &struct{}{}); err != nil {
 			return nil, fmt.Errorf("find the cache: %w", err)
 		}
-		s.cache = &pantry{desk.client}
+		s.cache = func() cache.Store { return &pantry{desk.client} }
 		go desk.opened(ctx, s.hits)
 	}
 	s.source = func(db *sql.DB, log *slog.Logger) (feed.Source, error) {

@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/pando-sync/pando/cache"
 	"github.com/pando-sync/pando/test/internal/model"
 	"github.com/pando-sync/pando/test/internal/oracle"
 	"github.com/pando-sync/pando/test/internal/world"
@@ -156,7 +157,7 @@ func (s *seed) serve(db *sql.DB) *server {
 	}
 	one.source = s.base.source
 	if s.cache != nil {
-		one.cache = s.cache.face
+		one.cache = func() cache.Store { return s.cache.welcome(one) }
 	}
 	return one
 }
@@ -244,7 +245,7 @@ func (s *seed) close() error {
 	}
 	if s.cache != nil {
 		s.tally.add("opened from the cache", int(s.server.opened))
-		errs = append(errs, s.cache.Close())
+		errs = append(errs, s.cache.store.Close())
 	}
 	if s.base != nil {
 		errs = append(errs, s.base.close())

@@ -38,7 +38,8 @@ type server struct {
 	linger   time.Duration
 	clerk    *clerk
 	broker   broker.Broker
-	cache    cache.Store
+	// cache makes what a life of the app has for a cache; nil for none.
+	cache func() cache.Store
 	// bind is the address to listen at, "" for any.
 	bind   string
 	source func(db *sql.DB, log *slog.Logger) (feed.Source, error)
@@ -106,9 +107,13 @@ func (s *server) build(ctx context.Context) (*pando.App, *perturb.Source, error)
 		return nil, nil, err
 	}
 	source := perturb.Wrap(inner, s.plan)
+	var store cache.Store
+	if s.cache != nil {
+		store = s.cache()
+	}
 	app, err := pando.New(pando.Config{
 		Source: source, Logger: s.log, LogBytes: s.logBytes, Keep: s.keep, Linger: s.linger, Auth: byName{},
-		Broker: s.broker, Cache: s.cache,
+		Broker: s.broker, Cache: store,
 	})
 	if err != nil {
 		return nil, nil, err

@@ -17,6 +17,7 @@ import (
 // safe for concurrent use.
 type Shelf struct {
 	larder *larder
+	store  cache.Store
 	count  func(opened int)
 
 	mu sync.Mutex // guards what follows
@@ -95,7 +96,7 @@ func (s *Shelf) Ask(q *Question, a *Answer) error {
 }
 
 func (s *Shelf) ask(ctx context.Context, q *Question, a *Answer) (err error) {
-	switch store := s.larder.face; q.Method {
+	switch store := s.store; q.Method {
 	case "Entry":
 		a.Entry, err = store.Get(ctx, q.Key)
 	case "Swap":
@@ -148,6 +149,7 @@ func (s *Shelf) leave() {
 	s.mu.Lock()
 	ids := maps.Clone(s.ids)
 	s.mu.Unlock()
+	s.larder.farewell(s)
 	if len(ids) > 0 && s.larder.deadAtOnce() {
 		s.larder.bury(ids)
 	}
