@@ -13,56 +13,97 @@ import (
 	"testing"
 	"time"
 
-	"go.yaml.in/yaml/v3"
-
 	"github.com/pando-sync/pando/client"
 	"github.com/pando-sync/pando/internal/guidetest"
 	"github.com/pando-sync/pando/internal/servers"
 )
 
-// nginx runs the proxy of deploy before two nodes and returns its URL. What is
-// changed is where things are, and that it loses patience after a second.
+// proxies run those of deploy before two nodes and return their URLs.
+var proxies = map[string]func(t *testing.T, first, second *node) string{"nginx": nginx, "caddy": caddy}
+
+// deployed is a file of deploy with the addresses of two nodes in it, and what is
+// changed besides.
+func deployed(t *testing.T, file string, first, second *node, changes ...string) string {
+	t.Helper()
+	text, err := os.ReadFile("deploy/" + file)
+	must(t, err)
+	changes = append(changes, "board-1:8000", strings.TrimPrefix(first.url, "http://"), "board-2:8000", strings.TrimPrefix(second.url, "http://"))
+	for i := 0; i < len(changes); i += 2 {
+		if !strings.Contains(string(text), changes[i]) {
+			t.Fatalf("%s has no %q", file, changes[i])
+		}
+	}
+	return strings.NewReplacer(changes...).Replace(string(text))
+}
+
+// nginx runs that of deploy. What is changed is where things are, and that it
+// loses patience after a second.
 func nginx(t *testing.T, first, second *node) string {
 	t.Helper()
-	program, err := exec.LookPath("nginx")
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("nginx is not installed")
-		}
-		t.Skip("nginx is not installed: apt install nginx")
-	}
-	text, err := os.ReadFile("deploy/nginx.conf")
-	must(t, err)
-	addr := free(t)
-	site := strings.NewReplacer(
-		"board-1:8000", strings.TrimPrefix(first.url, "http://"), "board-2:8000", strings.TrimPrefix(second.url, "http://"),
-		"listen 80;", "listen "+addr+";", "proxy_read_timeout 60s;", "proxy_read_timeout 1s;",
-	).Replace(string(text))
-	dir := t.TempDir()
+	program, addr, dir := servers.Program(t, "nginx"), free(t), t.TempDir()
+	site := deployed(t, "nginx.conf", first, second, "listen 80;", "listen "+addr+";", "proxy_read_timeout 60s;", "proxy_read_timeout 1s;")
 	conf := filepath.Join(dir, "nginx.conf")
-	must(t, os.WriteFile(conf, []byte(fmt.Sprintf(`daemon off; master_process off; pid %[1]s/pid; error_log stderr warn;
+	must(t, os.WriteFile(conf, fmt.Appendf(nil, `daemon off; master_process off; pid %[1]s/pid; error_log stderr warn;
 events { worker_connections 64; }
 http {
 	access_log off;
 	client_body_temp_path %[1]s/body; proxy_temp_path %[1]s/proxy; fastcgi_temp_path %[1]s/fastcgi;
 	uwsgi_temp_path %[1]s/uwsgi; scgi_temp_path %[1]s/scgi;
 	%[2]s
-}`, dir, site)), 0o600))
-	if out, err := exec.CommandContext(t.Context(), program, "-t", "-c", conf).CombinedOutput(); err != nil {
-		t.Fatalf("nginx -t: %v\n%s", err, out)
+}`, dir, site), 0o600))
+	valid(t, exec.CommandContext(t.Context(), program, "-t", "-c", conf))
+	runProxy(t, exec.Command(program, "-c", conf), addr)
+	return "http://" + addr
+}
+
+// caddy runs that of deploy. What is changed is where things are, and that it asks
+// nobody for certificates.
+func caddy(t *testing.T, first, second *node) string {
+	t.Helper()
+	program, addr, dir := servers.Program(t, "caddy"), free(t), t.TempDir()
+	must(t, os.WriteFile(dir+"/Caddyfile", []byte("{\n\tadmin off\n}\n"+deployed(t, "Caddyfile", first, second, "board.example.com", "http://"+addr)), 0o600))
+	child := exec.Command(program, "run", "--config", dir+"/Caddyfile", "--adapter", "caddyfile")
+	child.Env = caddyHome(dir)
+	runProxy(t, child, addr)
+	return "http://" + addr
+}
+
+// caddyHome is an environment in which Caddy keeps nothing but in a folder.
+func caddyHome(dir string) []string {
+	return append(os.Environ(), "HOME="+dir, "XDG_DATA_HOME="+dir, "XDG_CONFIG_HOME="+dir)
+}
+
+// TestCaddyfile has Caddy read the file as it stands.
+func TestCaddyfile(t *testing.T) {
+	program, dir := servers.Program(t, "caddy"), t.TempDir()
+	for _, args := range [][]string{{"validate", "--adapter", "caddyfile", "--config", "deploy/Caddyfile"}, {"fmt", "--diff", "deploy/Caddyfile"}} {
+		child := exec.CommandContext(t.Context(), program, args...)
+		child.Env = caddyHome(dir)
+		valid(t, child)
 	}
-	child := exec.Command(program, "-c", conf)
+}
+
+// valid runs what looks at a proxy's configuration.
+func valid(t *testing.T, look *exec.Cmd) {
+	t.Helper()
+	if out, err := look.CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", look, err, out)
+	}
+}
+
+// runProxy runs a proxy until the test ends, and waits until a node is behind it.
+func runProxy(t *testing.T, child *exec.Cmd, addr string) {
+	t.Helper()
 	var log bytes.Buffer
 	child.Stderr = &log
 	must(t, child.Start())
 	t.Cleanup(func() {
 		child.Process.Signal(syscall.SIGTERM)
 		if err := child.Wait(); err != nil || t.Failed() {
-			t.Logf("nginx: %v\n%s", err, log.String())
+			t.Logf("%s: %v\n%s", child.Path, err, log.String())
 		}
 	})
 	(&node{t: t, url: "http://" + addr}).await(http.StatusOK)
-	return "http://" + addr
 }
 
 // free is an address that nobody listens at.
@@ -74,14 +115,22 @@ func free(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// TestProxy has clients before the nginx of deploy: they stay connected for longer
+// TestProxy has clients before each proxy of deploy: they stay connected for longer
 // than its patience, pages of its host may connect and others may not, and when
-// one node after the other ends they go on at what is left.
+// a node ends they go on at what is left.
 func TestProxy(t *testing.T) {
-	servers.Need(t, "postgres", "nats")
-	c := newCluster(t, servers.SharedNATS(t).URL(), "proxied")
-	first, second := c.start("PANDO_HEARTBEAT=400ms"), c.start("PANDO_HEARTBEAT=400ms")
-	url := nginx(t, first, second)
+	for name, proxy := range proxies {
+		t.Run(name, func(t *testing.T) {
+			servers.Need(t, "postgres", "nats", name)
+			c := newCluster(t, servers.SharedNATS(t).URL(), "proxied"+name)
+			first, second := c.start("PANDO_HEARTBEAT=400ms"), c.start("PANDO_HEARTBEAT=400ms")
+			throughProxy(t, c, first, proxy(t, first, second))
+		})
+	}
+}
+
+func throughProxy(t *testing.T, c *cluster, first *node, url string) {
+	t.Helper()
 	for origin, want := range map[string]int{url: http.StatusSwitchingProtocols, "http://elsewhere.example": http.StatusForbidden} {
 		if got := upgrade(t, url, origin); got != want {
 			t.Errorf("a page of %s gets %d, want %d", origin, got, want)
@@ -129,87 +178,6 @@ func upgrade(t *testing.T, url, origin string) int {
 	must(t, err)
 	resp.Body.Close()
 	return resp.StatusCode
-}
-
-// parseYAML reads a file of deploy.
-func parseYAML(t *testing.T, file string, into any) {
-	t.Helper()
-	text, err := os.ReadFile("deploy/" + file)
-	must(t, err)
-	if err := yaml.Unmarshal(text, into); err != nil {
-		t.Fatalf("%s: %v", file, err)
-	}
-}
-
-// TestCompose holds compose.yaml to itself and to nginx.conf: nodes have what they
-// depend on, and enough time to end.
-func TestCompose(t *testing.T) {
-	var file struct {
-		Services map[string]struct {
-			Environment any
-			DependsOn   map[string]struct{ Condition string } `yaml:"depends_on"`
-			Grace       string                                `yaml:"stop_grace_period"`
-		}
-	}
-	parseYAML(t, "compose.yaml", &file)
-	proxy, err := os.ReadFile("deploy/nginx.conf")
-	must(t, err)
-	for _, name := range []string{"board-1", "board-2"} {
-		s := file.Services[name]
-		env, _ := s.Environment.(map[string]any)
-		if !strings.Contains(string(proxy), name+":8000") {
-			t.Errorf("nginx.conf does not know %s", name)
-		}
-		for variable, service := range map[string]string{"PANDO_DB": "postgres", "PANDO_BROKER": "nats", "PANDO_CACHE": "mongo"} {
-			if _, ok := s.DependsOn[service]; !ok || !strings.Contains(fmt.Sprint(env[variable]), service) {
-				t.Errorf("%s: %s is %v, and it depends on %v", name, variable, env[variable], s.DependsOn)
-			}
-		}
-		drain, err := time.ParseDuration(fmt.Sprint(env["PANDO_DRAIN"]))
-		must(t, err)
-		patience, err := time.ParseDuration(s.Grace)
-		must(t, err)
-		if patience < drain+16*time.Second {
-			t.Errorf("%s is killed after %s, and may take %s and 16 s", name, patience, drain)
-		}
-	}
-	for name, s := range file.Services {
-		for other := range s.DependsOn {
-			if _, ok := file.Services[other]; !ok {
-				t.Errorf("%s depends on %s, which there is not", name, other)
-			}
-		}
-	}
-}
-
-// TestKubernetes holds the manifest to what a stop takes.
-func TestKubernetes(t *testing.T) {
-	var manifest struct {
-		Spec struct {
-			Template struct {
-				Spec struct {
-					Grace      int `yaml:"terminationGracePeriodSeconds"`
-					Containers []struct {
-						Env []struct{ Name, Value string }
-					}
-				}
-			}
-		}
-	}
-	parseYAML(t, "kubernetes.yaml", &manifest)
-	pod := manifest.Spec.Template.Spec
-	for _, e := range pod.Containers[0].Env {
-		if e.Name != "PANDO_DRAIN" {
-			continue
-		}
-		drain, err := time.ParseDuration(e.Value)
-		must(t, err)
-		if patience := time.Duration(pod.Grace) * time.Second; patience < drain+16*time.Second {
-			t.Errorf("a pod is killed after %s, and may take %s and 16 s", patience, drain)
-		}
-		return
-	}
-	t.Error("the pods do not drain")
 }
 
 // TestGuides finds what the guides to deployments quote in the files of deploy.
