@@ -26,7 +26,9 @@ var templates embed.FS
 type names struct {
 	// Project is the project's name, App the app's; Module is the project's.
 	Project, App, Module string
-	Library              library
+	// Library is what go.mod requires, Requirements what that requires.
+	Library      library
+	Requirements []requirement
 }
 
 // Title is the name of what is made, with a capital.

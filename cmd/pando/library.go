@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -26,6 +28,14 @@ type library struct {
 
 // Module is what go.mod calls it.
 func (library) Module() string { return libraryModule }
+
+// Replacement is the checkout's folder as go.mod has it.
+func (l library) Replacement() string {
+	if strings.ContainsAny(l.Dir, " \t\"'`()[]{},") {
+		return strconv.Quote(l.Dir)
+	}
+	return l.Dir
+}
 
 // unreleased is the version of a checkout, which go.mod replaces.
 const unreleased = "v0.0.0"
@@ -70,8 +80,32 @@ func isCheckout(root string) bool {
 		bytes.HasPrefix(text, []byte("module "+libraryModule+"\n"))
 }
 
-// sums gives a project the checkout's list of what modules contain, which its own
-// are among.
+// requirement is a module that a project's go.mod names.
+type requirement struct {
+	Path    string `json:"Path"`
+	Version string `json:"Version"`
+}
+
+// requirements are those of the checkout, which the project's own are among: the
+// go command needs no more of the network than it needed for the checkout.
+func (l library) requirements(ctx context.Context) ([]requirement, error) {
+	if l.Dir == "" {
+		return nil, nil
+	}
+	out, err := goCommand(ctx, l.Dir, nil, "mod", "edit", "-json")
+	if err != nil {
+		return nil, fmt.Errorf("read the checkout: %w", err)
+	}
+	var mod struct {
+		Require []requirement `json:"Require"`
+	}
+	if err := json.Unmarshal(out, &mod); err != nil {
+		return nil, fmt.Errorf("read the checkout's go.mod: %w", err)
+	}
+	return mod.Require, nil
+}
+
+// sums adds the checkout's list of what its modules contain.
 func (l library) sums(files map[string][]byte) error {
 	if l.Dir == "" {
 		return nil
@@ -84,11 +118,12 @@ func (l library) sums(files map[string][]byte) error {
 	return nil
 }
 
-// resolve completes go.mod and go.sum. What a checkout needs was downloaded when
-// it was built, so that no network is asked if that can be.
+// resolve completes go.mod and go.sum. Of a checkout all was downloaded when it
+// was built, so that no network is asked if that can be: where the modules of
+// other modules' tests are missing, a go.mod that names too much will do.
 func (l library) resolve(ctx context.Context, dir string) error {
 	if l.Dir != "" {
-		for _, args := range [][]string{{"mod", "tidy"}, {"get", "-t", "./..."}} {
+		for _, args := range [][]string{{"mod", "tidy"}, {"list", "-deps", "-test", "./..."}} {
 			if _, err := goCommand(ctx, dir, []string{"GOPROXY=off"}, args...); err == nil {
 				return nil
 			}
@@ -106,7 +141,20 @@ func goCommand(ctx context.Context, dir string, env []string, args ...string) ([
 	var out, errOut bytes.Buffer
 	command.Stdout, command.Stderr = &out, &errOut
 	if err := command.Run(); err != nil {
-		return nil, fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), err, strings.TrimSpace(errOut.String()))
+		return nil, fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), err, failures(errOut.String()))
 	}
 	return out.Bytes(), nil
+}
+
+// failures are the first lines of what the go command says that are not of its
+// progress.
+func failures(said string) string {
+	const most = 8
+	var lines []string
+	for line := range strings.Lines(said) {
+		if !strings.HasPrefix(line, "go: downloading ") && !strings.HasPrefix(line, "go: finding ") {
+			lines = append(lines, line)
+		}
+	}
+	return strings.TrimSpace(strings.Join(lines[:min(most, len(lines))], ""))
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -62,5 +63,24 @@ func TestWhatIsNotFoundIsTold(t *testing.T) {
 		`the project is written, but not all of its modules were found: run "go mod tidy" in demo`, "v99.0.0")
 	if mod := read(t, filepath.Join(dir, "demo", "go.mod")); !strings.Contains(mod, " v99.0.0\n") {
 		t.Errorf("go.mod is\n%s", mod)
+	}
+}
+
+// TestAFolderIsNamedAsGoReadsIt has a checkout in a folder with a space.
+func TestAFolderIsNamedAsGoReadsIt(t *testing.T) {
+	for _, dir := range []string{"/src/pando", "/my sources/pando (1)"} {
+		files, err := render("project", names{Project: "demo", Module: "demo", Library: library{Version: unreleased, Dir: dir}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		project := t.TempDir()
+		put(t, filepath.Join(project, "go.mod"), string(files["go.mod"]))
+		out, err := goCommand(t.Context(), project, nil, "mod", "edit", "-json")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if quoted, _ := json.Marshal(dir); !strings.Contains(string(out), `"Path": `+string(quoted)) {
+			t.Errorf("go.mod replaces by another folder than %s:\n%s", dir, out)
+		}
 	}
 }

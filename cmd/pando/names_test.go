@@ -39,6 +39,7 @@ func TestNamesOfAppsAreFree(t *testing.T) {
 	before := list(t, demo)
 	for name, want := range map[string]string{
 		"api":    `name "api": there is a package in this folder, with api.go: choose another`,
+		"mux":    "imports it",
 		"token":  "the standard library has go/token",
 		"open":   "main.go declares it",
 		"apps":   "apps.go declares it",

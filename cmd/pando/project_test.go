@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -14,6 +15,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/gobwas/ws"
+	"github.com/gobwas/ws/wsutil"
 )
 
 // TestProject makes a project with an app of each kind, where there is no
@@ -34,6 +38,7 @@ func TestProject(t *testing.T) {
 		"/scripts/index.js": "from './stream.js'",
 		"/blog/":            `href="/blog/blog.css"`,
 		"/blog/blog.css":    "color-scheme",
+		"/icon.svg":         "<svg",
 		"/readyz":           "",
 	} {
 		if status, body := ask(t, http.MethodGet, url+path, "", nil); status != http.StatusOK || !strings.Contains(body, want) {
@@ -45,11 +50,48 @@ func TestProject(t *testing.T) {
 	if err := json.Unmarshal([]byte(body), &login); err != nil || login.Token == "" {
 		t.Fatalf("log in: %v\n%s", err, body)
 	}
+	room := dial(t, url, login.Token)
+	room.say(t, `{"stream":"message-stream","payload":{"action":"subscribe"}}`)
+	room.hear(t, `"action":"snapshot"`)
 	if status, body := ask(t, http.MethodPost, url+"/api/messages", login.Token, map[string]string{"room": "lobby", "text": "Hello"}); status != http.StatusOK {
 		t.Fatalf("post a message: %d %s", status, body)
 	}
+	room.hear(t, `{"stream":"message-stream","payload":{"action":"create","pk":1,"data":{"room":"lobby","author":"ada","text":"Hello"`)
 	if _, body := ask(t, http.MethodGet, url+"/state/rooms/lobby", login.Token, nil); !strings.Contains(body, `"text":"Hello"`) {
 		t.Errorf("the state of the room is %s", body)
+	}
+}
+
+// peer is a connection to the room, without Pando's client.
+type peer struct{ net.Conn }
+
+func dial(t *testing.T, url, token string) peer {
+	t.Helper()
+	dialer := ws.Dialer{Header: ws.HandshakeHeaderHTTP{"Authorization": {"Token " + token}}}
+	conn, _, _, err := dialer.Dial(t.Context(), "ws"+strings.TrimPrefix(url, "http")+"/demultiplex/lobby/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	if err := conn.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	return peer{conn}
+}
+
+func (p peer) say(t *testing.T, text string) {
+	t.Helper()
+	if err := wsutil.WriteClientText(p, []byte(text)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// hear reads the next message, which has to have a text in it.
+func (p peer) hear(t *testing.T, want string) {
+	t.Helper()
+	text, err := wsutil.ReadServerText(p)
+	if err != nil || !strings.Contains(string(text), want) {
+		t.Fatalf("the next message is %s, %v, want one with %s", text, err, want)
 	}
 }
 

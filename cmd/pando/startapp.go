@@ -47,13 +47,13 @@ func (c *startapp) Run(env *environment) error {
 	if c.Pages {
 		fmt.Fprintf(env.stdout, "Its page is at /%[1]s/, its static files are in %[1]s/static.\n", c.Name)
 	} else {
-		fmt.Fprintf(env.stdout, "Its channel is %q, and its rows are at GET /state/%[1]s.\n", c.Name)
+		fmt.Fprintf(env.stdout, "Its channel is %q, with its rows at GET /state/%[1]s; its streams are at /streams/%[1]s/.\n", c.Name)
 	}
 	return nil
 }
 
 func appLine(name string) string {
-	return fmt.Sprintf("{name: %q, migrate: %[2]s.Migrate, channels: %[2]s.Channels},", name, name)
+	return fmt.Sprintf("{name: %q, migrate: %[2]s.Migrate, channels: %[2]s.Channels, streams: %[2]s.Streams},", name, name)
 }
 
 func pagesLine(name string) string {

@@ -28,8 +28,12 @@ func (c *startproject) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
+	needed, err := lib.requirements(env.ctx)
+	if err != nil {
+		return err
+	}
 	dir := filepath.Join(env.dir, c.Name)
-	files, err := render("project", names{Project: c.Name, Module: module, Library: lib})
+	files, err := render("project", names{Project: c.Name, Module: module, Library: lib, Requirements: needed})
 	if err != nil {
 		return err
 	}
