@@ -144,8 +144,6 @@ export interface BindingSpec {
 /** A client of streams. */
 export interface StreamOpening {
   /** The handle of a stream; all handles of one name, path and order share one. */
-  // Generated code adds names.
-  // eslint-disable-next-line @typescript-eslint/no-redundant-type-constituents
   readonly stream: <Name extends keyof Streams | (string & {})>(name: Name, options?: StreamOptions) => StreamHandle<Name>
 }
 

@@ -149,12 +149,21 @@ export class Stream {
     }
   }
 
-  /** Forgets all that it holds, which was another user's, and opens anew. */
+  /** Forgets all that it holds, which was another user's, and opens anew, once the server has freed the name. */
   restart(): void {
-    this.close()
+    const { asked } = this
+    this.down()
     this.error = undefined
     this.#forget()
-    this.reopen()
+    const turn = this.#turn
+    this.asked = asked
+    if (!asked) this.reopen()
+    else
+      this.#host.session()?.request(this.name, { type: 'close' }, () => {
+        if (turn !== this.#turn) return
+        this.asked = false
+        this.reopen()
+      })
   }
 
   /** Takes note of a change, which listeners hear of with the next `notify`. */

@@ -71,8 +71,6 @@ export interface TestClient extends StreamClient {
    * Makes rows those of a binding's stream, now and whenever it is subscribed to;
    * writes are carried out on them and told, unless `onMessage` answers.
    */
-  // Generated code adds names.
-  // eslint-disable-next-line @typescript-eslint/no-redundant-type-constituents
   pushRows<Name extends keyof Streams | (string & {})>(name: Name, rows: readonly RowOf<Name>[], stream?: TestStream): void
   /** Answers what is sent to a stream; undefined leaves it to the binding. What it throws is the error of the request. */
   onMessage: ((message: TestMessage) => unknown) | undefined
