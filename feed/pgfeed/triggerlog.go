@@ -13,8 +13,8 @@ import (
 	"github.com/pando-sync/pando/schema"
 )
 
-// pollEvery is how often the log that triggers write is looked at, and trimEvery
-// how often it is trimmed.
+// pollEvery is how often the log that triggers write is looked at: a NOTIFY by those
+// would have all who commit wait for each other. trimEvery is how often it is trimmed.
 const (
 	pollEvery = 10 * time.Millisecond
 	trimEvery = time.Minute
