@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net/netip"
@@ -90,7 +91,7 @@ func parseYAML(t *testing.T, file string, strict bool, into any) {
 	d := yaml.NewDecoder(bytes.NewReader(text))
 	d.KnownFields(strict)
 	must(t, d.Decode(into))
-	if err := d.Decode(new(any)); err != io.EOF {
+	if err := d.Decode(new(any)); !errors.Is(err, io.EOF) {
 		t.Errorf("%s has a second document: %v", file, err)
 	}
 }
