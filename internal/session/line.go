@@ -149,7 +149,7 @@ func (c *Session) dispatch(name string, id uint64, req *wire.Request) {
 		err = st.accept(request{id: id, req: req})
 	}
 	if err != nil {
-		c.failAs(name, id, err, st != nil && st.routed)
+		c.failAs(name, id, err, st != nil && st.routed || req.Type == "open" && c.routes(req))
 	}
 }
 
@@ -170,14 +170,19 @@ func (c *Session) streamFor(name string, req *wire.Request) (*stream, error) {
 	case kind != "open" && st == nil:
 		return nil, notOpen(name)
 	case kind == "open" && st != nil:
-		return nil, rpc.Errorf("stream_open", "stream %s is open already", name)
+		return st, rpc.Errorf("stream_open", "stream %s is open already", name)
 	case kind == "open" && len(c.streams) >= c.server.cfg.MaxStreams:
 		return nil, rpc.Errorf("too_large", "more than %d streams on one connection", c.server.cfg.MaxStreams)
 	case st == nil:
-		st = &stream{session: c, name: name, routed: strings.HasPrefix(cmp.Or(req.Route, c.path), "/")}
+		st = &stream{session: c, name: name, routed: c.routes(req)}
 		c.streams[name] = st
 	}
 	return st, nil
+}
+
+// routes tells whether a request to open a stream is for one of a demultiplexer's.
+func (c *Session) routes(req *wire.Request) bool {
+	return strings.HasPrefix(cmp.Or(req.Route, c.path), "/")
 }
 
 // carriesOut tells whether a request is for Stream.Request.
