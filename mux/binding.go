@@ -65,16 +65,19 @@ type Binding[T any] struct {
 	// the row are not set. Required.
 	GroupNames func(row *T) []string
 	// HasPermission tells whether a user may do something. old is the row as it is in
-	// the database, nil for a creation; new is the row as it would be, nil for a
-	// deletion. It runs in the write's transaction (pando.TxOf), with the row locked.
-	// Without it nothing may be written.
+	// the database, nil for a creation; new is the row as it would be, but for what the
+	// database sets by itself, nil for a deletion. Relations are not set. It runs in
+	// the write's transaction (pando.TxOf), with the row locked. Without it nothing may
+	// be written.
 	HasPermission func(ctx context.Context, user token.Identity, op Op, old, new *T) (bool, error)
 	// Create, Update and Delete, where they are set, do in the transaction of ctx
 	// (pando.TxOf) what otherwise the insert, update or delete of the row does.
 	// Permission, fields and values are checked before, and what others are told is
-	// the row as they leave it. Create returns the key of the row. A key is an int64
-	// or a string, as database/sql takes it; one of several columns is the string
-	// that it is on the wire.
+	// the row as they leave it; what a constraint of the database refuses is theirs to
+	// tell (pando.Errorf("conflict", …)). Create returns the key of the row, and is
+	// needed where the database makes none. A key is an int64 or a string, as
+	// database/sql takes it; one of several columns is the string that it is on the
+	// wire.
 	Create func(ctx context.Context, user token.Identity, data Data[T]) (key any, err error)
 	Update func(ctx context.Context, user token.Identity, key any, data Data[T]) error
 	Delete func(ctx context.Context, user token.Identity, key any) error

@@ -187,7 +187,7 @@ func (d *desk) transact(ctx context.Context, fn func(context.Context, feed.Tx) (
 		default:
 			err = errors.Join(err, tx.Rollback())
 		}
-		if !errors.Is(err, feed.ErrRolledBack) {
+		if _, refused := errors.AsType[*feed.ConstraintError](err); refused || !errors.Is(err, feed.ErrRolledBack) {
 			return reply, err
 		}
 	}

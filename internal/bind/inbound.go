@@ -215,12 +215,18 @@ func (t *turn) make(ctx context.Context) (schema.Value, error) {
 	case t.request.op == Delete && s.Delete != nil:
 		return key, t.guard("Delete", func() error { return s.Delete(ctx, t.user, keyOf(key)) })
 	}
+	if t.request.op == Create && t.Table.Columns[t.Table.Key].Parts != nil {
+		return key, errTuple
+	}
 	key, err := t.change.Make(ctx, t.tx)
 	if errors.Is(err, write.ErrNoKey) {
 		return key, fmt.Errorf("%w: give the binding a function Create, which returns it", err)
 	}
 	return key, err
 }
+
+// errTuple tells of keys that no database makes, and no client sends.
+var errTuple = errors.New("the key is of several columns, which the database does not make: give the binding a function Create, which returns it")
 
 // create calls the binding's own Create, and reads the key that it returns.
 func (t *turn) create(ctx context.Context) (key schema.Value, err error) {

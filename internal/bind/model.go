@@ -36,13 +36,17 @@ type Model struct {
 	tail string
 }
 
-// member is one member of the data; key tells that it is the key of what a
-// relation leads to.
+// member is one member of the data.
 type member struct {
 	schema.Field
 
-	key bool
+	// start is its name with the colon; key tells that it is the key of what a
+	// relation leads to.
+	start string
+	key   bool
 }
+
+func memberOf(f schema.Field, key bool) member { return member{f, string(quoted(f.Name)) + ":", key} }
 
 // maxExact is the largest integer up to which JavaScript's numbers are exact.
 const maxExact = 1<<53 - 1
@@ -113,7 +117,7 @@ func (m *Model) Encode(row schema.Row) (json.RawMessage, error) {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = append(append(dst, quoted(f.Name)...), ':')
+		dst = append(dst, f.start...)
 		var err error
 		if dst, err = f.append(dst, row[f.Column]); err != nil {
 			return nil, m.fault("row %s: %w", row[m.Table.Key], err)

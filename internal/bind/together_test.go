@@ -134,3 +134,17 @@ func TestWhatTheDatabaseDoesNotTakeIsAFault(t *testing.T) {
 		}
 	}
 }
+
+// TestACommitThatIsRefusedHasNoReply meets a constraint that is looked at in the end.
+func TestACommitThatIsRefusedHasNoReply(t *testing.T) {
+	servers.Need(t, "postgres")
+	d := onPostgres(t, articles())
+	d.exec("ALTER TABLE articles DROP CONSTRAINT articles_title_key, ADD CONSTRAINT late UNIQUE (title) DEFERRABLE INITIALLY DEFERRED")
+	for _, payload := range []string{`{"action":"create","data":{"title":"first"}}`, `{"action":"update","pk":2,"data":{"title":"first"}}`} {
+		before := d.dump()
+		reply, err := d.send(payload)
+		if code(err) != "conflict" || reply != "" || d.dump() != before {
+			t.Errorf("%s: the reply is %s, the error %v", payload, reply, err)
+		}
+	}
+}

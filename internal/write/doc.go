@@ -20,6 +20,11 @@
 //
 // An error means that the transaction has to be rolled back.
 //
+// # Without a tree
+//
+// An Offer made by Alone checks and makes changes of single rows, by Draft, for
+// those who decide otherwise whether a row may be written.
+//
 // # Concurrency
 //
 // A Writer is safe for concurrent use; each Apply has a transaction of its own.
