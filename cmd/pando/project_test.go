@@ -18,6 +18,8 @@ import (
 
 	"github.com/gobwas/ws"
 	"github.com/gobwas/ws/wsutil"
+
+	"github.com/pando-sync/pando/internal/servers"
 )
 
 // TestProject makes a project with an app of each kind, where there is no
@@ -30,36 +32,61 @@ func TestProject(t *testing.T) {
 	must(t, demo, "startapp", "blog", "--pages")
 	do(t, demo, "", "make", "test")
 	do(t, demo, "", "make", "build")
-	do(t, demo, "lovelace\n", "bin/demo", "createuser", "ada", "--password-stdin")
 
-	url := serve(t, demo)
-	for path, want := range map[string]string{
-		"/":                 `<body data-room="lobby">`,
-		"/scripts/index.js": "from './stream.js'",
-		"/blog/":            `href="/blog/blog.css"`,
-		"/blog/blog.css":    "color-scheme",
-		"/icon.svg":         "<svg",
-		"/readyz":           "",
-	} {
-		if status, body := ask(t, http.MethodGet, url+path, "", nil); status != http.StatusOK || !strings.Contains(body, want) {
-			t.Errorf("GET %s: %d, without %q", path, status, want)
+	t.Run("sqlite", func(t *testing.T) {
+		do(t, demo, "lovelace\n", "bin/demo", "createuser", "ada", "--password-stdin")
+		url := serve(t, demo)
+		for path, want := range map[string]string{
+			"/":                 `<body data-room="lobby">`,
+			"/scripts/index.js": "from './stream.js'",
+			"/icon.svg":         "<svg",
+			"/blog/":            `href="/blog/blog.css"`,
+			"/blog/blog.css":    "color-scheme",
+			"/readyz":           "",
+		} {
+			if status, body := ask(t, http.MethodGet, url+path, "", nil); status != http.StatusOK || !strings.Contains(body, want) {
+				t.Errorf("GET %s: %d, without %q", path, status, want)
+			}
 		}
-	}
-	var login struct{ Token string }
+		token := login(t, url)
+		broadcast(t, url, url, token)
+		if _, body := ask(t, http.MethodGet, url+"/state/rooms/lobby", token, nil); !strings.Contains(body, `"text":"Hello"`) {
+			t.Errorf("the state of the room is %s", body)
+		}
+	})
+	// The same program on other settings: a message at one server is told at another.
+	t.Run("postgresql and redis", func(t *testing.T) {
+		servers.Need(t, "postgres", "redis")
+		t.Setenv("PANDO_DB", servers.Database(t))
+		t.Setenv("PANDO_BROKER", servers.SharedRedis(t).URL())
+		do(t, demo, "lovelace\n", "bin/demo", "createuser", "ada", "--password-stdin")
+		first, second := serve(t, demo), serve(t, demo)
+		broadcast(t, first, second, login(t, first))
+	})
+}
+
+// login returns a token of ada's.
+func login(t *testing.T, url string) string {
+	t.Helper()
+	var answer struct{ Token string }
 	_, body := ask(t, http.MethodPost, url+"/api/token", "", map[string]string{"username": "ada", "password": "lovelace"})
-	if err := json.Unmarshal([]byte(body), &login); err != nil || login.Token == "" {
+	if err := json.Unmarshal([]byte(body), &answer); err != nil || answer.Token == "" {
 		t.Fatalf("log in: %v\n%s", err, body)
 	}
-	room := dial(t, url, login.Token)
+	return answer.Token
+}
+
+// broadcast posts a message at one address and hears of it at another.
+func broadcast(t *testing.T, from, to, token string) {
+	t.Helper()
+	room := dial(t, to, token)
 	room.say(t, `{"stream":"message-stream","payload":{"action":"subscribe"}}`)
 	room.hear(t, `"action":"snapshot"`)
-	if status, body := ask(t, http.MethodPost, url+"/api/messages", login.Token, map[string]string{"room": "lobby", "text": "Hello"}); status != http.StatusOK {
+	message := map[string]string{"room": "lobby", "text": "Hello"}
+	if status, body := ask(t, http.MethodPost, from+"/api/messages", token, message); status != http.StatusOK {
 		t.Fatalf("post a message: %d %s", status, body)
 	}
 	room.hear(t, `{"stream":"message-stream","payload":{"action":"create","pk":1,"data":{"room":"lobby","author":"ada","text":"Hello"`)
-	if _, body := ask(t, http.MethodGet, url+"/state/rooms/lobby", login.Token, nil); !strings.Contains(body, `"text":"Hello"`) {
-		t.Errorf("the state of the room is %s", body)
-	}
 }
 
 // peer is a connection to the room, without Pando's client.
