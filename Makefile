@@ -173,8 +173,8 @@ sim-replay: ## run one seed, or a saved script, again and print its history (SEE
 	@cd test && go run ./sim -db=$(DB) -nodes=$(NODES) -broker=$(BROKER) -cache=$(CACHE) $(if $(SCRIPT),-script=$(SCRIPT),-replay=$(SEED))
 
 .PHONY: sim-mutants
-sim-mutants: ## deliberate faults that the simulation must find (ONLY, by names with commas)
-	@cd test && go run ./mutants -only=$(ONLY)
+sim-mutants: ## deliberate faults that the simulation must find (ONLY, by names with commas); goes on where it stopped with NOTES, a file
+	@cd test && go run ./mutants -only=$(ONLY) $(if $(NOTES),-notes=$(abspath $(NOTES)))
 
 # SQLite is some twenty times slower under the race detector: a few seeds there.
 .PHONY: test-sim
