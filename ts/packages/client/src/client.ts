@@ -208,7 +208,7 @@ export class Core implements Client, ConnectionEvents {
 
   /** Makes a stream that is none of the client's yet. */
   make(channel: AnyChannel): Stream {
-    return new Stream(`s${this.#nextName++}`, channel, this)
+    return new Stream(this.#name(), channel, this)
   }
 
   dial(): SocketLike {
@@ -229,7 +229,7 @@ export class Core implements Client, ConnectionEvents {
 
   /** What one user was shown is no other's, nor may it be resumed from. */
   ready(user: string): void {
-    if ((this.user ?? user) !== user) for (const stream of this.streams.values()) stream.restart()
+    if ((this.user ?? user) !== user) for (const stream of this.streams.values()) stream.restart(this.#name())
     this.user = user
     if (this.system.get()?.kind === 'maintenance') this.system.set(undefined)
   }
@@ -255,6 +255,10 @@ export class Core implements Client, ConnectionEvents {
     this.#refusal = error
     for (const stream of this.streams.values()) stream.fail(error)
     this.flush()
+  }
+
+  #name(): string {
+    return `s${this.#nextName++}`
   }
 
   #address(protocol: string): string {

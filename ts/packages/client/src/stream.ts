@@ -10,7 +10,7 @@ import type { Session } from './session.js'
 import { pending, type Denied, type Failed, type Snapshot } from './snapshot.js'
 import type { Watchers } from './watchers.js'
 
-/** What a stream shows, if not the scopes of a channel: see `streams.ts`. */
+/** What a stream shows, if not the scopes of a channel: see `make-streams.ts`. */
 export interface Shown {
   /** A consumer's name, where the route is a demultiplexer's path. */
   readonly consumer?: string
@@ -37,7 +37,7 @@ const noRuntime: Runtime = {}
  * listens. It keeps its store over connections, to go on from where it was.
  */
 export class Stream {
-  readonly name: string
+  name: string
   readonly channel: AnyChannel & Shown
   /** How many callers keep the stream open. */
   users = 0
@@ -149,21 +149,13 @@ export class Stream {
     }
   }
 
-  /** Forgets all that it holds, which was another user's, and opens anew, once the server has freed the name. */
-  restart(): void {
-    const { asked } = this
-    this.down()
+  /** Forgets all that it holds, which was another user's, and opens anew, under a name that the server need not free first. */
+  restart(name: string): void {
+    this.close()
+    this.name = name
     this.error = undefined
     this.#forget()
-    const turn = this.#turn
-    this.asked = asked
-    if (!asked) this.reopen()
-    else
-      this.#host.session()?.request(this.name, { type: 'close' }, () => {
-        if (turn !== this.#turn) return
-        this.asked = false
-        this.reopen()
-      })
+    this.reopen()
   }
 
   /** Takes note of a change, which listeners hear of with the next `notify`. */

@@ -199,9 +199,11 @@ describe('rows', () => {
     server.socket.accept()
     server.socket.reply(server.socket.of('connect')[0], { type: 'connected', user: '2' })
     expect(messages.get()).toMatchObject({ status: 'pending', rows: [] })
+    // The first name is free only once the server has closed it.
+    expect(server.socket.of('open').map(({ stream }) => stream)).toEqual(['s1', 's2'])
     opened(server.socket)
-    server.socket.say('s1', snapshot(two))
-    expect(messages.get()).toMatchObject({ status: 'live', rows: [two] })
+    server.socket.say('s2', snapshot(two))
+    expect(messages.get()).toMatchObject({ status: 'live', rows: [two], stale: false })
   })
 
   it('wait for nobody who does not ask for them', () => {
