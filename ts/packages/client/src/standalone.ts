@@ -14,7 +14,7 @@
  */
 import { createClient as createCore } from '@pando-sync/client'
 import type { ClientOptions, StreamClient } from '@pando-sync/client'
-import { streamsOf } from './streams.js'
+import { streamsOf } from './make-streams.js'
 
 export { PandoError } from '@pando-sync/client'
 export type * from '@pando-sync/client'

@@ -6,7 +6,7 @@
  * @packageDocumentation
  */
 import type { Core } from './client.js'
-import { streamsOf } from './streams.js'
+import { streamsOf } from './make-streams.js'
 import { TestServer } from './test-server.js'
 import type { TestMessage, TestStream } from './test-streams.js'
 import { createClient } from '@pando-sync/client'
