@@ -27,6 +27,13 @@ func (p postgres) create(s *model.Schema, t *model.Table) []Statement {
 	}
 	parts = append(parts, "PRIMARY KEY ("+strings.Join(t.Key, ", ")+")")
 	all := []Statement{{SQL: "CREATE TABLE " + t.Name + " (" + strings.Join(parts, ", ") + ")"}}
+	for _, c := range t.Columns {
+		if c.Marked {
+			// Large ones are kept outside of the row, and what leaves one as it is does
+			// not log it.
+			all = append(all, Statement{SQL: "ALTER TABLE " + t.Name + " ALTER " + c.Name + " SET STORAGE EXTERNAL"})
+		}
+	}
 	for _, column := range t.Indexes {
 		all = append(all, Statement{SQL: fmt.Sprintf("CREATE INDEX %s_%s ON %s (%s)", t.Name, column, t.Name, column)})
 	}
