@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -76,7 +77,10 @@ func TestPostgres(t *testing.T) {
 	}
 	readers[1].until("Away.")
 	faults, hints, err := command.Check(t.Context())
-	if len(faults) > 0 || len(hints) > 0 && !strings.Contains(hints[0], "Broker") || err != nil {
+	hints = slices.DeleteFunc(hints, func(h string) bool {
+		return strings.Contains(h, "Broker") || strings.Contains(h, `table "auth_tokens" tell by "user_id" whose permission or login`)
+	})
+	if len(faults) > 0 || len(hints) > 0 || err != nil {
 		t.Errorf("check: %q %q %v", faults, hints, err)
 	}
 }

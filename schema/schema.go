@@ -23,6 +23,9 @@ type Table struct {
 	// Whole tells that the feed has to carry the rows as they were before they
 	// changed: see Registry.Whole.
 	Whole bool
+	// Watched are the indexes in Columns of what changes of the table are looked at
+	// for without a layer over it: see Registry.Watch.
+	Watched []int
 }
 
 // Column is one column that is read, or derived from what is read.

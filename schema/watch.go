@@ -3,6 +3,7 @@ package schema
 import (
 	"fmt"
 	"reflect"
+	"slices"
 )
 
 // Watch has a struct's table followed without a layer over it, with all columns
@@ -22,6 +23,9 @@ func (r *Registry) Watch(t reflect.Type, column string) (*Table, int, error) {
 	}
 	if err := r.readAll(table, d); err != nil {
 		return nil, 0, err
+	}
+	if !slices.Contains(table.Watched, at) {
+		table.Watched = append(table.Watched, at)
 	}
 	return table, at, nil
 }

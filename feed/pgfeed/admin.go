@@ -36,9 +36,11 @@ func (s *Source) Grants(ctx context.Context, tables []*schema.Table, role string
 	to := " TO " + quote(role)
 	var grants []string
 	if !s.logs {
-		grants = append(grants, "ALTER ROLE "+quote(role)+" REPLICATION")
-	} else {
-		grants = append(grants, "GRANT SELECT, DELETE ON "+s.own("log")+to, "GRANT SELECT, UPDATE ON "+s.own("log_state")+to)
+		grant, err := s.replicationGrant(ctx, role)
+		if err != nil {
+			return nil, err
+		}
+		grants = append(grants, grant)
 	}
 	grants = append(grants,
 		"GRANT USAGE ON SCHEMA "+quote(s.schema)+to,
@@ -61,6 +63,19 @@ func (s *Source) Grants(ctx context.Context, tables []*schema.Table, role string
 		grants = append(grants, "GRANT SELECT, INSERT, UPDATE, DELETE ON "+s.own("messages")+to)
 	}
 	return grants, nil
+}
+
+// replicationGrant lets a role replicate: by the attribute, or, where nobody may give
+// that, as on Amazon RDS and Aurora, by the provider's own role.
+func (s *Source) replicationGrant(ctx context.Context, role string) (string, error) {
+	var amazon bool
+	if err := s.db.QueryRowContext(ctx, "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = 'rds_replication')").Scan(&amazon); err != nil {
+		return "", fmt.Errorf("look for the roles of the provider: %w", err)
+	}
+	if amazon {
+		return "GRANT rds_replication TO " + quote(role), nil
+	}
+	return "ALTER ROLE " + quote(role) + " REPLICATION", nil
 }
 
 // Uninstall implements feed.Uninstaller: it drops the durable slot, the publication,

@@ -15,7 +15,7 @@ var mends = map[string]string{
 	"28000":           "let the role connect for replication in pg_hba.conf",
 	"28P01":           "give the URL the right password",
 	"3D000":           "give the URL the database's name",
-	"42501":           "ALTER ROLE … REPLICATION for the role of the replication URL, and grant it what migrate --print-sql lists",
+	"42501":           "ALTER ROLE … REPLICATION for the role of the replication URL, or on Amazon RDS and Aurora GRANT rds_replication TO it, and grant it what migrate --print-sql lists",
 	"42704":           "run migrate, which creates the publication",
 	codeNotReady:      "set wal_level = logical in postgresql.conf and restart the server",
 	"0A000":           "use PostgreSQL 14 or newer, and a replication URL that leads to the server without a pooler in between",

@@ -52,7 +52,8 @@ type facts map[fact]bool
 type fact struct {
 	table uint32
 	// kind is t for the table, c for a column, p for a file of rows, the table's own
-	// or that of a partition, and i for one of those whose old rows the log carries.
+	// or that of a partition, i for one of those whose old rows the log carries, and k
+	// for one whose rows have no key by which the log could name them.
 	kind, text string
 }
 
@@ -66,6 +67,10 @@ const factsQuery = `WITH published AS (
 	UNION ALL SELECT published.oid, 'i', l.oid::text
 		FROM published CROSS JOIN LATERAL (SELECT published.oid UNION SELECT t.relid::oid FROM pg_partition_tree(published.oid) t) l JOIN pg_class c ON c.oid = l.oid
 		WHERE c.relreplident = 'f'
+	UNION ALL SELECT r.prrelid, 'k', l.oid::text FROM pg_publication p JOIN pg_publication_rel r ON r.prpubid = p.oid
+		CROSS JOIN LATERAL (SELECT r.prrelid UNION SELECT t.relid::oid FROM pg_partition_tree(r.prrelid) t) l (oid) JOIN pg_class c ON c.oid = l.oid
+		WHERE p.pubname = $1::text AND c.relkind = 'r' AND c.relreplident <> 'f' AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisvalid
+			AND (c.relreplident = 'd' AND i.indisprimary OR c.relreplident = 'i' AND i.indisreplident))
 	UNION ALL SELECT published.oid, 'c', concat_ws(' ', a.attname, a.atttypid, a.atttypmod,
 			(SELECT string_agg(quote_literal(e.enumlabel), ',' ORDER BY e.oid) FROM pg_enum e WHERE e.enumtypid = a.atttypid))
 		FROM published JOIN pg_attribute a ON a.attrelid = published.oid AND a.attnum > 0 AND NOT a.attisdropped`
@@ -90,8 +95,8 @@ func (s *Source) readFacts(ctx context.Context) (facts, error) {
 
 // changed tells which table is not as it was, "" for none: something of it is
 // gone, or it has a partition more. That a table is new, or has a new column, is
-// nothing to those who know the others, nor is that the log does not carry old rows
-// any more where full says that nobody needs them.
+// nothing to those who know the others, nor is that it has a key again, or that the log
+// does not carry old rows any more where full says that nobody needs them.
 func (known facts) changed(now facts, full func(table uint32) bool) (table string) {
 	titles := make(map[uint32]string)
 	for f := range known {
@@ -100,7 +105,7 @@ func (known facts) changed(now facts, full func(table uint32) bool) (table strin
 		}
 	}
 	for f := range known {
-		if !now[f] && (f.kind != "i" || full(f.table)) {
+		if !now[f] && f.kind != "k" && (f.kind != "i" || full(f.table)) {
 			return titles[f.table]
 		}
 	}
@@ -215,9 +220,32 @@ func (g *guard) putBack(ctx context.Context) error {
 
 // note goes on from what the catalog says now.
 func (g *guard) note(ctx context.Context, now facts) error {
+	g.warnOfKeys(now)
 	g.known = now
 	g.keepKnown(ctx)
 	return nil
+}
+
+// warnOfKeys tells of tables that have lost their key, or another identity:
+// PostgreSQL refuses the author's own updates then.
+func (g *guard) warnOfKeys(now facts) {
+	before, lost := g.known.keyless(), now.keyless()
+	for f := range now {
+		if f.kind == "t" && lost[f.table] && !before[f.table] {
+			g.source.log.Warn("a followed table has neither a primary key nor another replica identity any more, so that PostgreSQL refuses to update it: ALTER TABLE … ADD PRIMARY KEY", "table", f.text)
+		}
+	}
+}
+
+// keyless are the tables with rows that have no key by which the log names them.
+func (known facts) keyless() map[uint32]bool {
+	tables := make(map[uint32]bool)
+	for f := range known {
+		if f.kind == "k" {
+			tables[f.table] = true
+		}
+	}
+	return tables
 }
 
 // keepKnown notes what is known for the next owner, once all that followed from it

@@ -20,6 +20,10 @@ func (s *Source) Hints(ctx context.Context) ([]string, error) {
 			return nil, fmt.Errorf("look for hints on table %q: %w", t.declared.Name, err)
 		}
 		hints = append(hints, more...)
+		if more, err = s.watchHints(ctx, t); err != nil {
+			return nil, fmt.Errorf("look for hints on table %q: %w", t.declared.Name, err)
+		}
+		hints = append(hints, more...)
 	}
 	for _, look := range []func(context.Context) ([]string, error){s.poolerHints, s.slotHints} {
 		more, err := look(ctx)
@@ -62,6 +66,35 @@ func (s *Source) indexHints(ctx context.Context, t *table) ([]string, error) {
 		}
 	}
 	return hints, nil
+}
+
+// watchHints names the tables whose changed rows do not tell whom they concern:
+// all are asked then.
+func (s *Source) watchHints(ctx context.Context, t *table) (hints []string, err error) {
+	if s.logs || t.declared.Name == messagesTable { // whose rows are never changed
+		return nil, nil
+	}
+	var names []string
+	for _, watched := range t.declared.Watched {
+		for _, i := range stored(t.declared, watched) {
+			// What is in the key is in the log.
+			if c := t.columns[i]; !slices.Contains(t.key(), c.name) {
+				names = append(names, c.bare)
+			}
+		}
+	}
+	if len(names) == 0 {
+		return nil, nil
+	}
+	var mends []string
+	err = each(ctx, s.db, func(name string) {
+		mends = append(mends, "ALTER TABLE "+name+" REPLICA IDENTITY FULL")
+	}, partialQuery, int64(t.oid))
+	if err != nil || len(mends) == 0 {
+		return nil, err
+	}
+	return []string{fmt.Sprintf("rows of table %q tell by %s whose permission or login to look at again, and the log does not have what a row was, so that each UPDATE and DELETE looks at all: %s; or pgfeed.WithFullIdentity(%[1]q)",
+		t.declared.Name, strings.Join(names, ", "), strings.Join(mends, "; "))}, nil
 }
 
 // each calls fn with the one text of each row of a query.

@@ -169,6 +169,11 @@ func (i *installation) checkPartitions(ctx context.Context, q asker) error {
 // isFull tells whether the log has to carry the whole of a table's old rows.
 func (s *Source) isFull(t *schema.Table) bool { return t.Whole || slices.Contains(s.full, t.Name) }
 
+// partialQuery has a table, and the partitions that have its rows, whose old rows
+// the log does not carry as a whole.
+const partialQuery = `SELECT format('%I.%I', n.nspname, c.relname) FROM (SELECT $1::oid AS oid UNION SELECT relid::oid FROM pg_partition_tree($1::oid::regclass)) p
+	JOIN pg_class c USING (oid) JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relreplident <> 'f' ORDER BY 1`
+
 // inspectIdentities adds what gives tables, and the partitions that have their
 // rows, the identity FULL.
 func (s *Source) inspectIdentities(ctx context.Context, q asker, i *installation) error {
@@ -178,8 +183,7 @@ func (s *Source) inspectIdentities(ctx context.Context, q asker, i *installation
 		}
 		err := each(ctx, q, func(name string) {
 			i.statements = append(i.statements, "ALTER TABLE "+name+" REPLICA IDENTITY FULL")
-		}, `SELECT format('%I.%I', n.nspname, c.relname) FROM (SELECT $1::oid AS oid UNION SELECT relid::oid FROM pg_partition_tree($1::oid::regclass)) p
-			JOIN pg_class c USING (oid) JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relreplident <> 'f' ORDER BY 1`, int64(t.oid))
+		}, partialQuery, int64(t.oid))
 		if err != nil {
 			return fmt.Errorf("look at the replica identity of table %q: %w", t.declared.Name, err)
 		}
