@@ -56,6 +56,7 @@ func declare(app *pando.App, db *sql.DB, bank Bank) {
 	groups(app)
 	runtimes(app)
 	news(app)
+	streams(app, db)
 }
 
 // everyone is embedded by channels that any user may open.

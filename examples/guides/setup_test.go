@@ -32,10 +32,12 @@ func TestGuides(t *testing.T) {
 		"ts":  {"frontend/*.ts", "frontend/live/*.ts"},
 		"tsx": {"frontend/*.tsx"},
 		"sh":  {"commands.sh"},
+
+		"js": {"../mux/management/static/scripts/*.js"}, "text": {"testdata/*.txt"},
 	}
 	for _, name := range []string{
 		"actions", "authentication", "caching", "channel-layers", "generated-code", "groups", "operations", "postgresql", "runtime",
-		"schema-changes", "tanstack-query", "testing", "writes",
+		"schema-changes", "streams-and-bindings", "tanstack-query", "testing", "writes",
 	} {
 		t.Run(name, func(t *testing.T) { guidetest.Quotes(t, guides+name+".md", files) })
 	}

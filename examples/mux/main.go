@@ -53,6 +53,7 @@ func newApp(b *backend.Backend, users *token.Store, config pando.Config) (*pando
 	if err != nil {
 		return nil, err
 	}
+	app.Mux(channelRouting()...)
 	return app, nil
 }
 
