@@ -100,10 +100,13 @@ export class Line implements Pick<Store, 'complete' | 'awaiting' | 'resume' | 's
     this.#awaits = true
     const turn = ++this.#turn
     const stream = this.#stream
-    this.#core.session()?.request(stream.name, { type: 'message', data: { action: 'subscribe' } }, (reply) => {
+    const session = this.#core.session()
+    session?.request(stream.name, { type: 'message', data: { action: 'subscribe' } }, (reply) => {
       if (reply?.type !== 'error' || turn !== this.#turn) return
-      stream.close()
-      stream.refused(reply)
+      // Opened again it may be only once the server has closed it.
+      session.request(stream.name, { type: 'close' }, () => {
+        if (turn === this.#turn) stream.refused(reply)
+      })
     })
   }
 
