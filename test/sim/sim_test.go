@@ -75,7 +75,7 @@ func TestClientsShowWhatNodesShare(t *testing.T) {
 // emptied, slow, broken and restored, and that are killed as they write to it.
 func TestClientsShowWhatNodesKeep(t *testing.T) {
 	servers.Need(t, "postgres", withRedis)
-	o := options{seeds: 2, from: 3, database: model.Postgres, nodes: 3, broker: withRedis, cache: inMemory, patience: 20 * time.Second}
+	o := options{seeds: 1, from: 3, database: model.Postgres, nodes: 3, broker: withRedis, cache: inMemory, patience: 20 * time.Second}
 	out, err := run(t, o)
 	if err != nil || !strings.HasSuffix(out, " comparisons, 0 divergences\n") {
 		t.Errorf("error %v after\n%s", err, out)
