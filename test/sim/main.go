@@ -3,6 +3,7 @@
 // that every client shows with an oracle that reads the tables afresh.
 //
 //	go run ./sim -seeds=200
+//	go run ./sim -db=postgres -nodes=3 -broker=nats -cache=memory
 //	go run ./sim -replay=17
 //	go run ./sim -script=/tmp/pando-sim-17.json
 //
@@ -24,6 +25,10 @@
 // The oracle looks at every write in the state that its transaction began with,
 // and at what it left: each refusal needs a reason, and nothing may be applied
 // that had one.
+//
+// With a cache all that serve share one, which is in this process: it is emptied,
+// slow, away, broken and restored from an older copy, and nodes are killed as they
+// heat an entry and as they leave one.
 //
 // A script that diverges is made smaller, by leaving out what it diverges
 // without, and saved to be played again.
