@@ -295,13 +295,16 @@ func TestOverridesWriteInTheTransactionAndTheReplyTellsWhatTheyWrote(t *testing.
 }
 
 func TestAnUpdateThatTakesTheRowAwayIsToldAsADelete(t *testing.T) {
-	spec := articles()
-	spec.Update = func(ctx context.Context, _ token.Identity, key any, _ *write.Change) error {
-		_, err := txOf(ctx).ExecContext(ctx, "DELETE FROM articles WHERE id = $1", key)
-		return err
+	for key, statement := range map[string]string{
+		"1": "DELETE FROM articles WHERE id = $1", "2": "UPDATE articles SET deleted_at = '2026-01-02' WHERE id = $1",
+	} {
+		spec := articles()
+		spec.Update = func(ctx context.Context, _ token.Identity, key any, _ *write.Change) error {
+			_, err := txOf(ctx).ExecContext(ctx, statement, key)
+			return err
+		}
+		onSQLite(t, spec).replies(`{"action":"update","pk":`+key+`,"data":{}}`, `{"action":"delete","pk":`+key+tail)
 	}
-	d := onSQLite(t, spec)
-	d.replies(`{"action":"update","pk":2,"data":{}}`, `{"action":"delete","pk":2`+tail)
 }
 
 func TestAnOverrideThatFailsLeavesNothing(t *testing.T) {

@@ -107,3 +107,15 @@ func TestAKeyThatNobodyMakesIsToldToTheAuthor(t *testing.T) {
 		t.Errorf("%s rows were written", got)
 	}
 }
+
+func TestKeysBeyondWhatJavaScriptHoldsGoThereAndBack(t *testing.T) {
+	spec := specOf[person]("name")
+	spec.Model = "m"
+	d := over(t, "CREATE TABLE people (id INTEGER PRIMARY KEY, name TEXT NOT NULL)", spec)
+	for number, pk := range map[int64]string{1<<53 - 1: `9007199254740991`, 1 << 53: `"9007199254740992"`, -1 << 62: `"-4611686018427387904"`} {
+		d.exec("INSERT INTO people VALUES (?, 'n')", number)
+		for _, sent := range []string{pk, strings.Trim(pk, `"`), `"` + strings.Trim(pk, `"`) + `"`} {
+			d.replies(`{"action":"update","pk":`+sent+`,"data":{"name":"x"}}`, `{"action":"update","pk":`+pk+`,"data":{"name":"x"},"model":"m"}`)
+		}
+	}
+}

@@ -98,6 +98,13 @@ func TestWhatCannotBeToldIsAnError(t *testing.T) {
 	}
 }
 
+func TestARelationThatMustLeadSomewhereIsNoNull(t *testing.T) {
+	m := compile(t, specOf[card]("owner"))
+	if _, err := m.Encode(rowOf(t, m, map[string]any{"id": 1, "owner_id": nil})); err == nil || !strings.Contains(err.Error(), "the column holds NULL") {
+		t.Errorf("the error is %v", err)
+	}
+}
+
 func TestKeysAreNumbersUpToWhatJavaScriptHolds(t *testing.T) {
 	type pair struct {
 		_     struct{} `pando:"table:pairs"`
