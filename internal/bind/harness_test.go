@@ -220,8 +220,12 @@ func (c *client) read() []json.RawMessage {
 // told is what has come, a line each, without the model and the revisions.
 func (c *client) told() string {
 	synctest.Wait()
+	return plain(c.read())
+}
+
+func plain(messages []json.RawMessage) string {
 	var all []string
-	for _, m := range c.read() {
+	for _, m := range messages {
 		text := strings.ReplaceAll(string(m), `,"model":"bind.note"`, "")
 		for {
 			before, rest, found := strings.Cut(text, `,"rev":`)

@@ -95,6 +95,25 @@ func (l *late) deliver(n int) {
 	}
 }
 
+// merge tells the next n commits as one, as a source does that polls.
+func (l *late) merge(n int) {
+	l.mu.Lock()
+	next := l.commits[l.told:][:n]
+	l.told += n
+	l.mu.Unlock()
+	l.sink.Commit(merged(next))
+}
+
+// merged is commits as one.
+func merged(commits []*feed.Commit) *feed.Commit {
+	one := &feed.Commit{}
+	for _, c := range commits {
+		one.Position = c.Position
+		one.Changes = append(one.Changes, c.Changes...)
+	}
+	return one
+}
+
 // restart loses continuity.
 func (l *late) restart() {
 	l.mu.Lock()

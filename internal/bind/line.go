@@ -71,8 +71,8 @@ type subscription struct {
 
 // news is what a commit says of a row to all who are told alike.
 type news struct {
-	commit  *feed.Commit // its place alone
-	message *Message
+	position feed.Position // of the commit
+	message  *Message
 }
 
 // tell tells of a row.
@@ -321,9 +321,9 @@ func (l *Line) fail() {
 	l.load()
 }
 
-// send sends what was read, and what has come since, until ctx ends. saw tells of
-// commits whether the parts contain them.
-func (l *Line) send(ctx context.Context, parts []*Message, saw func(*feed.Commit) bool) {
+// send sends what was read, and what has come since, until ctx ends. The parts have
+// all that was told up to a place.
+func (l *Line) send(ctx context.Context, parts []*Message, upto feed.Position) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s := l.sub
@@ -335,7 +335,7 @@ func (l *Line) send(ctx context.Context, parts []*Message, saw func(*feed.Commit
 		l.load()
 		return
 	}
-	s.buffer = slices.DeleteFunc(s.buffer, func(n *news) bool { return saw(n.commit) })
+	s.buffer = slices.DeleteFunc(s.buffer, func(n *news) bool { return n.position <= upto })
 	s.phase = sending
 	s.begin(nil)
 	ctx, s.stop = context.WithCancel(ctx)

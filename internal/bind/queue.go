@@ -169,7 +169,8 @@ func (q *queue) take() []item {
 // changed is one row's way through a commit, from its first change to its last.
 type changed struct {
 	table    *schema.Table
-	old, now schema.Row
+	key      schema.Value
+	old, now schema.Row // nil for none
 	// unknown tells that the source does not carry all of them.
 	unknown bool
 }
@@ -195,7 +196,7 @@ func net(changes []feed.Change) []changed {
 		if !known {
 			n = len(rows)
 			at[where] = n
-			rows = append(rows, changed{table: ch.Table, old: ch.Old, now: ch.Old, unknown: ch.Blind})
+			rows = append(rows, changed{table: ch.Table, key: ch.Key, old: ch.Old, now: ch.Old, unknown: ch.Blind})
 		}
 		rows[n].become(ch)
 	}

@@ -29,7 +29,7 @@ func TestEveryConnectionConverges(t *testing.T) {
 	for seed := range seeds {
 		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
 			inBubble(t, noteSpec(), func(h *harness) {
-				w := &crowd{harness: h, rand: rand.New(rand.NewPCG(seed, 7)), locked: map[int64]uint64{}}
+				w := &crowd{harness: h, rand: rand.New(rand.NewPCG(seed, 7)), locked: map[int64]uint64{}, merges: seed%3 == 0}
 				for range 6 {
 					for range 40 {
 						w.step()
@@ -50,6 +50,8 @@ type crowd struct {
 
 	rand    *rand.Rand
 	viewers []*viewer
+	// merges tells that several commits come as one, and are seen as they are made.
+	merges bool
 	// locked are the rows of commits that reads do not see.
 	locked  map[int64]uint64
 	waiting []*feed.Commit // to be delivered
@@ -134,7 +136,7 @@ func (w *crowd) commit() {
 		there[id] = ch.New != nil
 		return nothing
 	})
-	hide := w.rand.IntN(3) == 0
+	hide := w.rand.IntN(3) == 0 && !w.merges
 	c := w.db.commit(hide, changes...)
 	w.waiting = append(w.waiting, c)
 	for _, id := range ids {
@@ -156,11 +158,17 @@ func (w *crowd) show() {
 
 func (w *crowd) deliver(n int) {
 	n = min(n, len(w.waiting))
-	for _, c := range w.waiting[:n] {
-		w.foretell(c)
-	}
+	next := w.waiting[:n]
 	w.waiting = w.waiting[n:]
-	w.db.deliver(n)
+	if w.merges && n > 0 {
+		w.foretell(merged(next))
+		w.db.merge(n)
+	} else {
+		for _, c := range next {
+			w.foretell(c)
+		}
+		w.db.deliver(n)
+	}
 	if len(w.waiting) == 0 {
 		w.db.deliver(-1)
 	}

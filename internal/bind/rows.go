@@ -27,15 +27,17 @@ const (
 // row.
 var errUnknown = errors.New("the feed does not tell what a row is that reads do not see yet")
 
-// rows are those of a table that some lines begin with: as a snapshot shows them,
-// with what was committed before and it does not show.
+// rows are those of a table that some lines begin with: what a snapshot shows, with
+// all that the feed has told and it does not show. They are what the feed had told
+// at one place.
 type rows struct {
 	*loader
 
 	lines []*Line
-	// after is the place up to which they have what the feed has told.
-	after feed.Position
-	snap  feed.Snapshot
+	// after is how far the feed had told when the lines began to keep what they are
+	// told, upto what place the rows are of.
+	after, upto feed.Position
+	snap        feed.Snapshot
 
 	// unseen are the rows of commits that the snapshot does not show, nil for those
 	// that are gone.
@@ -64,48 +66,78 @@ type loaded struct {
 	told bool
 }
 
-// load reads the rows, and waits until everything that they show was told.
+// load reads the rows, waits until everything that they show was told, and brings
+// them to one place.
 func (r *rows) load(ctx context.Context, reader Reader) error {
 	snap, before, err := reader.Read(ctx)
 	if err != nil {
 		return err
 	}
 	r.snap = snap
-	err = r.replay(before)
+	err = errors.Join(r.read(ctx), snap.Close())
 	if err == nil {
-		err = r.read(ctx)
+		err = r.out.reach(ctx, max(r.after, snap.Position()))
 	}
-	if err := errors.Join(err, snap.Close()); err != nil {
+	if err == nil {
+		err = r.replay(before)
+	}
+	if err != nil {
 		return fmt.Errorf("read table %s: %w", r.model.Table.Name, err)
 	}
+	r.arrange()
+	return nil
+}
+
+// replay puts in what the snapshot does not show: of commits that the lines were
+// told, or would have been, and of those that came since. One of several
+// transactions, of which the snapshot shows some, is put in as a whole.
+func (r *rows) replay(before []*feed.Commit) error {
+	for _, c := range before {
+		if c.Position > r.after {
+			break // it is among those that came since
+		}
+		of := slices.DeleteFunc(c.Changes, func(ch feed.Change) bool { return ch.Table != r.model.Table })
+		if err := r.apply(net(of)); err != nil {
+			return err
+		}
+	}
+	since, err := r.past()
+	if err != nil {
+		return err
+	}
+	r.upto = r.after
+	for _, p := range since {
+		if p.commit.Position > r.after && !r.snap.Saw(p.commit) {
+			if err := r.apply(p.rows); err != nil {
+				return err
+			}
+		}
+		r.upto = max(r.upto, p.commit.Position)
+	}
+	key := r.model.Table.Key
+	r.all = slices.DeleteFunc(r.all, func(l loaded) bool {
+		_, known := r.unseen[l.row[key]]
+		return known
+	})
 	for _, row := range r.unseen {
 		if row != nil {
 			r.add(row)
 		}
 	}
-	r.arrange()
-	return r.out.reach(ctx, max(r.after, snap.Position()))
+	return nil
 }
 
-// replay finds what became of rows in commits that the snapshot does not show and
-// the lines were told, or would have been.
-func (r *rows) replay(before []*feed.Commit) error {
-	r.unseen = map[schema.Value]schema.Row{}
+// apply notes what has become of rows.
+func (r *rows) apply(changes []changed) error {
 	table := r.model.Table
-	for _, c := range before {
-		if c.Position > r.after {
-			break // the lines keep it
-		}
-		of := slices.DeleteFunc(c.Changes, func(ch feed.Change) bool { return ch.Table != table })
-		for _, ch := range net(of) {
-			if ch.unknown {
-				return errUnknown
-			}
-			if ch.now != nil {
-				r.unseen[ch.now[table.Key]] = ch.now
-			} else if ch.old != nil {
-				r.unseen[ch.old[table.Key]] = nil
-			}
+	for i := range changes {
+		switch c := &changes[i]; {
+		case c.table != table:
+		case c.unknown:
+			return errUnknown
+		default:
+			// A row that came and went may be one that the snapshot shows.
+			r.unseen[c.key] = c.now
 		}
 	}
 	return nil
@@ -123,9 +155,7 @@ func (r *rows) read(ctx context.Context) error {
 		err := r.snap.Rows(ctx, q, func(row schema.Row) error {
 			page++
 			q.After = row
-			if _, known := r.unseen[row[q.Table.Key]]; !known {
-				r.add(row)
-			}
+			r.add(row)
 			return nil
 		})
 		if err != nil {

@@ -2,11 +2,14 @@ package bind
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/pando-sync/pando/feed"
+	"github.com/pando-sync/pando/schema"
 )
 
 // loader reads the rows that subscriptions of one model begin with. All who want
@@ -16,9 +19,23 @@ type loader struct {
 	model *Model
 	wake  chan struct{}
 
-	mu    sync.Mutex // guards lines
+	mu    sync.Mutex // guards what follows
 	lines []*Line
+	// since is what was told since the lines of a read keep what they are told, with
+	// recording; size is its number of rows, and full tells that there are too many.
+	recording, full bool
+	since           []recorded
+	size            int
 }
+
+// recorded is a commit that was told.
+type recorded struct {
+	commit *feed.Commit // its place alone
+	rows   []changed
+}
+
+// errTooMuch tells that more was told during a read than is kept.
+var errTooMuch = errors.New("too much has changed meanwhile")
 
 // The pauses before a read is tried again.
 const (
@@ -35,6 +52,36 @@ func (l *loader) want(line *Line) {
 	case l.wake <- struct{}{}:
 	default:
 	}
+}
+
+// record notes a commit that was told to all lines.
+func (l *loader) record(c *feed.Commit, rows []changed) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.recording {
+		return
+	}
+	if l.size += 1 + len(rows); l.size > l.out.cfg.Keep {
+		l.full, l.since = true, nil
+		return
+	}
+	l.since = append(l.since, recorded{c, rows})
+}
+
+// past is what was recorded.
+func (l *loader) past() ([]recorded, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.full {
+		return nil, errTooMuch
+	}
+	return slices.Clone(l.since), nil
+}
+
+func (l *loader) setRecording(on bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.recording, l.full, l.since, l.size = on, false, nil, 0
 }
 
 // run serves lines until ctx ends.
@@ -65,12 +112,14 @@ func (l *loader) run(ctx context.Context, reader Reader) {
 	}
 }
 
-// take returns the lines that wait, which keep from now on what they are told.
+// take returns the lines that wait, which keep from now on what they are told, as
+// the loader does.
 func (l *loader) take() []*Line {
 	l.mu.Lock()
 	all := l.lines
 	l.lines = nil
 	l.mu.Unlock()
+	l.setRecording(len(all) > 0)
 	var lines []*Line
 	for _, line := range all {
 		if line.take() {
@@ -83,23 +132,21 @@ func (l *loader) take() []*Line {
 // serve makes one read for all lines that wait.
 func (l *loader) serve(ctx context.Context, reader Reader) error {
 	lines := l.take()
+	defer l.setRecording(false)
 	if len(lines) == 0 {
 		return nil
 	}
 	// What the feed has told by now may have been told to some of the lines before
 	// they began to keep it: it is part of what is read, and of nothing else.
-	r := &rows{loader: l, lines: lines, after: l.out.queue.place(), groups: map[string]int{}}
+	r := &rows{loader: l, lines: lines, after: l.out.queue.place(), groups: map[string]int{}, unseen: map[schema.Value]schema.Row{}}
 	err := r.load(ctx, reader)
 	for _, line := range lines {
 		if err != nil {
 			line.fail()
 		} else {
-			line.send(ctx, r.parts(line), r.saw)
+			line.send(ctx, r.parts(line), r.upto)
 		}
 	}
 	r.complain(ctx)
 	return err
 }
-
-// saw tells whether the rows contain a commit.
-func (r *rows) saw(c *feed.Commit) bool { return c.Position <= r.after || r.snap.Saw(c) }

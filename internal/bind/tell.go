@@ -12,16 +12,12 @@ import (
 func (o *Outbound) tellAll(ctx context.Context, one *item) {
 	rows, at := net(one.changes), &feed.Commit{Position: one.position, Transaction: one.transaction}
 	for _, m := range o.cfg.Models {
-		if len(o.of(m)) == 0 {
-			continue
+		if len(o.of(m)) > 0 {
+			t := telling{out: o, model: m, at: one.position, members: map[string][]*Line{}}
+			t.rows(ctx, rows)
 		}
-		t := telling{out: o, model: m, commit: at, members: map[string][]*Line{}}
-		for i := range rows {
-			if c := &rows[i]; c.table == m.Table && !c.same() {
-				t.row(c)
-			}
-		}
-		t.finish(ctx)
+		// Behind what the lines were told: who reads takes both.
+		o.loads[m].record(at, rows)
 	}
 }
 
@@ -29,8 +25,7 @@ func (o *Outbound) tellAll(ctx context.Context, one *item) {
 type telling struct {
 	out   *Outbound
 	model *Model
-	// commit is the place of what is told.
-	commit *feed.Commit
+	at    feed.Position
 	// members are the lines of the members of each group, as the first row of the
 	// commit that is of the group finds them.
 	members map[string][]*Line
@@ -39,6 +34,16 @@ type telling struct {
 	unknown  bool
 	failed   error
 	failures int
+}
+
+// rows tells of those of the model.
+func (t *telling) rows(ctx context.Context, rows []changed) {
+	for i := range rows {
+		if c := &rows[i]; c.table == t.model.Table && !c.same() {
+			t.row(c)
+		}
+	}
+	t.finish(ctx)
 }
 
 // row tells of a row: where two of its groups have a line in common, once.
@@ -129,7 +134,7 @@ func (t *telling) say(op Op, row schema.Row, lines []*Line) {
 		}
 		return
 	}
-	n := &news{commit: t.commit, message: NewMessage(payload)}
+	n := &news{position: t.at, message: NewMessage(payload)}
 	for _, l := range lines {
 		l.tell(n)
 	}
