@@ -5,9 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
-	"unicode/utf8"
 
 	"github.com/pando-sync/pando/internal/bind"
 	"github.com/pando-sync/pando/internal/group"
@@ -318,16 +318,11 @@ func (s socket) Broadcast(ctx context.Context, group, stream string, payload any
 	return s.c.app.Broadcast(ctx, group, stream, payload)
 }
 
-// maxReason is the length of the longest reason that a close frame holds.
-const maxReason = 123
-
 func (s socket) Close(code int, reason string) {
 	if code < 1000 || code > 4999 || code >= 1004 && code <= 1006 || code == 1015 {
 		code = 1011 // the others are not to be sent: it is a mistake of the app's
 	}
-	for len(reason) > maxReason || !utf8.ValidString(reason) {
-		reason = reason[:min(len(reason)-1, maxReason)]
-	}
+	reason = strings.ToValidUTF8(reason, "")
 	if s.c.line != nil {
 		s.c.line.HangUp(code, reason)
 		return

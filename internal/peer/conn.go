@@ -308,7 +308,7 @@ func (c *Conn) interlude(h ws.Header, r io.Reader) error {
 		return err
 	}
 	switch h.OpCode {
-	case ws.OpPing: // a proxy's: the server sends none
+	case ws.OpPing: // a proxy's, or the server's own
 		return c.push(ws.MustCompileFrame(ws.MaskFrameInPlace(ws.NewPongFrame(payload))))
 	case ws.OpClose:
 		code, reason := ws.ParseCloseFrameData(payload)

@@ -129,6 +129,7 @@ func (s *Server) refuseAt(w http.ResponseWriter, r *http.Request, p *Place, err 
 func (c *Session) enter(ctx context.Context, user token.Identity, known bool) error {
 	ctx, cancel := context.WithTimeout(ctx, c.server.cfg.OpenTimeout)
 	defer cancel()
+	defer context.AfterFunc(c.ctx, cancel)() // when the server is cut, too
 	// As if its line were worked on: what is asked before it is open waits.
 	c.own = &stream{session: c, name: wire.Control, routed: true, shown: true, running: true}
 	if known && c.watchIdentity(user) {

@@ -10,9 +10,17 @@
 //
 // # Bounds
 //
-// Requests waiting on a stream and beside it, streams of a session, notices,
-// bytes of replies and of a frame are bounded; a client past a bound gets a coded error or is closed.
-// State frames wait in the shared logs, not in the session.
+// Requests waiting on a stream and beside it, messages and their bytes, streams of
+// a session, notices, bytes of replies and of a frame are bounded; a client past a
+// bound gets a coded error or is closed. What streams without a scope are told is
+// bounded, too: past it the client is told of a gap. State frames wait in the shared
+// logs, not in the session.
+//
+// # Faces
+//
+// A session speaks the protocol, or it is plain: then its streams are those of a
+// [Place], its client sees their envelopes and nothing else, and the frames of both
+// sides go by the same lines.
 package session
 
 import (

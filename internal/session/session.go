@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -29,6 +30,9 @@ const (
 	codeDenied        = 4403
 	codeSlow          = 4408
 )
+
+// maxReason is the length of the longest reason that a close frame holds.
+const maxReason = 123
 
 // maxReplies bounds the bytes of replies that a client has not read.
 const maxReplies = 4 << 20
@@ -173,6 +177,9 @@ func (c *Session) close(code int, reason string) {
 		return
 	}
 	c.closing = true
+	if len(reason) > maxReason {
+		reason = strings.ToValidUTF8(reason[:maxReason], "")
+	}
 	body := ws.NewCloseFrameBody(ws.StatusCode(code), reason)
 	c.queue(&wire.Frame{Bytes: ws.MustCompileFrame(ws.NewCloseFrame(body))})
 	c.mu.Unlock()
