@@ -59,6 +59,8 @@ type Binding[T any] struct {
 	// wire, without the key; AllFields for all. Belongs-to relations are among them
 	// and stand for the key of what they lead to. Required. Fields that are tagged
 	// readonly, and computed ones, are only told, those tagged writeonly only written.
+	// What is of other tables, has-many and many-to-many relations and what is counted
+	// or computed of them, is not told: naming it is refused.
 	Fields []string
 	// GroupNames are the groups that a row belongs to: names of 1 to 99 of A-Z a-z
 	// 0-9 . _ -. It must depend on the row alone: no clock, user or I/O. Relations of
