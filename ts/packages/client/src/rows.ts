@@ -26,6 +26,8 @@ export class RowStore {
   /** In order. It is copied before it is changed, once it was given out. */
   #sorted: BoundRow[] = []
   #given: Rows = this.#sorted
+  /** Before this place it is as it was given out. */
+  #from = 0
   /** The parts that have come of a snapshot. */
   #staged: BoundRow[] | undefined
 
@@ -40,7 +42,7 @@ export class RowStore {
 
   /** The rows in order. */
   read(): Rows {
-    if (this.#sorted !== this.#given && sameItems(this.#sorted, this.#given)) this.#sorted = this.#given as BoundRow[]
+    if (this.#sorted !== this.#given && sameItems(this.#sorted, this.#given, this.#from)) this.#sorted = this.#given as BoundRow[]
     return (this.#given = this.#sorted)
   }
 
@@ -57,6 +59,7 @@ export class RowStore {
     this.#staged = undefined
     this.#byKey = new Map(staged.map((row) => [String(row.pk), row]))
     this.#sorted = [...this.#byKey.values()].sort(this.#compare)
+    this.#from = 0
     return (this.complete = true)
   }
 
@@ -66,16 +69,31 @@ export class RowStore {
     const before = this.#byKey.get(key)
     const after = action === 'delete' ? undefined : share({ pk, data }, before)
     if (before === after) return false
-    if (before) this.#draft().splice(this.#placeOf(before), 1)
+    if (after) this.#byKey.set(key, after)
+    else this.#byKey.delete(key)
+    if (before && after && this.#compare(before, after) === 0) {
+      const at = this.#placeOf(before)
+      this.#draft(at)[at] = after
+      return true
+    }
+    if (before) {
+      const at = this.#placeOf(before)
+      this.#draft(at).splice(at, 1)
+    }
     if (after) {
-      this.#byKey.set(key, after)
-      this.#draft().splice(this.#placeOf(after), 0, after)
-    } else this.#byKey.delete(key)
+      const at = this.#placeOf(after)
+      this.#draft(at).splice(at, 0, after)
+    }
     return true
   }
 
-  #draft(): BoundRow[] {
-    if (this.#sorted === this.#given) this.#sorted = this.#sorted.slice()
+  /** The rows, to change them from a place on. */
+  #draft(at: number): BoundRow[] {
+    if (this.#sorted === this.#given) {
+      this.#sorted = this.#sorted.slice()
+      this.#from = at
+    }
+    this.#from = Math.min(this.#from, at)
     return this.#sorted
   }
 
@@ -106,6 +124,8 @@ function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-function sameItems(a: Rows, b: Rows): boolean {
-  return a.length === b.length && a.every((row, at) => row === b[at])
+function sameItems(a: Rows, b: Rows, from: number): boolean {
+  if (a.length !== b.length) return false
+  for (let at = from; at < a.length; at++) if (a[at] !== b[at]) return false
+  return true
 }
