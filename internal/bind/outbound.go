@@ -159,6 +159,13 @@ func (o *Outbound) gap(m *Model) {
 	}
 }
 
+// has tells whether a model has lines.
+func (o *Outbound) has(m *Model) bool {
+	o.mu.RLock()
+	defer o.mu.RUnlock()
+	return len(o.all[m]) > 0
+}
+
 // of are the lines of a model.
 func (o *Outbound) of(m *Model) []*Line {
 	o.mu.RLock()

@@ -12,7 +12,7 @@ import (
 func (o *Outbound) tellAll(ctx context.Context, one *item) {
 	rows, at := net(one.changes), &feed.Commit{Position: one.position, Transaction: one.transaction}
 	for _, m := range o.cfg.Models {
-		if len(o.of(m)) > 0 {
+		if o.has(m) {
 			t := telling{out: o, model: m, at: one.position, members: map[string][]*Line{}}
 			t.rows(ctx, rows)
 		}
