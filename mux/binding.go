@@ -48,6 +48,13 @@ const AllFields = bind.AllFields
 // the database does not take it ("conflict", "invalid"). Messages that come with an
 // id are answered by what others are told of the row.
 //
+// {"action":"subscribe"} asks for the rows that there are, in parts of
+// {"action":"snapshot","model":"app.message","rows":[{"pk":1,"data":{…}}],"more":true},
+// the last without more. Every change follows, none twice. After something was
+// lost, and after the connection has joined or left a group, a snapshot comes again,
+// which stands for all that was told before; {"action":"unsubscribe"} ends that. Who
+// does not subscribe is told of changes alone.
+//
 // An error of a function here reaches the client with its code if it has one
 // (pando.Errorf), else as "internal". Functions may be called more than once for
 // one message, when the database rolls its transaction back for the sake of others.
@@ -91,7 +98,8 @@ type Binding[T any] struct {
 	Model string
 	// OrderBy and Limit are of the rows that a subscription begins with: columns of
 	// Fields, or the key's, "-" before one for descending, then the key. 0 is all rows
-	// of the connection's groups, 10,000 at most.
+	// of the connection's groups, 10,000 at most. They are looked for in this order,
+	// and not beyond the first million rows of the table, of which the log warns.
 	OrderBy []string
 	Limit   int
 
