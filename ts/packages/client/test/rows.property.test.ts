@@ -63,7 +63,7 @@ describe('the rows of a binding', () => {
           expect(store.read()).toEqual(model.sorted())
         }
       }),
-      { numRuns: 500 },
+      { numRuns: 200 },
     )
   })
 
@@ -85,7 +85,7 @@ describe('the rows of a binding', () => {
           if (JSON.stringify(before) === JSON.stringify(after)) expect(after).toBe(before)
         }
       }),
-      { numRuns: 500 },
+      { numRuns: 200 },
     )
   })
 
