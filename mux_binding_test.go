@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/pando-sync/pando"
+	"github.com/pando-sync/pando/feed/sqlitefeed"
 	"github.com/pando-sync/pando/mux"
 )
 
@@ -21,16 +22,20 @@ func (Pinned) TableName() string { return "pins" }
 
 func bindPins(b *booth, _ *pando.Config) []mux.Entry {
 	exec(b.t, b.db, `CREATE TABLE pins (id INTEGER PRIMARY KEY, room TEXT NOT NULL, text TEXT NOT NULL); INSERT INTO pins VALUES (1, 'a', 'first')`)
-	pins := &mux.Binding[Pinned]{
+	d := b.lobby()
+	d.Consumers["pins"] = pins()
+	return []mux.Entry{mux.RouteClass(d, hallPath), mux.RouteClass(d, "^/again/(?P<room>[a-z]+)/")}
+}
+
+// pins is the binding of pins.
+func pins() *mux.Binding[Pinned] {
+	return &mux.Binding[Pinned]{
 		Stream: "pins", Fields: []string{mux.AllFields},
 		GroupNames: func(m *Pinned) []string { return []string{"room." + m.Room} },
 		HasPermission: func(_ context.Context, user pando.Identity, _ mux.Op, _, now *Pinned) (bool, error) {
 			return user.ID != "" && (now == nil || now.Text != "forbidden"), nil
 		},
 	}
-	d := b.lobby()
-	d.Consumers["pins"] = pins
-	return []mux.Entry{mux.RouteClass(d, hallPath), mux.RouteClass(d, "^/again/(?P<room>[a-z]+)/")}
 }
 
 // TestBindingsAreTheSameOnBothFaces writes by one, and is told on both, and by the
@@ -105,5 +110,25 @@ func TestBindingsAreCheckedBeforeTheStart(t *testing.T) {
 		if err := b.app.Setup(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q in it", err, want)
 		}
+	}
+}
+
+// shared is a source that another server follows, too.
+type shared struct{ *sqlitefeed.Source }
+
+func (shared) Sharers(context.Context) (int, error) { return 1, nil }
+
+// TestBindingsServeOnTwoServersWithoutABroker, as their rows come by the feed: the
+// start warns that broadcasts stay.
+func TestBindingsServeOnTwoServersWithoutABroker(t *testing.T) {
+	b := serveBooth(t, func(b *booth, cfg *pando.Config) []mux.Entry {
+		cfg.Source = shared{cfg.Source.(*sqlitefeed.Source)} //nolint:errcheck,forcetypeassert // newBooth has made it
+		entries := bindPins(b, cfg)
+		d := b.lobby()
+		d.Consumers = map[string]mux.Consumer{"pins": pins()}
+		return append(entries[:0], mux.RouteClass(d, hallPath))
+	})
+	if b.log.count("what is broadcast stay in this process") != 1 {
+		t.Error("the start does not warn")
 	}
 }

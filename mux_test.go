@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -16,6 +17,7 @@ import (
 	"github.com/gobwas/ws"
 
 	"github.com/pando-sync/pando"
+	"github.com/pando-sync/pando/broker"
 	"github.com/pando-sync/pando/feed/sqlitefeed"
 	"github.com/pando-sync/pando/internal/wiretest"
 	"github.com/pando-sync/pando/mux"
@@ -512,6 +514,51 @@ func TestPlainMessagesAreRouted(t *testing.T) {
 	b.server.Stop(t)
 	if got := b.notes(); got != "connect a, connect b, connect c, disconnect" {
 		t.Errorf("called: %s", got)
+	}
+}
+
+func TestABadFrameGetsExactlyOneErrorFrameAndTheSocketLives(t *testing.T) {
+	b := serveBooth(t, routeHall)
+	s := b.plain("/hall/a/", "ada")
+	for frame, want := range map[string]string{
+		`{"stream":"nobody","payload":{}}`: `{"stream":"@","payload":{"type":"error","code":"unknown_stream","status":404`,
+		`{"payload":{}}`:                   `{"stream":"@","payload":{"type":"error","code":"bad_frame","status":400`,
+		`{"stream":"echo"}`:                `{"stream":"echo","payload":{"type":"error","code":"bad_frame","status":400`,
+		`{"stream":"echo","payload":7}`:    `{"stream":"echo","payload":{"type":"error","code":"bad_frame","status":400`,
+		`{"stream":"echo","payload":null}`: `{"stream":"echo","payload":{"type":"error","code":"bad_frame","status":400`,
+		`{"stream":"echo",`:                `{"stream":"@","payload":{"type":"error","code":"bad_frame","status":400`,
+		`[]`:                               `{"stream":"@","payload":{"type":"error","code":"bad_frame","status":400`,
+		``:                                 `{"stream":"@","payload":{"type":"error","code":"bad_frame","status":400`,
+		"\xff":                             `{"stream":"@","payload":{"type":"error","code":"bad_frame","status":400`,
+	} {
+		s.Send(ws.OpText, frame)
+		s.Sendf(`{"stream":"other","payload":{"n":1}}`)
+		// The other stream has a line of its own: it may come first.
+		got := []string{s.Read(), s.Read()}
+		slices.SortFunc(got, func(a, b string) int { return strings.Index(a, `"error"`) - strings.Index(b, `"error"`) })
+		if got[0] != `{"stream":"other","payload":{"n":1}}` || !strings.HasPrefix(got[1], want) {
+			t.Errorf("%q: got %s, want %s", frame, got, want)
+		}
+	}
+	s.Send(ws.OpBinary, `{"stream":"echo","payload":{}}`)
+	s.Want(`{"stream":"@","payload":{"type":"error","code":"bad_frame","status":400`)
+	s.Sendf(`{"stream":"echo","payload":{"n":2}}`)
+	s.Want(`{"stream":"echo","payload":{"n":2}}`)
+}
+
+func TestCheckTellsWhatBroadcastsNeed(t *testing.T) {
+	for layer, want := range map[broker.Broker]bool{nil: true, memory(t): false} {
+		b := newBooth(t, func(b *booth, cfg *pando.Config) []mux.Entry {
+			cfg.Broker = layer
+			return routeHall(b, cfg)
+		})
+		faults, hints, err := b.app.Check(t.Context())
+		if err != nil || len(faults) > 0 {
+			t.Fatal(faults, err)
+		}
+		if got := strings.Contains(strings.Join(hints, "\n"), "what is broadcast, stay in the process"); got != want {
+			t.Errorf("with a broker %t: got %q", layer != nil, hints)
+		}
 	}
 }
 
