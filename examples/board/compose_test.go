@@ -8,10 +8,8 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -96,50 +94,7 @@ func parseYAML(t *testing.T, file string, strict bool, into any) {
 	}
 }
 
-// settings are the variables that the program knows, by its own help.
-func settings(t *testing.T) []string {
-	t.Helper()
-	help := exec.CommandContext(t.Context(), os.Args[0], "runserver", "--help")
-	help.Env = append(os.Environ(), asProgram+"=1")
-	out, err := help.Output()
-	must(t, err)
-	var names []string
-	for _, m := range regexp.MustCompile(`\$(PANDO_[A-Z]+)`).FindAllStringSubmatch(string(out), -1) {
-		names = append(names, m[1])
-	}
-	slices.Sort(names)
-	return names
-}
-
-// TestSettings finds in the guide's table the settings that there are, and in the
-// files of deploy no other.
-func TestSettings(t *testing.T) {
-	guide, err := os.ReadFile("../../docs/guides/deploying.md")
-	must(t, err)
-	var told []string
-	for _, m := range regexp.MustCompile("(?m)^\\| `(PANDO_[A-Z]+)`").FindAllStringSubmatch(string(guide), -1) {
-		told = append(told, m[1])
-	}
-	slices.Sort(told)
-	known := settings(t)
-	if len(known) == 0 || !slices.Equal(told, known) {
-		t.Errorf("the guide has %q, the program %q", told, known)
-	}
-	files, err := filepath.Glob("deploy/*")
-	must(t, err)
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		must(t, err)
-		for _, name := range regexp.MustCompile(`PANDO_[A-Z]+`).FindAllString(string(text), -1) {
-			if !slices.Contains(known, name) {
-				t.Errorf("%s has %s, which is no setting", file, name)
-			}
-		}
-	}
-}
-
-// TestCompose holds compose.yaml to what Compose knows, to itself, to the program
-// and to nginx.conf.
+// TestCompose holds compose.yaml to what Compose knows, to itself and to nginx.conf.
 func TestCompose(t *testing.T) {
 	var file composeFile
 	parseYAML(t, "compose.yaml", true, &file)
@@ -233,8 +188,8 @@ func composeNode(t *testing.T, file *composeFile, name string, s *composeService
 // stopTime is how long a server may take to end once it has drained.
 const stopTime = 16 * time.Second
 
-// TestKubernetes holds the manifest to the program: its settings, its port, what it
-// answers, and what a stop takes.
+// TestKubernetes holds the manifest to the program: its port, what it answers, and
+// what a stop takes.
 func TestKubernetes(t *testing.T) {
 	type probe struct {
 		Get struct {
