@@ -122,7 +122,7 @@ func (shared) Sharers(context.Context) (int, error) { return 1, nil }
 // start warns that broadcasts stay.
 func TestBindingsServeOnTwoServersWithoutABroker(t *testing.T) {
 	b := serveBooth(t, func(b *booth, cfg *pando.Config) []mux.Entry {
-		cfg.Source = shared{cfg.Source.(*sqlitefeed.Source)} //nolint:forcetypeassert // newBooth has made it
+		cfg.Source = shared{cfg.Source.(*sqlitefeed.Source)}
 		entries := bindPins(b, cfg)
 		d := b.lobby()
 		d.Consumers = map[string]mux.Consumer{"pins": pins()}
