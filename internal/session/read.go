@@ -25,7 +25,7 @@ func (c *Session) receive() error {
 	if h.Rsv != 0 || !h.Masked || h.OpCode.IsReserved() || h.OpCode.IsControl() && (h.Length > 125 || !h.Fin) {
 		return c.quit(codeProtocolError, "bad websocket frame")
 	}
-	if h.Length+int64(len(c.message)) > c.server.cfg.MaxFrame {
+	if h.Length > c.server.cfg.MaxFrame-int64(len(c.message)) { // their sum may be more than an int64 holds
 		c.fail(wire.Control, 0, rpc.Errorf("too_large", "a frame of %d bytes is over the limit of %d", h.Length, c.server.cfg.MaxFrame))
 		return c.discard(h.Length)
 	}
