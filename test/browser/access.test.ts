@@ -1,6 +1,6 @@
-import axe from 'axe-core'
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { violations } from './axe.js'
 import { launch, Visitor } from './browser.js'
 import { BoardServer } from './server.js'
 
@@ -61,21 +61,21 @@ describe('who may come in', () => {
 describe.each(['light', 'dark'] as const)('%s', (colorScheme) => {
   test('every page passes the checks of axe', async () => {
     const visitor = await Visitor.arrive(browser, server.url, { colorScheme, reducedMotion: 'reduce' })
-    expect(await violations(visitor), 'login').toEqual([])
+    expect(await violations(visitor.page), 'login').toEqual([])
     await visitor.login('ada', 'lovelace')
     await visitor.card('Write the upgrade guide').waitFor()
     await visitor.connection('Online')
-    expect(await violations(visitor), 'board').toEqual([])
+    expect(await violations(visitor.page), 'board').toEqual([])
     await visitor.handle('Write the upgrade guide').click()
     await visitor.page.getByRole('dialog').waitFor()
-    expect(await violations(visitor), 'dialog').toEqual([])
+    expect(await violations(visitor.page), 'dialog').toEqual([])
     await visitor.page.keyboard.press('Escape')
     await visitor.page.getByLabel('Find cards').fill('a')
     await visitor.page.getByRole('complementary').getByRole('listitem').first().waitFor()
-    expect(await violations(visitor), 'search').toEqual([])
+    expect(await violations(visitor.page), 'search').toEqual([])
     await visitor.page.getByRole('button', { name: 'Manage people' }).click()
     await visitor.page.getByRole('button', { name: 'Invite' }).click()
-    expect(await violations(visitor), 'people').toEqual([])
+    expect(await violations(visitor.page), 'people').toEqual([])
     await visitor.leave()
   })
 })
@@ -101,12 +101,3 @@ test('a narrow page scrolls its lists and nothing else', async () => {
   expect(wider).toBeLessThanOrEqual(0)
   await visitor.leave()
 })
-
-/** What axe finds wrong, in a few words each. */
-async function violations(visitor: Visitor): Promise<readonly string[]> {
-  await visitor.page.evaluate(axe.source)
-  return visitor.page.evaluate(async () => {
-    const { violations } = await (globalThis as unknown as { axe: typeof import('axe-core') }).axe.run(document)
-    return violations.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html.slice(0, 120)} ${node.failureSummary ?? ''}`))
-  })
-}

@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url'
 import { inject, test } from 'vitest'
 import { launch, Visitor } from './browser.js'
 import { Hold } from './hold.js'
+import { MuxServer } from './mux.js'
 import { BoardServer } from './server.js'
 
 const docs = fileURLToPath(new URL('../../docs', import.meta.url))
@@ -48,3 +49,26 @@ test('pictures of a write that waits, and of one that was taken back', async () 
   await browser.close()
   await server.stop()
 })
+
+test('pictures of the messages', async () => {
+  const browser = await launch()
+  const server = await MuxServer.start()
+  server.sql(`INSERT INTO messages (message, author, created_at) VALUES
+    ('The mill has gone round all night.', 'grace', '2026-10-05T09:02:00.000Z'),
+    ('And not one wrong card?', 'ada', '2026-10-05T09:04:00.000Z'),
+    ('One. Found a moth between two of them; taped it into the log book.', 'grace', '2026-10-05T09:05:00.000Z'),
+    ('Then let us give it the numbers of Bernoulli next.', 'ada', '2026-10-05T09:11:00.000Z')`)
+  for (const colorScheme of ['light', 'dark'] as const) {
+    const options = { colorScheme, viewport: { width: 900, height: 640 }, reducedMotion: 'reduce' as const }
+    const ada = await Visitor.arrive(browser, server.url, options)
+    await ada.page.getByText('Bernoulli').waitFor()
+    await ada.page.getByRole('button', { name: 'Enter as Ada' }).click()
+    await ada.page.getByRole('button', { name: 'Edit' }).last().waitFor()
+    await ada.page.getByRole('status').filter({ hasText: /^Live$/ }).waitFor()
+    await ada.page.mouse.move(450, 600)
+    await ada.page.screenshot({ path: `${docs}/mux-${colorScheme}.png` })
+    await ada.leave()
+  }
+  await browser.close()
+  await server.stop()
+}, 120_000)

@@ -28,7 +28,7 @@ render()
 function render() {
   const { status, rows, stale, error } = messages.get()
   const live = status === 'live' && !stale && client.connection.get() === 'online'
-  $('#connection').textContent = live ? 'Live' : status === 'pending' ? 'Connecting …' : 'Reconnecting …'
+  $('#connection').textContent = live ? 'Live' : error ? 'Not connected' : status === 'pending' ? 'Connecting …' : 'Reconnecting …'
   $('#connection').classList.toggle('live', live)
   $('#write button').disabled = !live
   if (error) say(error)
