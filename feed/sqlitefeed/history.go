@@ -31,6 +31,7 @@ type step struct {
 // the row, a deletion without an Old stands for them, for those who must know
 // what every changed row was.
 func (h *history) appendChanges(changes []feed.Change, toldOf bool) []feed.Change {
+	h.order()
 	first := h.steps[0].before
 	if !h.ordered() || toldOf && first != nil {
 		changes = append(changes, feed.Change{Table: h.table, Key: h.key})
@@ -53,6 +54,45 @@ func (h *history) appendChanges(changes []feed.Change, toldOf bool) []feed.Chang
 	visit(h.now)
 	return changes
 }
+
+// maxTrail bounds the steps that are put in order.
+const maxTrail = 64
+
+// order puts steps that are not in the order of the writes into one in which each
+// leads to the next, and the last to what the row is now, if there is such an order:
+// a trigger that changes its row once more is logged before the change that set it
+// off. All such orders begin with the same row.
+func (h *history) order() {
+	if len(h.steps) > maxTrail || h.ordered() || slices.ContainsFunc(h.steps, func(s step) bool { return s.conflict }) {
+		return
+	}
+	// Back from what is now, by Hierholzer's way: where a step has no other before it,
+	// it comes first of those that are not in the order yet.
+	left := slices.Clone(h.steps)
+	var trail []step
+	var back func(to schema.Row)
+	back = func(to schema.Row) {
+		for {
+			i := slices.IndexFunc(left, func(s step) bool { return sameRow(s.after, to) })
+			if i < 0 {
+				return
+			}
+			s := left[i]
+			left = slices.Delete(left, i, i+1)
+			back(s.before)
+			trail = append(trail, s)
+		}
+	}
+	back(h.now)
+	if known := h.steps; len(left) == 0 {
+		if h.steps = trail; !h.ordered() {
+			h.steps = known
+		}
+	}
+}
+
+// sameRow compares rows, of which nil is none.
+func sameRow(a, b schema.Row) bool { return (a == nil) == (b == nil) && slices.Equal(a, b) }
 
 // ordered tells whether each step leads to the next, and the last to what the
 // row is now.

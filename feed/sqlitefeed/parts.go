@@ -193,25 +193,36 @@ func sizeOf(row []driver.Value) int {
 	return size
 }
 
-// filter is a set of keys in bounded memory, which may take some for members
-// that are not.
+// filter is a set of keys in bounded memory: past maxExact it may take some for
+// members that are not.
 type filter struct {
-	seed maphash.Seed
-	bits []uint64
+	exact map[rowKey]struct{} // nil past maxExact
+	seed  maphash.Seed
+	bits  []uint64
 }
 
-// filterBits is the size of a filter, in which a million keys make one in
-// eight a mistake.
-const filterBits = 1 << 23
+const (
+	// maxExact is the number of keys that are told apart.
+	maxExact = 100_000
+	// filterBits is the size of a filter, in which a million keys make one in eight
+	// a mistake.
+	filterBits = 1 << 23
+)
 
 // with adds the keys of a part to the set, which may be nil.
 func (f *filter) with(keys []*history) *filter {
 	if f == nil {
-		f = &filter{maphash.MakeSeed(), make([]uint64, filterBits/64)}
+		f = &filter{exact: make(map[rowKey]struct{}), seed: maphash.MakeSeed(), bits: make([]uint64, filterBits/64)}
 	}
 	for _, h := range keys {
 		word, bit := f.place(h.rowKey)
 		f.bits[word] |= bit
+		if f.exact != nil {
+			f.exact[h.rowKey] = struct{}{}
+		}
+	}
+	if len(f.exact) > maxExact {
+		f.exact = nil
 	}
 	return f
 }
@@ -220,6 +231,10 @@ func (f *filter) with(keys []*history) *filter {
 func (f *filter) mayHave(key rowKey) bool {
 	if f == nil {
 		return false
+	}
+	if f.exact != nil {
+		_, has := f.exact[key]
+		return has
 	}
 	word, bit := f.place(key)
 	return f.bits[word]&bit != 0
