@@ -157,6 +157,9 @@ func TestWhatTheFeedDoesNotCarryIsAGap(t *testing.T) {
 		lean = memdb.Lean(h.db.commit(false, h.gone(1)))
 		h.pipe.Commit(lean)
 		h.expect("a row that goes", c.told(), gapText)
+		h.db.commit(false, h.note(5, "blue", "a"))
+		h.pipe.Commit(&feed.Commit{Position: 1000, Transaction: 1000, Changes: []feed.Change{h.gone(5), h.note(5, "blue", "b")}})
+		h.expect("a row of which only what it is now is known", c.told(), gapText)
 		// What the old row has is not missing.
 		row := h.note(2, "blue", "a")
 		h.db.commit(false, row)

@@ -196,7 +196,9 @@ func net(changes []feed.Change) []changed {
 		if !known {
 			n = len(rows)
 			at[where] = n
-			rows = append(rows, changed{table: ch.Table, key: ch.Key, old: ch.Old, now: ch.Old, unknown: ch.Blind})
+			// A deletion of what nobody tells stands for changes that are not in order.
+			unknown := ch.Blind || ch.Old == nil && ch.New == nil
+			rows = append(rows, changed{table: ch.Table, key: ch.Key, old: ch.Old, now: ch.Old, unknown: unknown})
 		}
 		rows[n].become(ch)
 	}

@@ -38,6 +38,12 @@ type actual struct {
 // onReal runs a test over each database.
 func onReal(t *testing.T, test func(*actual)) {
 	t.Helper()
+	onRealWith(t, nil, nil, test)
+}
+
+// onRealWith is onReal with statements that come before the database is followed.
+func onRealWith(t *testing.T, onSQLite, onPostgres []string, test func(*actual)) {
+	t.Helper()
 	t.Run("sqlite", func(t *testing.T) {
 		db, err := sql.Open("sqlite", "file:"+filepath.Join(t.TempDir(), "test.db")+
 			"?_pragma=journal_mode(WAL)&_pragma=synchronous(OFF)&_pragma=busy_timeout(10000)&_pragma=foreign_keys(1)&_pragma=recursive_triggers(1)&_txlock=immediate")
@@ -45,23 +51,23 @@ func onReal(t *testing.T, test func(*actual)) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { db.Close() })
-		test(newReal(t, db, sqlitefeed.New(db), noteSpec()))
+		test(newReal(t, db, sqlitefeed.New(db), noteSpec(), onSQLite...))
 	})
-	t.Run("postgres", func(t *testing.T) { test(newPostgres(t, servers.Database(t))) })
+	t.Run("postgres", func(t *testing.T) { test(newPostgres(t, servers.Database(t), onPostgres...)) })
 }
 
-func newPostgres(t *testing.T, url string) *actual {
+func newPostgres(t *testing.T, url string, statements ...string) *actual {
 	t.Helper()
 	db, err := sql.Open("pgx", url)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
-	return newReal(t, db, pgfeed.New(db, url), noteSpec())
+	return newReal(t, db, pgfeed.New(db, url), noteSpec(), statements...)
 }
 
 // newReal has notes of a source told until the test ends.
-func newReal(t *testing.T, db *sql.DB, source feed.Source, spec *bind.Spec) *actual {
+func newReal(t *testing.T, db *sql.DB, source feed.Source, spec *bind.Spec, statements ...string) *actual {
 	t.Helper()
 	reg := schema.NewRegistry()
 	model, err := bind.Compile(reg, spec)
@@ -73,7 +79,7 @@ func newReal(t *testing.T, db *sql.DB, source feed.Source, spec *bind.Spec) *act
 	h.Outbound = bind.NewOutbound(bind.OutboundConfig{Models: []*bind.Model{model}, Groups: h.groups, Logger: quiet})
 	h.pipe = pipe.New(pipe.Config{Source: source, Registry: reg, Logger: quiet, Tap: h.Outbound})
 	r := &actual{h, db}
-	r.exec(notesDDL)
+	r.exec(append([]string{notesDDL}, statements...)...)
 	if err := source.Setup(t.Context(), reg.Tables); err != nil {
 		t.Fatal(err)
 	}
@@ -179,6 +185,31 @@ func TestRawSQLIsToldAfterItsCommit(t *testing.T) {
 		r.reads("a row that is gone, and nothing of what stayed the same", blue, message("delete", 3, "", ""))
 		r.exec("DELETE FROM notes")
 		r.reads("the rest", red, message("delete", 50, "", ""))
+	})
+}
+
+// TestARowThatATriggerChangesOnceMoreIsToldOnce with its final values.
+func TestARowThatATriggerChangesOnceMoreIsToldOnce(t *testing.T) {
+	onSQLite := []string{
+		"CREATE TRIGGER touch AFTER UPDATE OF rooms ON notes BEGIN UPDATE notes SET text = NEW.rooms || '!' WHERE id = NEW.id; END",
+		"CREATE TRIGGER make AFTER INSERT ON notes BEGIN UPDATE notes SET text = NEW.rooms || '!' WHERE id = NEW.id; END",
+	}
+	onPostgres := []string{
+		"CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN UPDATE notes SET text = NEW.rooms || '!' WHERE id = NEW.id; RETURN NULL; END $$",
+		"CREATE TRIGGER touch AFTER INSERT OR UPDATE OF rooms ON notes FOR EACH ROW EXECUTE FUNCTION touch()",
+	}
+	onRealWith(t, onSQLite, onPostgres, func(r *actual) {
+		red, blue := r.connect("red"), r.connect("blue")
+		r.exec("INSERT INTO notes (id, rooms, text) VALUES (1, 'red', 'a')")
+		r.reads("created", red, message("create", 1, "red", "red!"))
+		r.exec("UPDATE notes SET rooms = 'red blue'")
+		r.reads("entered", blue, message("create", 1, "red blue", "red blue!"))
+		r.reads("stayed", red, message("update", 1, "red blue", "red blue!"))
+		r.tx(true, "UPDATE notes SET rooms = 'blue'", "UPDATE notes SET rooms = 'green'", "UPDATE notes SET rooms = 'blue'")
+		r.reads("left", red, message("delete", 1, "", ""))
+		r.reads("stayed", blue, message("update", 1, "blue", "blue!"))
+		r.exec("DELETE FROM notes")
+		r.reads("gone", blue, message("delete", 1, "", ""))
 	})
 }
 

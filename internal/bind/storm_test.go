@@ -308,3 +308,38 @@ func TestACommitThatWaitsForAStandbyIsPartOfASubscription(t *testing.T) {
 		r.reads("after it was released", c, message("delete", 1, "", ""))
 	}
 }
+
+// TestALargeCommitIsTold row by row, though it comes in parts.
+func TestALargeCommitIsTold(t *testing.T) {
+	onReal(t, func(r *actual) {
+		const rows = 12_000
+		c := r.connect("a")
+		if err := <-c.subscribe(); err != nil {
+			t.Fatal(err)
+		}
+		r.reads("nothing yet", c, snapshot())
+		tells := func(action string) {
+			t.Helper()
+			seen := map[int64]bool{}
+			until(r.t, func() bool {
+				for _, m := range c.read() {
+					var said said
+					if err := json.Unmarshal(m, &said); err != nil || said.Action != action || seen[said.PK] {
+						t.Fatalf("told %.200s, again %v, want %s", m, seen[said.PK], action)
+					}
+					seen[said.PK] = true
+				}
+				return len(seen) == rows
+			})
+			if len(seen) != rows {
+				t.Errorf("told %s of %d rows, want %d", action, len(seen), rows)
+			}
+		}
+		r.exec(fmt.Sprintf("INSERT INTO notes (id, rooms, text) WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d) SELECT i, 'a', 'x' FROM n", rows))
+		tells("create")
+		r.exec("UPDATE notes SET rooms = 'a b', rev = rev + 1")
+		tells("update")
+		r.exec("UPDATE notes SET rooms = 'b'")
+		tells("delete")
+	})
+}
