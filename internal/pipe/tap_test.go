@@ -17,17 +17,17 @@ type tap struct {
 	told []string
 }
 
-func (t *tap) note(format string, args ...any) {
+func (t *tap) notef(format string, args ...any) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.told = append(t.told, fmt.Sprintf(format, args...))
 }
 
-func (t *tap) Start(head feed.Position) { t.note("start %d", head) }
+func (t *tap) Start(head feed.Position) { t.notef("start %d", head) }
 func (t *tap) Commit(c *feed.Commit) {
-	t.note("commit %d of %d more %v", c.Position, len(c.Changes), c.More)
+	t.notef("commit %d of %d more %v", c.Position, len(c.Changes), c.More)
 }
-func (t *tap) Advance(p feed.Position) { t.note("advance %d", p) }
+func (t *tap) Advance(p feed.Position) { t.notef("advance %d", p) }
 
 func (t *tap) take() []string {
 	t.mu.Lock()
