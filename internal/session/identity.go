@@ -170,10 +170,10 @@ func (c *Session) settleIdentity() {
 	case err == nil || c.ctx.Err() != nil:
 		c.Ready()
 	case errors.Is(err, token.ErrInvalid), errors.Is(err, token.ErrNone):
-		c.close(codeUnauthorized, "the token is not valid any more")
+		c.expel(codeUnauthorized, "the token is not valid any more")
 	default:
 		c.server.cfg.Logger.ErrorContext(c.ctx, "cannot look an identity up again: the session is closed", "session", c.id, "error", err)
-		c.close(codeFailed, "cannot authenticate")
+		c.expel(codeFailed, "cannot authenticate")
 	}
 }
 
@@ -231,6 +231,6 @@ func (c *Session) expire() {
 	expired := !c.user.Expires.IsZero() && !time.Now().Before(c.user.Expires)
 	c.mu.Unlock()
 	if expired {
-		c.close(codeUnauthorized, "the token has expired")
+		c.expel(codeUnauthorized, "the token has expired")
 	}
 }

@@ -213,5 +213,5 @@ func (c *Session) meetDoom() {
 // turnOut closes a plain connection that may not be any more.
 func (c *Session) turnOut(e *rpc.Error) {
 	c.fail(wire.Control, 0, e)
-	c.close(codeDenied, "permission was withdrawn")
+	c.expel(codeDenied, "permission was withdrawn")
 }

@@ -26,6 +26,8 @@ type venue struct {
 	streams map[string]handler
 	// enter, when it is there, is asked who may be.
 	enter func(e session.Entrance) error
+	// hear, when it is there, is called with each gap that a stream was told of.
+	hear func()
 
 	mu      sync.Mutex
 	guests  []*guest
@@ -55,7 +57,13 @@ func (*placed) Scope() pipe.Request                 { return pipe.Request{} }
 func (p *placed) Watch() *pipe.Watch                { return p.watch }
 func (*placed) Concurrent(*wire.Request) bool       { return false }
 func (*placed) Runtime() map[string]json.RawMessage { return nil }
-func (p *placed) Gapped()                           { p.gapped <- struct{}{} }
+
+func (p *placed) Gapped() {
+	if p.venue.hear != nil {
+		p.venue.hear()
+	}
+	p.gapped <- struct{}{}
+}
 
 func (p *placed) Permit(ctx context.Context) error {
 	if p.venue.app.permit == nil {

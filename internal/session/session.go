@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -170,13 +171,22 @@ func milliseconds(d time.Duration) int64 {
 
 // close sends a close frame after what is in line, and then closes the socket.
 // What runs for somebody who is not accepted any more ends at once.
-func (c *Session) close(code int, reason string) {
+func (c *Session) close(code int, reason string) { c.closeAfter(code, reason, false) }
+
+// expel is close of one that may not see any more what is in line for its streams.
+func (c *Session) expel(code int, reason string) { c.closeAfter(code, reason, true) }
+
+func (c *Session) closeAfter(code int, reason string, drop bool) {
 	c.mu.Lock()
 	if c.closing {
 		c.mu.Unlock()
 		return
 	}
 	c.closing = true
+	if drop {
+		c.replies = slices.DeleteFunc(c.replies, func(r reply) bool { return r.of != nil || r.to != nil })
+		c.told.frames, c.told.bytes = 0, 0
+	}
 	if len(reason) > maxReason {
 		reason = strings.ToValidUTF8(reason[:maxReason], "")
 	}

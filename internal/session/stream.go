@@ -27,10 +27,11 @@ type stream struct {
 	routed  bool        // it is one of a demultiplexer's, as it was asked for
 
 	// The session's mutex guards these: see told.go.
-	shown  bool // it was opened, and has no scope
-	mute   bool // it is told nothing any more
-	behind bool // it has lost something, and takes nothing until it has been told
-	gaps   bool // a gap is in line
+	shown   bool // it was opened, and has no scope
+	mute    bool // it is told nothing any more
+	behind  bool // it has lost something, and takes nothing until it has been told
+	unheard bool // it has been told, and the app has not heard of that
+	gaps    bool // a gap is in line
 
 	mu      sync.Mutex // guards what follows
 	waiting []request

@@ -76,11 +76,14 @@ func (st *stream) Send(ctx context.Context, f *wire.Frame) error {
 	c := st.session
 	for {
 		c.mu.Lock()
-		if st.mute || c.closing || c.ended {
+		switch {
+		case st.mute || c.closing || c.ended:
 			c.mu.Unlock()
 			return errGone
-		}
-		if !st.behind && c.told.takes(f) {
+		case ctx.Err() != nil: // who waited for room may be wanted no more
+			c.mu.Unlock()
+			return ctx.Err()
+		case !st.behind && !st.unheard && c.told.takes(f):
 			c.tell(st, f)
 			c.mu.Unlock()
 			c.Ready()
@@ -185,7 +188,7 @@ func (c *Session) collectGaps(b *batch) {
 			return false
 		}
 		b.add(c.gapFrame(st))
-		st.behind = false
+		st.behind, st.unheard = false, true
 		c.caughtUp = append(c.caughtUp, st)
 		return true
 	})
@@ -217,7 +220,8 @@ func (c *Session) silence(st *stream) {
 	c.makeRoom()
 }
 
-// tellCaughtUp tells the app which streams have been told of a gap.
+// tellCaughtUp tells the app which streams have been told of a gap. What waits in
+// Send goes on after that: it may be a part of what the gap has ended.
 func (c *Session) tellCaughtUp() {
 	c.mu.Lock()
 	streams := c.caughtUp
@@ -228,4 +232,10 @@ func (c *Session) tellCaughtUp() {
 			open.Gapped()
 		}
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, st := range streams {
+		st.unheard = false
+	}
+	c.makeRoom()
 }
