@@ -25,7 +25,7 @@ export interface Streaming {
 export interface Streams {}
 
 /** A stream whose consumer is a binding: the data of a row, what may be written of it, and the key. */
-export interface Binding<Data, Input, Key extends Pk = Pk> {
+export interface Binding<Data, Input, Key extends Pk> {
   readonly data: Data
   readonly input: Input
   readonly key: Key
