@@ -63,8 +63,8 @@ func (c *seedClient) wants(action, message string) told {
 	return got
 }
 
-// says sends a payload on the messages' stream.
-func (c *seedClient) says(format string, args ...any) {
+// saysf sends a payload on the messages' stream.
+func (c *seedClient) saysf(format string, args ...any) {
 	c.t.Helper()
 	c.Send(ws.OpText, `{"stream":"message-stream","payload":`+fmt.Sprintf(format, args...)+`}`)
 }
@@ -84,12 +84,12 @@ func testWhoeverWrites(t *testing.T, d *demo) {
 		return got
 	}
 
-	ada.says(`{"action":"create","data":{"message":"hello world"}}`)
+	ada.saysf(`{"action":"create","data":{"message":"hello world"}}`)
 	made := everybody("create", "hello world")
 	if made.Data["author"] != "ada" || !strings.HasSuffix(fmt.Sprint(made.Data["created_at"]), "Z") || len(made.Data) != 3 {
 		t.Errorf("the new message is %v", made.Data)
 	}
-	ada.says(`{"action":"update","pk":%d,"data":{"message":"by socket"}}`, made.PK)
+	ada.saysf(`{"action":"update","pk":%d,"data":{"message":"by socket"}}`, made.PK)
 	if changed := everybody("update", "by socket"); changed.PK != made.PK || changed.Data["created_at"] != made.Data["created_at"] {
 		t.Errorf("the changed message is %+v, was %+v", changed, made)
 	}
@@ -103,7 +103,7 @@ func testWhoeverWrites(t *testing.T, d *demo) {
 	everybody("update", "by SQL")
 	execOn(t, other, `DELETE FROM messages WHERE id = $1`, made.PK)
 	everybody("delete", "")
-	ada.says(`{"action":"delete","pk":%d}`, made.PK+1)
+	ada.saysf(`{"action":"delete","pk":%d}`, made.PK+1)
 	everybody("delete", "")
 }
 
@@ -147,7 +147,7 @@ func TestRefusals(t *testing.T) { everywhere(t, testRefusals) }
 
 func testRefusals(t *testing.T, d *demo) {
 	ada, grace, nobody := enter(t, d.url, d.token(t, "ada")), enter(t, d.url, d.token(t, "grace")), enter(t, d.url, "")
-	ada.says(`{"action":"create","data":{"message":"Ada's"}}`)
+	ada.saysf(`{"action":"create","data":{"message":"Ada's"}}`)
 	pk := ada.wants("create", "Ada's").PK
 	grace.wants("create", "Ada's")
 	nobody.wants("create", "Ada's")
@@ -195,7 +195,7 @@ func testRefusals(t *testing.T, d *demo) {
 		ada.Send(ws.OpText, frame)
 		ada.Want(`"type":"error"`)
 	}
-	ada.says(`{"action":"update",%s,"data":{"message":"after all"}}`, own)
+	ada.saysf(`{"action":"update",%s,"data":{"message":"after all"}}`, own)
 	for _, c := range []*seedClient{ada, grace, nobody} {
 		c.wants("update", "after all")
 	}

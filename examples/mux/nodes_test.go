@@ -56,7 +56,7 @@ func TestAnotherProcess(t *testing.T) {
 
 func testAnotherProcess(t *testing.T, first, second, secret string) {
 	here, there := enter(t, first, secret), enter(t, second, "")
-	here.says(`{"action":"create","data":{"message":"by socket"}}`)
+	here.saysf(`{"action":"create","data":{"message":"by socket"}}`)
 	here.wants("create", "by socket")
 	there.wants("create", "by socket")
 	ask(t, secret, http.MethodPost, second+"/api/messages", `{"message":"by REST"}`)

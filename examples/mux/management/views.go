@@ -42,6 +42,6 @@ func Index(page Page) http.HandlerFunc {
 		}
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		w.Header().Set("Cache-Control", "no-cache")
-		w.Write(body.Bytes()) //nolint:errcheck // a browser that has gone needs no page
+		w.Write(body.Bytes())
 	}
 }
