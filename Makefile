@@ -48,9 +48,13 @@ mux_db = $(PANDO_DB:.cache/demo.db=.cache/mux.db)
 .PHONY: mux
 mux: ## build and serve live messages over one socket (PANDO_ADDR, PANDO_DB, PANDO_BROKER)
 	@scripts/need.sh
-	@$(MAKE) .cache/ts.stamp
+	@$(MAKE) mux-client
 	@go build -o .cache/mux ./examples/mux
 	@exec .cache/mux runserver --addr $(PANDO_ADDR) --db $(mux_db)
+
+.PHONY: mux-client
+mux-client: .cache/ts.stamp
+	@:
 
 .PHONY: pando
 pando: ## build bin/pando, which makes new projects
