@@ -119,10 +119,7 @@ func (a *app) writeStreams(w *writer) {
 // binding is the type of a binding's stream.
 func (a *app) binding(b *schema.Binding) string {
 	r := a.rows[b]
-	types := []string{"unknown", "never"}
-	if b.Key.Kind != schema.Int { // the default is Pk
-		types = append(types, "string")
-	}
+	types := []string{"unknown", "never", a.key(b.Key.Kind)}
 	for i, name := range []string{r.told, r.input} {
 		if name != "" {
 			types[i], a.used[name] = name, true

@@ -41,7 +41,7 @@ func (a *app) channelsFile() []byte {
 
 // clientImport is what the file of classes takes of the client's own entry.
 func (a *app) clientImport() string {
-	types := a.clientTypes("Binding", "Id", "Int")
+	types := a.clientTypes("Binding", "Id", "Int", "Pk")
 	if len(a.channels) == 0 {
 		return "type { " + strings.Join(types, ", ") + " }"
 	}
