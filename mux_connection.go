@@ -270,8 +270,11 @@ func (c *connection) Gap() {
 		c.line.Gap()
 	}
 	for _, s := range c.all() {
-		s.line.Gap()
-		s.Gapped()
+		if s.bound != nil {
+			s.bound.Gap()
+		} else {
+			s.line.Gap()
+		}
 	}
 }
 

@@ -29,7 +29,8 @@ const patience = 15 * time.Second
 //	                         └── a gap, another group, too much meanwhile ───────┘
 //
 // While it is none, waiting or live the line is told of rows at once; while it is
-// reading or sending what it is told waits.
+// reading or sending what it is told waits. A gap cuts the sending: what is sent
+// behind it is of another snapshot.
 type Line struct {
 	out    *Outbound
 	place  place
@@ -64,9 +65,11 @@ type subscription struct {
 	begun chan struct{}
 	once  bool
 	err   error
-	// stop ends the sending, which has ended when left is closed.
-	stop context.CancelFunc
-	left chan struct{}
+	// stop ends the sending, which has ended when left is closed. cut tells that it is
+	// to end before all is sent, gap that the client is told of a gap then.
+	stop     context.CancelFunc
+	left     chan struct{}
+	cut, gap bool
 }
 
 // news is what a commit says of a row to all who are told alike.
@@ -104,21 +107,37 @@ func (s *subscription) keep(n *news) {
 	}
 }
 
-// gap tells the client of a gap, after which a subscription begins anew.
-func (l *Line) gap() {
+// Gap tells the client of a gap, after which a subscription begins anew.
+func (l *Line) Gap() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if s := l.sub; s != nil && s.phase == sending {
+		s.gap = true // behind the part that is being sent
+		s.breakOff()
+		return
+	}
 	l.tellGap()
 	l.restart()
 }
 
+// breakOff ends the sending, after which the subscription begins anew. The line's
+// mutex is held.
+func (s *subscription) breakOff() {
+	s.cut, s.again, s.buffer, s.bytes = true, true, nil, 0
+	s.stop()
+}
+
 // Gapped tells that the client was told of a gap: that which the member has noted
 // as it took nothing more, or another. It is called once what is told next follows
-// that; a subscription begins anew.
+// that, and before what waits in Member.Send goes on; a subscription begins anew.
 func (l *Line) Gapped() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.full = false
+	if s := l.sub; s != nil && s.phase == sending {
+		s.breakOff()
+		return
+	}
 	l.restart()
 }
 
@@ -174,14 +193,14 @@ func (l *Line) end(err error) <-chan struct{} {
 		for _, n := range s.buffer {
 			l.put(n.message)
 		}
-	case s.phase == reading, s.phase == sending:
+	case s.phase == reading:
 		l.tellGap() // of what has waited some is gone
+	case s.phase == sending:
+		s.gap = true // some of the rows are not sent
+		s.breakOff()
+		return s.left
 	}
-	if s.stop == nil {
-		return ended
-	}
-	s.stop()
-	return s.left
+	return ended
 }
 
 // tellGap has the member tell the client of a gap, unless it will by itself. The
@@ -352,8 +371,9 @@ func (l *Line) send(ctx context.Context, parts []*Message, upto feed.Position) {
 func (l *Line) sendAll(ctx context.Context, s *subscription, parts []*Message) {
 	for parts != nil {
 		for _, m := range parts {
-			if l.member.Send(ctx, m) != nil {
-				return // the stream has ended, or the subscription
+			if ctx.Err() != nil || l.member.Send(ctx, m) != nil {
+				l.broken(s)
+				return
 			}
 		}
 		parts = l.next(s)
@@ -364,7 +384,8 @@ func (l *Line) sendAll(ctx context.Context, s *subscription, parts []*Message) {
 func (l *Line) next(s *subscription) (more []*Message) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.sub != s {
+	if s.cut {
+		l.finish(s)
 		return nil
 	}
 	for _, n := range s.buffer {
@@ -382,4 +403,26 @@ func (l *Line) next(s *subscription) (more []*Message) {
 	}
 	s.phase = live
 	return nil
+}
+
+// broken ends a sending that has not sent all, since it was cut or the stream has
+// ended.
+func (l *Line) broken(s *subscription) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if s.cut {
+		l.finish(s)
+	}
+}
+
+// finish ends a sending that was cut. The mutex is held.
+func (l *Line) finish(s *subscription) {
+	if s.gap {
+		l.tellGap()
+	}
+	s.stop, s.left, s.cut, s.gap = nil, nil, false, false
+	if l.sub == s {
+		s.phase = waiting
+		l.load()
+	}
 }

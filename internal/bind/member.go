@@ -19,7 +19,8 @@ type Member interface {
 	// has been written, tells the client of a gap, and calls Line.Gapped.
 	Tell(m *Message) bool
 	// Send is Tell that waits until there is room. It returns an error only when
-	// ctx or the stream has ended.
+	// ctx or the stream has ended; then nothing was put in line. Behind a gap that
+	// the member tells of by itself it goes on only once Line.Gapped has returned.
 	Send(ctx context.Context, m *Message) error
 	// Gap tells the client, behind what is in line, that messages may have been
 	// lost. It never blocks. Line.Gapped need not be called.

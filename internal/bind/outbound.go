@@ -155,7 +155,7 @@ func (o *Outbound) gapAll(tables map[*schema.Table]bool) {
 // gap tells all lines of a model of a gap.
 func (o *Outbound) gap(m *Model) {
 	for _, l := range o.of(m) {
-		l.gap()
+		l.Gap()
 	}
 }
 

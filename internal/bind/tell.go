@@ -130,7 +130,7 @@ func (t *telling) say(op Op, row schema.Row, lines []*Line) {
 	if err != nil {
 		t.fail(err)
 		for _, l := range lines {
-			l.gap()
+			l.Gap()
 		}
 		return
 	}
