@@ -13,7 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/pando-sync/pando/feed"
-	_ "github.com/pando-sync/pando/internal/seeds"
+	_ "github.com/pando-sync/pando/internal/seeds" // draws the same values in every run
 	"github.com/pando-sync/pando/schema"
 )
 
