@@ -341,6 +341,9 @@ var _ session.Guest = (*connection)(nil)
 func (c *connection) Open(ctx context.Context, req session.OpenRequest) (session.Stream, error) {
 	s := c.plain[req.Consumer]
 	s.attend(req.User, req.Ask)
+	if c.watch.Held() > 0 {
+		s.watch.Recheck() // it came before the stream had a watch of its own
+	}
 	if err := c.app.enterStream(ctx, s, req, s.connect); err != nil {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTime)
 		defer cancel()

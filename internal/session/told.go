@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/pando-sync/pando/internal/pipe"
 	"github.com/pando-sync/pando/internal/rpc"
 	"github.com/pando-sync/pando/internal/wire"
 )
@@ -175,7 +176,9 @@ func (c *Session) collectTold(b *batch, kept []reply) []reply {
 // withholds tells that a stream must not be told anything now. Who ends that wakes
 // the session. The mutex is held.
 func (c *Session) withholds(st *stream) bool {
-	return !st.shown || c.auth != nil && c.auth.Held() > 0 || st.watch != nil && st.watch.Held() > 0
+	held := func(w *pipe.Watch) bool { return w != nil && w.Held() > 0 }
+	// What a plain connection may not be told its streams may not be told.
+	return !st.shown || held(c.auth) || held(st.watch) || c.own != nil && held(c.own.watch)
 }
 
 // collectGaps tells the streams of gaps that have been told all that is in line.
