@@ -56,7 +56,7 @@ func (a *App) Mux(entries ...mux.Entry) {
 	}
 	router, err := mux.Compile(ownPaths, entries...)
 	if err != nil {
-		a.faults = append(a.faults, fmt.Errorf("pando: Mux: %w", err))
+		a.faults = append(a.faults, fmt.Errorf("pando: %w", err)) // it names the package, and the entry
 		return
 	}
 	a.multi.routers = append(a.multi.routers, router)

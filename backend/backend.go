@@ -269,10 +269,11 @@ func find(kinds []Kind, what, variable, address string, opens func(Kind) bool) (
 	if len(known) == 0 {
 		return Kind{}, fmt.Errorf("open %s (%s): this program links none: give backend.Open a kind that has one", what, variable)
 	}
+	begin := "begins with " + scheme + ":"
 	if scheme == "" {
-		scheme = "no scheme"
+		begin = "has no scheme"
 	}
-	return Kind{}, fmt.Errorf("open %s (%s): it has %s, and this program knows %s", what, variable, scheme, strings.Join(known, ", "))
+	return Kind{}, fmt.Errorf("open %s (%s): its URL %s, and this program knows %s", what, variable, begin, strings.Join(known, ", "))
 }
 
 // SchemeOf is the scheme of a URL, in small letters; "" for a path.

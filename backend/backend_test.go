@@ -99,14 +99,14 @@ func TestOpenFaults(t *testing.T) {
 		want     string
 	}{
 		{backend.Settings{}, "set PANDO_DB"},
-		{backend.Settings{Database: "mysql://u:" + secret + "@h/d"}, "(PANDO_DB): it has mysql, and this program knows a path, sqlite:, postgres:, postgresql:"},
+		{backend.Settings{Database: "mysql://u:" + secret + "@h/d"}, "(PANDO_DB): its URL begins with mysql:, and this program knows a path, sqlite:, postgres:, postgresql:"},
 		{backend.Settings{Database: "postgres://u:" + secret + "@h:x/d"}, "(PANDO_DB): the URL cannot be read: want one like postgres://"},
 		{backend.Settings{Database: "a.db", Namespace: "My App"}, "PANDO_NAMESPACE"},
-		{backend.Settings{Database: "a.db", Broker: "localhost"}, "(PANDO_BROKER): it has no scheme, and this program knows nats:, tls:, redis:"},
+		{backend.Settings{Database: "a.db", Broker: "localhost"}, "(PANDO_BROKER): its URL has no scheme, and this program knows nats:, tls:, redis:"},
 		{backend.Settings{Database: "a.db", Broker: "redis://:" + secret + "@h:x:y"}, "(PANDO_BROKER): redisbroker: Config.Hosts"},
 		{backend.Settings{Database: "a.db", Broker: "nats://h?replicas=all"}, "replicas=all: want a number"},
 		{backend.Settings{Database: "a.db", Capacity: -1}, "(PANDO_CAPACITY)"},
-		{backend.Settings{Database: "a.db", Cache: "redis://h"}, "(PANDO_CACHE): it has redis, and this program knows memory:"},
+		{backend.Settings{Database: "a.db", Cache: "redis://h"}, "(PANDO_CACHE): its URL begins with redis:, and this program knows memory:"},
 	} {
 		b, err := backend.Open(t.Context(), c.settings, kinds...)
 		if err == nil {

@@ -239,8 +239,8 @@ func (d *Demultiplexer) check(path string) error {
 	return errors.Join(faults...)
 }
 
-// reach returns an error for what is asked of no path, since the app has something
-// else there.
+// reach returns an error for what is asked of no path: it begins without a slash, or
+// the app has something else there.
 func (c *compiler) reach(steps []step) error {
 	var text strings.Builder
 	whole := true
@@ -258,6 +258,9 @@ func (c *compiler) reach(steps []step) error {
 		text.WriteString(part)
 	}
 	begin := text.String()
+	if begin != "" && begin[0] != '/' {
+		return fmt.Errorf("it matches paths that begin with %q, and all begin with a slash: write ^/…", begin)
+	}
 	for _, path := range c.taken {
 		if strings.HasSuffix(path, "/") && strings.HasPrefix(begin, path) || whole && begin == path {
 			return fmt.Errorf("the app has something else at %s, which comes first: choose another path", path)

@@ -170,6 +170,8 @@ func TestFaultsNameTheEntryAndTheMend(t *testing.T) {
 		{mux.Include("^/x", mux.RouteClass(class(), "^/"), mux.RouteClass(nil, "^/y")), []string{`entry 1, Include "^/x": entry 2, RouteClass "^/y"`}},
 		{mux.RouteClass(class(), "^/api/chat/"), []string{"something else at /api/", "choose another path"}},
 		{mux.Include("^/state", mux.RouteClass(class(), "^/(?P<id>[0-9]+)/")), []string{"something else at /state/"}},
+		{mux.RouteClass(class(), "chat/(?P<room>[a-z]+)/"), []string{`begin with "chat/"`, "write ^/…"}},
+		{mux.Include("^rooms", mux.RouteClass(class(), "^/chat/")), []string{`entry 1, Include "^rooms": entry 1, RouteClass "^/chat/"`, `begin with "rooms/chat/"`}},
 		{mux.RouteClass(class(), "^/ws$"), []string{"something else at /ws"}},
 	} {
 		_, err := mux.Compile(taken, c.entry)

@@ -26,8 +26,8 @@ type Entry struct {
 // EntryOption is a property of an Entry.
 type EntryOption func(*Entry)
 
-// Path has a Route match only what begins as a regular expression says. Its
-// groups have names: ^/chat/(?P<room>[a-z]+)/.
+// Path has a Route match only what begins as a regular expression says. Paths begin
+// with a slash, and groups have names: ^/chat/(?P<room>[a-z]+)/.
 func Path(pattern string) EntryOption { return func(e *Entry) { e.path = pattern } }
 
 // With gives arguments beside those that the path has; the path's win.
