@@ -14,8 +14,10 @@ import (
 func urls(app http.Handler, views *api.Views) http.Handler {
 	mux := http.NewServeMux()
 	views.Mount(mux)
-	_, err := os.Stat(clientModule())
-	mux.HandleFunc("GET /{$}", management.Index(management.Page{Room: "room", Live: err == nil}))
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
+		_, err := os.Stat(clientModule())
+		management.Index(w, management.Page{Room: "room", Live: err == nil})
+	})
 	mux.HandleFunc("GET /pando/client.js", serveClient)
 	mux.Handle("/", app)
 	return mux

@@ -33,15 +33,13 @@ type Page struct {
 }
 
 // Index shows the page.
-func Index(page Page) http.HandlerFunc {
-	return func(w http.ResponseWriter, _ *http.Request) {
-		var body bytes.Buffer
-		if err := index.Execute(&body, page); err != nil {
-			http.Error(w, "the page cannot be made", http.StatusInternalServerError)
-			return
-		}
-		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		w.Header().Set("Cache-Control", "no-cache")
-		w.Write(body.Bytes())
+func Index(w http.ResponseWriter, page Page) {
+	var body bytes.Buffer
+	if err := index.Execute(&body, page); err != nil {
+		http.Error(w, "the page cannot be made", http.StatusInternalServerError)
+		return
 	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-cache")
+	w.Write(body.Bytes())
 }
