@@ -144,7 +144,7 @@ test-ts: node_modules/.package-lock.json ## TypeScript: build, lint, types, test
 	go run ./examples/board makefrontend --check
 
 .PHONY: test-browser
-test-browser: .cache/board-frontend.stamp ## the board in a real browser (Chromium)
+test-browser: .cache/board-frontend.stamp ## the examples in a real browser (Chromium)
 	npm test -w test/browser
 
 .PHONY: lint
