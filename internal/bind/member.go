@@ -63,12 +63,6 @@ func (m *Message) Payload() json.RawMessage { return m.payload }
 // Size is about the number of bytes of each of its frames.
 func (m *Message) Size() int { return len(m.payload) + 64 }
 
-// carried is a payload in the subprotocol.
-type carried struct {
-	Type string          `json:"type"`
-	Data json.RawMessage `json:"data"`
-}
-
 // Frame returns the message as a stream of that name is told it. It is encoded
 // once for each name and face.
 func (m *Message) Frame(face Face, stream string) *wire.Frame {
@@ -78,11 +72,10 @@ func (m *Message) Frame(face Face, stream string) *wire.Frame {
 	if f := m.frames[as]; f != nil {
 		return f
 	}
-	var payload any = m.payload
+	f := wire.Carry(stream, m.payload)
 	if face == V1 {
-		payload = carried{"message", m.payload}
+		f = wire.Carry(stream, []byte(`{"type":"message","data":`), m.payload, []byte("}"))
 	}
-	f := wire.Message(stream, 0, payload)
 	if m.frames == nil {
 		m.frames = map[framing]*wire.Frame{}
 	}

@@ -220,11 +220,23 @@ func Message(stream string, id uint64, payload any) *Frame {
 	if err != nil {
 		panic("wire: encode message: " + err.Error())
 	}
+	return envelope(stream, id, body)
+}
+
+// Carry is Message of a payload that is JSON already, in parts, as a database or an
+// app gave it. It is not parsed, and may be nested deeper than json.Marshal bears.
+func Carry(stream string, payload ...[]byte) *Frame { return envelope(stream, 0, payload...) }
+
+func envelope(stream string, id uint64, payload ...[]byte) *Frame {
 	name, err := json.Marshal(stream)
 	if err != nil {
 		panic("wire: encode stream: " + err.Error())
 	}
-	b := make([]byte, headerRoom, headerRoom+len(body)+len(name)+48)
+	size := 0
+	for _, part := range payload {
+		size += len(part)
+	}
+	b := make([]byte, headerRoom, headerRoom+size+len(name)+48)
 	b = append(b, `{"stream":`...)
 	b = append(b, name...)
 	if id > 0 {
@@ -232,7 +244,9 @@ func Message(stream string, id uint64, payload any) *Frame {
 		b = strconv.AppendUint(b, id, 10)
 	}
 	b = append(b, `,"payload":`...)
-	b = append(b, body...)
+	for _, part := range payload {
+		b = append(b, part...)
+	}
 	b = append(b, '}')
 	return &Frame{Bytes: seal(b)}
 }
