@@ -52,6 +52,13 @@
 // [App.BroadcastSystemMessage] all of them. None of it is repeated: what has to
 // last is a row. Config.Broker carries it between machines.
 //
+// # Streams and bindings
+//
+// [App.Mux] routes WebSockets by path to what package mux has: demultiplexers, whose
+// streams take messages of an app's own, and bindings, which tell groups of the rows
+// of a table. [App.Broadcast] tells a group of connections something from anywhere in
+// the program.
+//
 // # Concurrency
 //
 // An [App] is safe for concurrent use once Run has been called. Requests of

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"net"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -38,38 +39,39 @@ var chat = &mux.Demultiplexer{
 
 // Clients of a demultiplexer send and receive envelopes, {"stream":…,"payload":…}.
 func ExampleApp_Mux() {
-	err := talk(func(ctx context.Context, app *pando.App, url string) error {
-		conn, _, _, err := ws.Dial(ctx, url+"/chat/kitchen/")
-		if err != nil {
+	err := talk(func(_ context.Context, _ *pando.App, conn net.Conn) error {
+		if err := wsutil.WriteClientText(conn, []byte(`{"stream":"chat","payload":{"by":"ada","text":"Who cooks?"}}`)); err != nil {
 			return err
 		}
-		defer conn.Close()
-		// The server itself may say something, too, on whichever node it runs.
-		if err := app.Broadcast(ctx, "chat.kitchen", "chat", Line{"cook", "Soup is ready."}); err != nil {
-			return err
-		}
-		if err := wsutil.WriteClientText(conn, []byte(`{"stream":"chat","payload":{"by":"ada","text":"I come!"}}`)); err != nil {
-			return err
-		}
-		for range 2 {
-			text, err := wsutil.ReadServerText(conn)
-			if err != nil {
-				return err
-			}
-			fmt.Printf("%s\n", text)
-		}
-		return nil
+		text, err := wsutil.ReadServerText(conn)
+		fmt.Printf("%s\n", text)
+		return err
 	})
 	if err != nil {
 		fmt.Println(err)
 	}
-	// Output:
-	// {"stream":"chat","payload":{"by":"cook","text":"Soup is ready."}}
-	// {"stream":"chat","payload":{"by":"ada","text":"I come!"}}
+	// Output: {"stream":"chat","payload":{"by":"ada","text":"Who cooks?"}}
 }
 
-// talk runs an app with the chat while fn does.
-func talk(fn func(ctx context.Context, app *pando.App, url string) error) (err error) {
+// The program itself may tell a group of connections something, on whichever nodes
+// they are: from an HTTP handler, a job, a command.
+func ExampleApp_Broadcast() {
+	err := talk(func(ctx context.Context, app *pando.App, conn net.Conn) error {
+		if err := app.Broadcast(ctx, "chat.kitchen", "chat", Line{"cook", "Soup is ready."}); err != nil {
+			return err
+		}
+		text, err := wsutil.ReadServerText(conn)
+		fmt.Printf("%s\n", text)
+		return err
+	})
+	if err != nil {
+		fmt.Println(err)
+	}
+	// Output: {"stream":"chat","payload":{"by":"cook","text":"Soup is ready."}}
+}
+
+// talk runs an app with the chat while fn has a connection to it.
+func talk(fn func(ctx context.Context, app *pando.App, conn net.Conn) error) (err error) {
 	folder, err := os.MkdirTemp("", "chat")
 	if err != nil {
 		return err
@@ -97,5 +99,10 @@ func talk(fn func(ctx context.Context, app *pando.App, url string) error) (err e
 	<-app.Ready()
 	server := httptest.NewServer(app)
 	defer server.Close()
-	return fn(ctx, app, "ws"+strings.TrimPrefix(server.URL, "http"))
+	conn, _, _, err := ws.Dial(ctx, "ws"+strings.TrimPrefix(server.URL, "http")+"/chat/kitchen/")
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	return fn(ctx, app, conn)
 }
