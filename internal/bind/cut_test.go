@@ -31,20 +31,17 @@ func TestWhatIsSentBehindAGapIsOfAnotherSnapshot(t *testing.T) {
 				c.bound = 1
 				c.subscribed()
 				synctest.Wait()
-				parts := strings.TrimSpace(rowsOf(t, c.read())) // the first one
-				synctest.Wait()                                 // the second one is in line
+				parts := c.read() // the first one
+				synctest.Wait()   // the second one is in line
 				c.mu.Lock()
 				c.bound = 0 // there is room for all that follows
 				c.mu.Unlock()
 				cut(h, c)
 				for range 10 {
 					synctest.Wait()
-					parts += " " + rowsOf(t, c.read())
+					parts = append(parts, c.read()...)
 				}
-				before, after, _ := strings.Cut(strings.Join(strings.Fields(parts), " "), "gap")
-				if strings.HasPrefix(strings.TrimSpace(after), "gap") {
-					t.Errorf("told twice of a gap: %s", parts)
-				}
+				before, after, _ := strings.Cut(strings.TrimSpace(rowsOf(t, parts)), "gap")
 				if want := " 28+ 28+ 28+ 16"; name != "unsubscribing" && after != want || name == "unsubscribing" && after != "" {
 					t.Errorf("behind the gap come parts of%s rows, want%s; before it %s", after, want, before)
 				}
