@@ -53,7 +53,7 @@ func (*check) Run(env *environment, c *commands) error {
 	})
 }
 
-// list shows the channels and how many tables they need.
+// list shows the channels and bindings, and how many tables they need.
 func list(out io.Writer, m *schema.Manifest) {
 	tables := 0
 	for _, t := range m.Registry.Tables {
@@ -61,10 +61,17 @@ func list(out io.Writer, m *schema.Manifest) {
 			tables++
 		}
 	}
-	fmt.Fprintf(out, "%s over %s\n", counted(len(m.Channels), "channel"), counted(tables, "table"))
+	declared := counted(len(m.Channels), "channel")
+	if n := len(m.Bindings); n > 0 {
+		declared += " and " + counted(n, "binding")
+	}
+	fmt.Fprintf(out, "%s over %s\n", declared, counted(tables, "table"))
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for _, c := range m.Channels {
 		fmt.Fprintf(table, "  %s\t%s\n", c.Name, c.Route)
+	}
+	for _, b := range m.Bindings {
+		fmt.Fprintf(table, "  %s\tbinding of %s\n", b.Stream, b.Model)
 	}
 	table.Flush() //nolint:errcheck // what is said to a terminal or a closed pipe
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/pando-sync/pando"
 	"github.com/pando-sync/pando/feed/sqlitefeed"
+	"github.com/pando-sync/pando/mux"
 )
 
 var rewrite = flag.Bool("rewrite", false, "write the golden files anew")
@@ -99,6 +100,17 @@ func TestCheck(t *testing.T) {
 		t.Fatalf("%+v", got)
 	}
 	b.golden("index", b.run("", "check"), 0)
+}
+
+func TestCheckShowsBindings(t *testing.T) {
+	b := deskBench(t, deskTables, func(app *pando.App) {
+		memos := &mux.Binding[Memo]{
+			Stream: "memos", Fields: []string{mux.AllFields},
+			GroupNames: func(*Memo) []string { return []string{"memos"} },
+		}
+		app.Mux(mux.RouteClass(&mux.Demultiplexer{Consumers: map[string]mux.Consumer{"memos": memos}, Public: true}, "^/desk/"))
+	})
+	b.golden("bindings", b.run("", "check"), 0)
 }
 
 func TestCheckOfAnAppThatIsWell(t *testing.T) {

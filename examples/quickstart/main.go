@@ -97,6 +97,7 @@ func run(ctx context.Context) error {
 	}
 	http.Handle("/live/", http.StripPrefix("/live", app))
 	server := &http.Server{Addr: cmp.Or(os.Getenv("ADDR"), "127.0.0.1:8080"), ReadHeaderTimeout: 5 * time.Second}
+	slog.Info("serving below /live/", "address", server.Addr)
 	failed := make(chan error, 2)
 	go func() { failed <- app.Run(ctx) }()
 	go func() { failed <- server.ListenAndServe() }()
