@@ -100,6 +100,24 @@ func standby(t *testing.T, server *servers.PostgresServer, absent bool) {
 	}
 }
 
+// commitsWait returns once commits wait for the standby: the server's processes hear
+// of it one after the other.
+func commitsWait(t *testing.T, server *servers.PostgresServer) {
+	t.Helper()
+	for {
+		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+		err := server.Exec(ctx, "SET synchronous_commit = on", "SELECT pg_logical_emit_message(true, 'probe', '')")
+		late := ctx.Err() != nil
+		cancel()
+		if late {
+			return
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // run has all of them take some steps.
 func (s *storm) run(steps int) {
 	var wg sync.WaitGroup
@@ -279,6 +297,7 @@ func TestACommitThatWaitsForAStandbyIsPartOfASubscription(t *testing.T) {
 	r.reads("before", first, snapshot(row(1, "red", "a"), row(2, "red", "a")))
 	t.Cleanup(func() { standby(t, server, false) })
 	standby(t, server, true)
+	commitsWait(t, server)
 	released := make(chan error, 1)
 	go func() {
 		_, err := r.sql.ExecContext(context.WithoutCancel(t.Context()), "BEGIN; SET LOCAL synchronous_commit = on; UPDATE notes SET text = 'waits' WHERE id = 1; COMMIT")
