@@ -20,8 +20,9 @@
 //
 // The log carries all columns of a published table, so that releases of an app
 // that declare different ones share it. A table's REPLICA IDENTITY stays as it is,
-// but for those that WithFullIdentity names: by default the log does not tell what
-// a changed row was, nor a large value that did not change.
+// but for those with a binding (package mux) and those that WithFullIdentity names,
+// which get FULL: by default the log does not tell what a changed row was, nor a
+// large value that did not change.
 //
 // A process that follows alone makes a temporary replication slot, which ends with
 // its connection. One that reads the log for all, as package feed/relay has it, owns
