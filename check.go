@@ -2,8 +2,10 @@ package pando
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/pando-sync/pando/feed"
 )
@@ -65,11 +67,24 @@ func (a *App) brokerFaults(ctx context.Context) []string {
 	return nil
 }
 
-// texts takes errors that were joined apart.
+// texts takes errors that were joined apart. What is said before all of them is
+// said before each.
 func texts(err error) []string {
 	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok {
-		return []string{err.Error()}
+		inner := errors.Unwrap(err)
+		if inner == nil {
+			return []string{err.Error()}
+		}
+		all := texts(inner)
+		before, ok := strings.CutSuffix(err.Error(), inner.Error())
+		if len(all) == 1 || !ok {
+			return []string{err.Error()}
+		}
+		for i := range all {
+			all[i] = before + all[i]
+		}
+		return all
 	}
 	var all []string
 	for _, e := range joined.Unwrap() {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/pando-sync/pando/broker"
 	"github.com/pando-sync/pando/feed/sqlitefeed"
 	"github.com/pando-sync/pando/pandotest"
+	"github.com/pando-sync/pando/schema"
 )
 
 // newDocs is an app of docs that does not run.
@@ -66,6 +68,25 @@ func TestCheckTellsOfTheDatabase(t *testing.T) {
 	wantCheck(t, app, nil, nil)
 	exec(t, db, "DROP INDEX cards_list")
 	wantCheck(t, app, nil, []string{"reads of table \"cards\" by \"list_id\" look at every row: CREATE INDEX"})
+}
+
+// lackingSource has a database that lacks two tables.
+type lackingSource struct{ *sqlitefeed.Source }
+
+func (lackingSource) Check(context.Context, []*schema.Table) (bool, error) {
+	return false, fmt.Errorf("check the database: %w", errors.Join(errors.New("no table a"), errors.New("no table b")))
+}
+
+// TestCheckTellsFaultsApart has a source that says something before all of its faults.
+func TestCheckTellsFaultsApart(t *testing.T) {
+	source := sqlitefeed.New(pandotest.Database(t))
+	defer source.Close()
+	app, err := pando.New(pando.Config{Source: lackingSource{source}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	app.Handle("docs/{doc_id}", pando.For(func() *OpenDoc { return &OpenDoc{} }))
+	wantCheck(t, app, []string{"check the database: no table a", "check the database: no table b"}, nil)
 }
 
 func TestCheckTellsOfAllDeclarations(t *testing.T) {
