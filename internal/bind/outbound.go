@@ -2,6 +2,7 @@ package bind
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 
@@ -60,6 +61,8 @@ type Outbound struct {
 	// passed is the place up to which commits were told.
 	passed  feed.Position
 	waiters []waiter
+	// starts is how often the feed has begun anew.
+	starts int
 }
 
 // place is where lines are.
@@ -129,6 +132,7 @@ func (o *Outbound) Run(ctx context.Context, reader Reader) {
 // work tells what an item says.
 func (o *Outbound) work(ctx context.Context, one *item) {
 	if one.start {
+		o.anew()
 		for _, m := range o.cfg.Models {
 			o.gap(m)
 		}
@@ -195,9 +199,30 @@ func (o *Outbound) pass(p feed.Position, start bool) {
 	o.waiters = rest
 }
 
-// reach waits until what comes up to a position was told.
-func (o *Outbound) reach(ctx context.Context, p feed.Position) error {
+// errAnew tells that positions of before say nothing any more.
+var errAnew = errors.New("the feed has begun anew")
+
+// anew notes that the feed has begun anew.
+func (o *Outbound) anew() {
 	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.starts++
+}
+
+func (o *Outbound) begun() int {
+	o.mu.RLock()
+	defer o.mu.RUnlock()
+	return o.starts
+}
+
+// reach waits until what comes up to a position was told. The position is of the
+// time when begun returned starts.
+func (o *Outbound) reach(ctx context.Context, p feed.Position, starts int) error {
+	o.mu.Lock()
+	if o.starts != starts {
+		o.mu.Unlock()
+		return errAnew
+	}
 	if o.passed >= p {
 		o.mu.Unlock()
 		return nil

@@ -37,6 +37,7 @@ type rows struct {
 	// after is how far the feed had told when the lines began to keep what they are
 	// told, upto what place the rows are of.
 	after, upto feed.Position
+	starts      int // of the feed, before after was asked for
 	snap        feed.Snapshot
 
 	// unseen are the rows of commits that the snapshot does not show, nil for those
@@ -76,7 +77,7 @@ func (r *rows) load(ctx context.Context, reader Reader) error {
 	r.snap = snap
 	err = errors.Join(r.read(ctx), snap.Close())
 	if err == nil {
-		err = r.out.reach(ctx, max(r.after, snap.Position()))
+		err = r.out.reach(ctx, max(r.after, snap.Position()), r.starts)
 	}
 	if err == nil {
 		err = r.replay(before)

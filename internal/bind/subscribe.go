@@ -138,7 +138,8 @@ func (l *loader) serve(ctx context.Context, reader Reader) error {
 	}
 	// What the feed has told by now may have been told to some of the lines before
 	// they began to keep it: it is part of what is read, and of nothing else.
-	r := &rows{loader: l, lines: lines, after: l.out.queue.place(), groups: map[string]int{}, unseen: map[schema.Value]schema.Row{}}
+	starts := l.out.begun()
+	r := &rows{loader: l, lines: lines, starts: starts, after: l.out.queue.place(), groups: map[string]int{}, unseen: map[schema.Value]schema.Row{}}
 	err := r.load(ctx, reader)
 	for _, line := range lines {
 		if err != nil {
