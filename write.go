@@ -43,7 +43,7 @@ func (s *stream) applyWrite(ctx context.Context, claim *feed.Claim, w *Write) (j
 	if s.list != nil {
 		view.Listed = s.listed
 	}
-	reply, err := s.app.transact(ctx, claim, func(ctx context.Context, tx feed.Tx) (json.RawMessage, error) {
+	reply, err := s.app.transactShown(ctx, claim, func(ctx context.Context, tx feed.Tx) (json.RawMessage, error) {
 		done, err := writer.Apply(ctx, tx, view, w)
 		if err != nil {
 			return nil, err

@@ -146,6 +146,26 @@ func (u *unseen) until(ctx context.Context, enough func(missed []undisclosed) bo
 	}
 }
 
+// some tells whether there are commits that reads may not see.
+func (u *unseen) some() bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return len(u.commits) > 0
+}
+
+// Unseen tells whether commits were told that reads may not see yet, Visible waits
+// until reads see all that were told before the call.
+func (p *Pipe) Unseen() bool { return p.unseen.some() }
+
+// Visible is described with Unseen.
+func (p *Pipe) Visible(ctx context.Context) error {
+	snap, err := p.unseen.all(ctx)
+	if err != nil {
+		return err
+	}
+	return snap.Close()
+}
+
 // opener opens one snapshot for a read, and keeps what that does not see.
 type opener struct {
 	unseen *unseen

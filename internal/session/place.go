@@ -195,8 +195,14 @@ func (c *Session) startPlain() {
 	if auth := c.authWatch(); auth != nil && auth.Held() > 0 {
 		c.doubtIdentity() // it came before there was anything to look up
 	}
+	// Those that begin first may be removed again meanwhile.
+	c.mu.Lock()
+	streams := make([]*stream, 0, len(c.place.Streams))
 	for _, name := range c.place.Streams {
-		st := c.streams[name]
+		streams = append(streams, c.streams[name])
+	}
+	c.mu.Unlock()
+	for _, st := range streams {
 		st.mu.Lock()
 		st.put(request{req: openPlain})
 		st.mu.Unlock()

@@ -114,7 +114,8 @@ func (n *node) declare(t *testing.T, source feed.Source, b broker.Broker, logger
 	if err != nil {
 		t.Fatal(err)
 	}
-	app.Handle("ledgers/{id}", pando.For(func() *LedgerChannel { return &LedgerChannel{} }, pando.Public()))
+	app.Handle("ledgers/{id}", pando.For(func() *LedgerChannel { return &LedgerChannel{} }, pando.Public(),
+		pando.Writable[Entry](pando.Delete((*LedgerChannel).CanDeleteEntry))))
 	n.app = app
 	t.Cleanup(func() {
 		if t.Failed() {

@@ -2,11 +2,14 @@ package faults_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/pando-sync/pando/client"
 	"github.com/pando-sync/pando/internal/servers"
 )
 
@@ -55,6 +58,53 @@ func TestAbsentStandby(t *testing.T) {
 	for _, w := range append(all, early, last) {
 		w.shows(t, 2)
 	}
+}
+
+// TestWriteOfARowThatIsNotVisible has a client delete a row that it is shown while
+// nobody can read it yet: that is no row that is not there.
+func TestWriteOfARowThatIsNotVisible(t *testing.T) {
+	server := private(t, map[string]string{"synchronous_commit": "local"})
+	b := newBooks(t, server)
+	f := serve(t, newNode(t, b.alone()).run(t))
+	c := client.New(f.url, client.Options{Logger: slog.New(slog.DiscardHandler)})
+	t.Cleanup(c.Close)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	ledger, err := client.Open[Ledger](ctx, c, "ledgers/1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	shows := func(entries int) {
+		if _, err := ledger.Wait(ctx, func(l Ledger) bool { return len(l.Entries) == entries }); err != nil {
+			t.Fatalf("%d entries: %v", entries, err)
+		}
+	}
+	shows(2)
+	release := noStandby(t, server, b)
+	tx, err := b.db.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, statement := range []string{
+		"SET LOCAL synchronous_commit = on",
+		"INSERT INTO entries VALUES (100, 1, 1, 0)",
+	} {
+		if _, err := tx.Exec(statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	committed := make(chan error, 1)
+	go func() { committed <- tx.Commit() }()
+	shows(3)
+	deleted := make(chan error, 1)
+	go func() { deleted <- ledger.Delete(ctx, "Entry", 100) }()
+	// Another transaction, from its beginning to its end.
+	b.turn(t, 2)
+	release()
+	if err := errors.Join(<-committed, <-deleted); err != nil {
+		t.Fatal(err)
+	}
+	shows(2)
 }
 
 // waiting commits a turn of ledgers that waits for the standby.
