@@ -52,11 +52,15 @@ func (a *App) mount() error {
 
 // ServeHTTP implements http.Handler.
 func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if a.asksForSocket(r) {
+	switch {
+	case a.asksForSocket(r):
 		a.servePlace(w, r)
-		return
+	case a.wantsSocket(r):
+		w.Header().Set("Upgrade", "websocket")
+		session.WriteError(w, http.StatusUpgradeRequired, rpc.Errorf("bad_request", "this path is for WebSockets: connect by ws:// or wss://"))
+	default:
+		a.mux.ServeHTTP(w, r)
 	}
-	a.mux.ServeHTTP(w, r)
 }
 
 // running returns the sessions' server, or answers that there is none yet.

@@ -203,6 +203,19 @@ func (a *App) asksForSocket(r *http.Request) bool {
 	return pattern == "" || pattern == "/"
 }
 
+// wantsSocket tells whether a demultiplexer alone is at the path of a request that
+// is none for a WebSocket, as of a browser that is given its address.
+func (a *App) wantsSocket(r *http.Request) bool {
+	if !a.multiplexes() || r.Method != http.MethodGet {
+		return false
+	}
+	if _, pattern := a.mux.Handler(r); pattern != "" {
+		return false
+	}
+	_, match, ok := a.routed(r.URL.EscapedPath())
+	return ok && match.Class != nil
+}
+
 // servePlace serves a WebSocket by what is routed for its path.
 func (a *App) servePlace(w http.ResponseWriter, r *http.Request) {
 	server := a.running(w)

@@ -174,6 +174,20 @@ func TestAnUnroutedConnectionIsRefusedWith404(t *testing.T) {
 	wiretest.Dial(t, b.server.URL+"/ws", nil) // the app's own paths are as they were
 }
 
+func TestAPlainRequestForARoutedPathIsToldWhatItIsFor(t *testing.T) {
+	b := serveBooth(t, routeHall)
+	for path, want := range map[string]int{"/hall/a/": http.StatusUpgradeRequired, "/hall/9/": http.StatusNotFound, "/livez": http.StatusOK} {
+		resp, err := http.Get(b.server.URL + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != want || (resp.Header.Get("Upgrade") == "websocket") != (want == http.StatusUpgradeRequired) {
+			t.Errorf("GET %s: %s, want %d", path, resp.Status, want)
+		}
+	}
+}
+
 func TestAConnectionThatMayNotBeIsRefused(t *testing.T) {
 	b := serveBooth(t, func(b *booth, cfg *pando.Config) []mux.Entry {
 		private := b.lobby()
