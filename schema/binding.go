@@ -12,7 +12,8 @@ type Binding struct {
 	// Key is the form of the rows' keys.
 	Key WriteField
 	// Fields are the members of a row's data, in order, then what is only written:
-	// those have no Shown. A many-to-many relation is a JSON field of a slice.
+	// those have no Shown. A many-to-many relation is a JSON field of a slice, with an
+	// Element.
 	Fields []WriteField
 	// Keys are the names of Fields whose values are keys of other rows: they have the
 	// form of keys, whatever their kind. ReadOnly are those that no client writes.

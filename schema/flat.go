@@ -122,11 +122,10 @@ func (d *decl) declares(columns []string) bool {
 }
 
 // Related names the first field, on the wire, whose value is made of rows of
-// another table, or of the table between; "" where there is none. Of structs that
-// serve an ORM, relations are not taken for fields.
+// another table; "" where there is none.
 func (t *Type) Related() string {
 	for _, f := range t.decl.fields {
-		if f.related() || f.sent && f.through() != "" && !t.decl.orm {
+		if f.related() {
 			return f.wire
 		}
 	}
@@ -139,8 +138,6 @@ func (t *Type) Unbound(name string) error {
 	for _, f := range slices.Concat(t.decl.fields, t.decl.unsent) {
 		switch {
 		case f.wire != name && f.goName != name && f.column != name:
-		case f.through() != "":
-			return errors.New("it is many-to-many, and a binding does not tell of the table between: leave it out, and expose that table by a binding of its own")
 		case f.target != nil && (f.many || f.tags.hasOne):
 			return errors.New("it is rows of another table: leave it out, and expose them by a binding of their own")
 		case f.target != nil:

@@ -45,6 +45,9 @@ type WriteField struct {
 	// GoType and GoName are the struct field's.
 	GoType reflect.Type
 	GoName string
+	// Element is the kind of each key of a many-to-many relation, whose Column is none
+	// of the table's; Null for every other field.
+	Element Kind
 }
 
 // ReadWhole finds the instance type of a struct among those given and has all

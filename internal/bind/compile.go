@@ -51,7 +51,9 @@ func (m *Model) compile(reg *schema.Registry) error {
 	if err != nil {
 		return err
 	}
-	m.pick(names)
+	if err := m.pick(reg, names); err != nil {
+		return err
+	}
 	if err := m.sort(reg); err != nil {
 		return err
 	}
@@ -119,7 +121,7 @@ func (m *Model) names() ([]string, error) {
 			return nil, fmt.Errorf("field %q is named twice in Fields: leave one out", name)
 		case m.isKey(name):
 			return nil, fmt.Errorf("field %q in Fields is the key, which is told as pk and never written: leave it out", name)
-		case !known:
+		case !known && !slices.Contains(m.Type.Betweens(), name):
 			return nil, m.unknown(name)
 		}
 	}
@@ -142,6 +144,7 @@ func (m *Model) all() ([]string, error) {
 		seen[f.Column] = true
 		names = append(names, f.Name)
 	}
+	names = append(names, m.Type.Betweens()...)
 	if len(names) == 0 {
 		return nil, errors.New("the struct has no field but the key: add one")
 	}
@@ -180,11 +183,12 @@ func (m *Model) unknown(name string) error {
 			known = append(known, f.Name)
 		}
 	}
+	known = append(known, m.Type.Betweens()...)
 	return fmt.Errorf("field %q in Fields: the struct has none of this name: use %s", name, strings.Join(known, ", "))
 }
 
 // pick finds the fields that are told of a row.
-func (m *Model) pick(names []string) {
+func (m *Model) pick(reg *schema.Registry, names []string) error {
 	for _, f := range m.Type.Fields {
 		if slices.Contains(names, f.Name) && !f.Hidden {
 			m.told = append(m.told, memberOf(f, false))
@@ -195,6 +199,17 @@ func (m *Model) pick(names []string) {
 			m.told = append(m.told, memberOf(f, true))
 		}
 	}
+	for _, name := range m.Type.Betweens() {
+		if !slices.Contains(names, name) {
+			continue
+		}
+		way, err := reg.Between(m.Type, name, m.Spec.Permit != nil)
+		if err != nil {
+			return err
+		}
+		m.ways = append(m.ways, way)
+	}
+	return nil
 }
 
 // sort reads the order of a subscription's rows, by columns that a client is told.
@@ -248,6 +263,15 @@ func (m *Model) Binding() *schema.Binding {
 		}
 		if m.offer == nil || !slices.ContainsFunc(m.offer.Fields, func(w schema.WriteField) bool { return w.Name == f.Name }) {
 			b.ReadOnly = append(b.ReadOnly, f.Name)
+		}
+	}
+	for _, w := range m.ways {
+		b.Fields = append(b.Fields, schema.WriteField{
+			Name: w.Name, Shown: w.Name, Column: -1, Kind: schema.JSON, GoType: w.GoType, GoName: w.GoName, Element: w.Key.Kind,
+		})
+		b.Keys = append(b.Keys, w.Name)
+		if m.offer == nil || w.ReadOnly {
+			b.ReadOnly = append(b.ReadOnly, w.Name)
 		}
 	}
 	if m.offer != nil {

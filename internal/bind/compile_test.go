@@ -29,6 +29,10 @@ type (
 		Main  *card    `json:"main" pando:"hasone"`
 		Doc   struct{} `json:"doc" pando:"kind:json"`
 	}
+	boardOf struct {
+		ID   int64 `json:"id"`
+		Tags []tag `json:"tags" pando:"through:board_tags,filter:kind=1"`
+	}
 	card struct {
 		ID      int64  `json:"id"`
 		BoardID int64  `json:"board_id"`
@@ -84,11 +88,11 @@ func TestWrongDeclarationsAreRefused(t *testing.T) {
 		{specOf[article]("internal"), `is tagged json:"-"`},
 		{specOf[board]("cards"), "rows of another table"},
 		{specOf[board]("main"), "rows of another table"},
-		{specOf[board]("tags"), "it is many-to-many"},
+		{specOf[boardOf]("tags"), "a binding tells all keys of a many-to-many relation: take the conditions off the tag"},
 		{specOf[board]("count"), "made of rows of another table"},
 		{specOf[board]("long"), "made of rows of another table"},
 		{specOf[board]("name", bind.AllFields), "leave out"},
-		{specOf[board](bind.AllFields), `field "tags": it is many-to-many`},
+		{specOf[board](bind.AllFields), `field "count": it is made of rows of another table`},
 		{specOf[secretive]("password_hash"), "secret's name"},
 		{specOf[oddlyValid]("name"), "method Validate of oddlyValid has another signature"},
 		{specOf[oddlyDeleted]("name"), "column deleted_at tells deleted rows and is int: make it a time, or give Delete"},

@@ -53,6 +53,8 @@ type request struct {
 	op   Op
 	key  schema.Value // NULL for what is no key
 	data map[string]json.RawMessage
+	// keys are those of the many-to-many relations, nil for each that is not in data.
+	keys [][]schema.Value
 }
 
 // writes are the operations as package write has them.
@@ -80,7 +82,10 @@ func (m *Model) parse(payload json.RawMessage) (*request, error) {
 	if err := json.Unmarshal(members["data"], &r.data); err != nil || r.data == nil {
 		return nil, rpc.Errorf("bad_request", "data is missing, or no object")
 	}
-	return r, m.declared(r)
+	if err := m.declared(r); err != nil {
+		return nil, err
+	}
+	return r, m.takeKeys(r)
 }
 
 // maxKey bounds the text of a key.
@@ -108,7 +113,7 @@ func (m *Model) declared(r *request) error {
 			delete(r.data, name)
 			continue
 		}
-		offered := m.offer == nil || slices.ContainsFunc(m.offer.Fields, func(f schema.WriteField) bool { return f.Name == name })
+		offered := m.offer == nil || m.way(name) >= 0 || slices.ContainsFunc(m.offer.Fields, func(f schema.WriteField) bool { return f.Name == name })
 		if !offered {
 			faults[name] = "is no field that may be written"
 		}
@@ -133,6 +138,8 @@ type turn struct {
 	user    token.Identity
 	request *request
 	change  *write.Change
+	// tied are the rows of the tables between that lead from the row as it is.
+	tied [][]schema.Row
 }
 
 func (t *turn) run(ctx context.Context) (json.RawMessage, error) {
@@ -146,6 +153,10 @@ func (t *turn) run(ctx context.Context) (json.RawMessage, error) {
 			return nil, rpc.Errorf("not_found", "there is no such row")
 		}
 	}
+	var err error
+	if t.tied, err = t.ties(ctx, t.request.key); err != nil {
+		return nil, err
+	}
 	change, err := t.offer.Draft(writes[t.request.op], t.request.data, old)
 	if err != nil {
 		return nil, err
@@ -157,8 +168,14 @@ func (t *turn) run(ctx context.Context) (json.RawMessage, error) {
 	if err := change.Valid(ctx); err != nil {
 		return nil, err
 	}
+	if err := t.exist(ctx); err != nil {
+		return nil, err
+	}
 	key, err := t.make(ctx)
 	if err != nil {
+		return nil, err
+	}
+	if err := t.tie(ctx, key); err != nil {
 		return nil, err
 	}
 	return t.reply(ctx, key)
@@ -183,12 +200,12 @@ func (t *turn) permit(ctx context.Context, old schema.Row) error {
 	var before, after any
 	var err error
 	if old != nil {
-		if before, err = t.decode(old); err != nil {
+		if before, err = t.decodeFull(t.full(old, t.keysOf(t.tied))); err != nil {
 			return err
 		}
 	}
 	if t.request.op != Delete {
-		if after, err = t.decode(t.change.New()); err != nil {
+		if after, err = t.decodeFull(t.next()); err != nil {
 			return err
 		}
 	}
@@ -217,6 +234,11 @@ func (t *turn) make(ctx context.Context) (schema.Value, error) {
 	}
 	if t.request.op == Create && t.Table.Columns[t.Table.Key].Parts != nil {
 		return key, errTuple
+	}
+	if t.request.op == Delete {
+		if err := t.untie(ctx); err != nil {
+			return key, err
+		}
 	}
 	key, err := t.change.Make(ctx, t.tx)
 	if errors.Is(err, write.ErrNoKey) {
@@ -257,7 +279,7 @@ func (t *turn) reply(ctx context.Context, key schema.Value) (json.RawMessage, er
 	if t.request.op == Delete {
 		return t.tell(Delete, key, nil)
 	}
-	row, err := t.row(ctx, key)
+	row, err := t.read(ctx, key)
 	switch {
 	case err != nil:
 		return nil, err

@@ -3,6 +3,7 @@ package bind_test
 import (
 	"context"
 	"maps"
+	"math"
 	"slices"
 	"sync"
 
@@ -221,9 +222,12 @@ func (s *lateSnapshot) Rows(_ context.Context, q feed.Query, fn func(schema.Row)
 			return err
 		}
 	}
+	if q.Limit == 0 {
+		q.Limit = math.MaxInt
+	}
 	first := q.First()
 	for _, row := range s.rows[q.Table] {
-		if row[q.Column] == q.Values[0] && q.Meets(row) {
+		if slices.Contains(q.Values, row[q.Column]) && q.Meets(row) {
 			first.Add(row)
 		}
 	}

@@ -30,6 +30,8 @@ type Model struct {
 
 	// told are the members of the data, in the order of the struct.
 	told []member
+	// ways are the many-to-many relations, which come after them: see full.
+	ways []*schema.Between
 	// offer is what may be written; nil when nothing may.
 	offer *write.Offer
 	// tail is what ends each payload.
@@ -105,7 +107,7 @@ func (m *Model) Groups(row schema.Row) ([]string, error) {
 
 // Encode is the data that is told of a row, as JSON: what Serialize makes of it,
 // else an object of the declared fields. An error says that a value cannot be
-// told as it is declared, or is Serialize's.
+// told as it is declared, or is Serialize's. The row is full.
 func (m *Model) Encode(row schema.Row) (json.RawMessage, error) {
 	if m.Spec.Serialize != nil {
 		return m.serialize(row)
@@ -122,6 +124,10 @@ func (m *Model) Encode(row schema.Row) (json.RawMessage, error) {
 		if dst, err = f.append(dst, row[f.Column]); err != nil {
 			return nil, m.fault("row %s: %w", row[m.Table.Key], err)
 		}
+	}
+	dst, err := m.appendKeys(dst, row)
+	if err != nil {
+		return nil, err
 	}
 	return append(dst, '}'), nil
 }
@@ -169,7 +175,7 @@ func (f *member) append(dst []byte, v schema.Value) ([]byte, error) {
 }
 
 func (m *Model) serialize(row schema.Row) (data json.RawMessage, err error) {
-	value, err := m.decode(row)
+	value, err := m.decodeFull(row)
 	if err != nil {
 		return nil, err
 	}

@@ -44,6 +44,10 @@ type Reader interface {
 //
 // # Concurrency
 //
+// The keys of a model's many-to-many relations are those of the commit that is
+// told: see past. They are read, which other models wait for: as long as a read
+// takes, or most of patienceOfReads, once for all commits that wait meanwhile.
+//
 // An Outbound is safe for concurrent use. One goroutine works on commits, so that
 // each line is told in their order; the author's functions run there and in the
 // loaders of subscriptions, with no lock held. Locks are taken in the order: a
@@ -120,17 +124,20 @@ func (o *Outbound) Run(ctx context.Context, reader Reader) {
 			return
 		case <-o.queue.wake:
 		}
-		for _, one := range o.queue.take() {
+		b := &batch{out: o, reader: reader, items: o.queue.take()}
+		for len(b.items) > 0 {
 			if ctx.Err() != nil {
 				return
 			}
-			o.work(ctx, &one)
+			o.work(ctx, b)
+			b.items = b.items[1:]
 		}
 	}
 }
 
-// work tells what an item says.
-func (o *Outbound) work(ctx context.Context, one *item) {
+// work tells what the first item of a batch says.
+func (o *Outbound) work(ctx context.Context, b *batch) {
+	one := &b.items[0]
 	if one.start {
 		o.anew()
 		for _, m := range o.cfg.Models {
@@ -142,7 +149,7 @@ func (o *Outbound) work(ctx context.Context, one *item) {
 		o.gapAll(one.lost)
 	}
 	if len(one.changes) > 0 {
-		o.tellAll(ctx, one)
+		o.tellAll(ctx, b)
 	}
 	o.pass(one.position, one.start)
 }
@@ -150,8 +157,11 @@ func (o *Outbound) work(ctx context.Context, one *item) {
 // gapAll tells the lines of all models of the tables of a gap.
 func (o *Outbound) gapAll(tables map[*schema.Table]bool) {
 	for _, m := range o.cfg.Models {
-		if tables[m.Table] {
-			o.gap(m)
+		for t := range tables {
+			if m.follows(t) {
+				o.gap(m)
+				break
+			}
 		}
 	}
 }

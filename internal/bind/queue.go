@@ -1,6 +1,7 @@
 package bind
 
 import (
+	"context"
 	"slices"
 	"sync"
 
@@ -28,6 +29,8 @@ type queue struct {
 	// tells that the feed has begun.
 	told  feed.Position
 	begun bool
+	// moved is closed when told changes, nil while nobody waits for that.
+	moved chan struct{}
 }
 
 // item is a commit, or what came in the place of commits.
@@ -44,7 +47,13 @@ type item struct {
 func newQueue(limit int, models []*Model) *queue {
 	q := &queue{limit: limit, wake: make(chan struct{}, 1), live: map[*schema.Table]int{}}
 	for _, m := range models {
-		q.live[m.Table] = 0
+		q.live[m.Table] += 0
+		// What is read of the tables between is brought back to a commit by all that
+		// came after it, whether or not somebody was there then.
+		for _, w := range m.ways {
+			q.live[w.Table]++
+			q.live[m.Table]++
+		}
 	}
 	return q
 }
@@ -69,7 +78,8 @@ func (q *queue) begin(head feed.Position) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.staged, q.staging = item{}, false
-	q.items, q.size, q.told = append(q.items[:0:0], item{position: head, start: q.begun}), 0, head
+	q.items, q.size = append(q.items[:0:0], item{position: head, start: q.begun}), 0
+	q.move(head)
 	q.begun = true
 	q.ring()
 }
@@ -98,16 +108,49 @@ func (q *queue) commit(c *feed.Commit) {
 		return
 	}
 	one := q.staged
-	q.staged, q.told = item{}, c.Position
+	q.staged = item{}
 	q.put(one)
+	q.move(c.Position)
 }
 
 // advance tells that the feed has come to a position.
 func (q *queue) advance(p feed.Position) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.told = p
 	q.put(item{position: p})
+	q.move(p)
+}
+
+// move notes how far the feed has told. The mutex is held.
+func (q *queue) move(p feed.Position) {
+	q.told = p
+	if q.moved != nil {
+		close(q.moved)
+		q.moved = nil
+	}
+}
+
+// after waits until the feed has told of all up to a position, and returns what
+// waits to be worked on then. It must not be changed.
+func (q *queue) after(ctx context.Context, p feed.Position) ([]item, error) {
+	for {
+		q.mu.Lock()
+		if q.told >= p {
+			items := slices.Clone(q.items)
+			q.mu.Unlock()
+			return items, nil
+		}
+		if q.moved == nil {
+			q.moved = make(chan struct{})
+		}
+		moved := q.moved
+		q.mu.Unlock()
+		select {
+		case <-moved:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
 }
 
 // put appends an item, or adds it to the last one. The mutex is held.

@@ -43,7 +43,9 @@ type rows struct {
 	// unseen are the rows of commits that the snapshot does not show, nil for those
 	// that are gone.
 	unseen map[schema.Value]schema.Row
-	all    []loaded
+	// ties are the rows of tables between of such commits.
+	ties map[*schema.Table]map[schema.Value]schema.Row
+	all  []loaded
 	// groups are the groups of rows that a line is a member of, by their place in of
 	// and in.
 	groups map[string]int
@@ -75,12 +77,21 @@ func (r *rows) load(ctx context.Context, reader Reader) error {
 		return err
 	}
 	r.snap = snap
-	err = errors.Join(r.read(ctx), snap.Close())
+	err = r.read(ctx)
+	if r.model.ways == nil { // else the keys are read once it is known of which rows
+		err = errors.Join(err, snap.Close())
+	}
 	if err == nil {
 		err = r.out.reach(ctx, max(r.after, snap.Position()), r.starts)
 	}
 	if err == nil {
 		err = r.replay(before)
+	}
+	if r.model.ways != nil {
+		if err == nil {
+			err = r.complete(ctx)
+		}
+		err = errors.Join(err, snap.Close())
 	}
 	if err != nil {
 		return fmt.Errorf("read table %s: %w", r.model.Table.Name, err)
@@ -97,8 +108,7 @@ func (r *rows) replay(before []*feed.Commit) error {
 		if c.Position > r.after {
 			break // it is among those that came since
 		}
-		of := slices.DeleteFunc(c.Changes, func(ch feed.Change) bool { return ch.Table != r.model.Table })
-		if err := r.apply(net(of)); err != nil {
+		if err := r.apply(net(r.model.among(c.Changes))); err != nil {
 			return err
 		}
 	}
@@ -133,9 +143,14 @@ func (r *rows) apply(changes []changed) error {
 	table := r.model.Table
 	for i := range changes {
 		switch c := &changes[i]; {
-		case c.table != table:
+		case !r.model.follows(c.table):
 		case c.unknown:
 			return errUnknown
+		case c.table != table:
+			if r.ties[c.table] == nil {
+				r.ties[c.table] = map[schema.Value]schema.Row{}
+			}
+			r.ties[c.table][c.key] = c.now
 		default:
 			// A row that came and went may be one that the snapshot shows.
 			r.unseen[c.key] = c.now

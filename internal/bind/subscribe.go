@@ -139,7 +139,10 @@ func (l *loader) serve(ctx context.Context, reader Reader) error {
 	// What the feed has told by now may have been told to some of the lines before
 	// they began to keep it: it is part of what is read, and of nothing else.
 	starts := l.out.begun()
-	r := &rows{loader: l, lines: lines, starts: starts, after: l.out.queue.place(), groups: map[string]int{}, unseen: map[schema.Value]schema.Row{}}
+	r := &rows{
+		loader: l, lines: lines, starts: starts, after: l.out.queue.place(), groups: map[string]int{},
+		unseen: map[schema.Value]schema.Row{}, ties: map[*schema.Table]map[schema.Value]schema.Row{},
+	}
 	err := r.load(ctx, reader)
 	for _, line := range lines {
 		if err != nil {

@@ -8,13 +8,19 @@ import (
 	"github.com/pando-sync/pando/schema"
 )
 
-// tellAll tells what a commit has made of the rows of each model.
-func (o *Outbound) tellAll(ctx context.Context, one *item) {
+// tellAll tells what the first commit of a batch has made of the rows of each
+// model.
+func (o *Outbound) tellAll(ctx context.Context, b *batch) {
+	one := &b.items[0]
 	rows, at := net(one.changes), &feed.Commit{Position: one.position, Transaction: one.transaction}
 	for _, m := range o.cfg.Models {
 		if o.has(m) {
 			t := telling{out: o, model: m, at: one.position, members: map[string][]*Line{}}
-			t.rows(ctx, rows)
+			if m.ways == nil {
+				t.rows(ctx, rows)
+			} else {
+				t.full(ctx, b, rows)
+			}
 		}
 		// Behind what the lines were told: who reads takes both.
 		o.loads[m].record(at, rows)
@@ -44,6 +50,16 @@ func (t *telling) rows(ctx context.Context, rows []changed) {
 		}
 	}
 	t.finish(ctx)
+}
+
+// full tells of those of a model with many-to-many relations.
+func (t *telling) full(ctx context.Context, b *batch, rows []changed) {
+	whole, err := b.whole(ctx, t.model, rows)
+	if err != nil {
+		t.unknown = true
+		t.fail(err)
+	}
+	t.rows(ctx, whole)
 }
 
 // row tells of a row: where two of its groups have a line in common, once.
