@@ -17,7 +17,7 @@ type row struct{ told, input string }
 // a type share them.
 func (a *app) gatherBinding(b *schema.Binding) error {
 	for _, f := range b.Fields {
-		if t, ok := stateType(toldField(b, f)); ok {
+		if t, ok := stateType(toldField(b, f)); ok && f.Element == schema.Null {
 			if err := a.visit(t, false); err != nil {
 				return fmt.Errorf("generate: binding %s: %s.%s: %w", b.Stream, b.Type.Name, f.GoName, err)
 			}
@@ -61,7 +61,9 @@ func (a *app) rowMembers(b *schema.Binding, input bool) []documented {
 			mark, note = "?", noteIf(f.Shown == "", "Write-only.")
 		}
 		expr := a.field(toldField(b, f))
-		if slices.Contains(b.Keys, f.Name) {
+		if f.Element != schema.Null {
+			expr = "readonly " + a.key(f.Element) + "[]"
+		} else if slices.Contains(b.Keys, f.Name) {
 			expr = orNull(a.key(f.Kind), f.Nullable)
 		}
 		members = append(members, documented{

@@ -3,6 +3,7 @@ package schema
 import (
 	"fmt"
 	"reflect"
+	"slices"
 )
 
 // Between is a many-to-many relation of a Model: the table between, whose rows say
@@ -86,6 +87,17 @@ func (r *Registry) between(m *Type, f *fieldDecl, writes bool) (*Between, error)
 	r.Whole(table)
 	if !writes || f.tags.readOnly {
 		return way, nil
+	}
+	for _, link := range []int{way.Owner, way.Target} {
+		parts := table.Columns[link].Parts
+		if parts == nil {
+			parts = []int{link}
+		}
+		for _, column := range parts {
+			if !slices.Contains(table.Filled, column) {
+				table.Filled = append(table.Filled, column)
+			}
+		}
 	}
 	way.To, err = r.table(target)
 	return way, err

@@ -26,6 +26,10 @@ type Table struct {
 	// Watched are the indexes in Columns of what changes of the table are looked at
 	// for without a layer over it: see Registry.Watch.
 	Watched []int
+	// Filled are the stored columns that get a value in rows which are inserted with
+	// no others, nil where none are: see Registry.Between. Setup of a source refuses
+	// a table of which another column must have a value and has no default.
+	Filled []int
 }
 
 // Column is one column that is read, or derived from what is read.

@@ -151,7 +151,7 @@ func (s *Source) describe(ctx context.Context, q asker, declared *schema.Table) 
 	if err := t.readUnique(ctx, q); err != nil {
 		return nil, err
 	}
-	return t, errors.Join(t.checkColumns(), t.checkKey(), t.checkIdentity(s.isFull(declared)))
+	return t, errors.Join(t.checkColumns(), t.checkKey(), t.checkIdentity(s.isFull(declared)), t.checkFilled(ctx, q))
 }
 
 // checkKind refuses what is no table whose changes the server logs.
@@ -268,6 +268,35 @@ func (t *table) checkColumns() error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+const neededQuery = `SELECT a.attname FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+	WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped AND (a.attnotnull OR t.typnotnull)
+		AND NOT a.atthasdef AND a.attidentity = '' AND a.attgenerated = '' AND t.typdefault IS NULL ORDER BY a.attnum`
+
+// checkFilled refuses a table whose rows cannot be inserted with the columns that
+// are set.
+func (t *table) checkFilled(ctx context.Context, q asker) error {
+	if t.declared.Filled == nil {
+		return nil
+	}
+	rows, err := q.QueryContext(ctx, neededQuery, int64(t.oid))
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	var errs []error
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return err
+		}
+		if !slices.ContainsFunc(t.declared.Filled, func(i int) bool { return t.declared.Columns[i].Name == name }) {
+			errs = append(errs, mismatchf("column %q of table %q must have a value, which writes of a many-to-many relation do not give: "+
+				"ALTER TABLE %s ALTER COLUMN %s SET DEFAULT …, or tag the relation readonly", name, t.declared.Name, t.sqlName(), quote(name)))
+		}
+	}
+	return errors.Join(append(errs, rows.Err())...)
 }
 
 // stored returns the columns that hold a column's values in the database: its

@@ -70,7 +70,32 @@ func (c *conn) describe(ctx context.Context, table *schema.Table) (*description,
 	if err := d.readUnique(ctx, c); err != nil {
 		return nil, err
 	}
+	if err := d.checkFilled(ctx, c); err != nil {
+		return nil, err
+	}
 	return d, d.checkCollations(ctx, c)
+}
+
+// checkFilled refuses a table whose rows cannot be inserted with the columns that
+// are set.
+func (d *description) checkFilled(ctx context.Context, c *conn) error {
+	if d.table.Filled == nil {
+		return nil
+	}
+	const sql = `SELECT name FROM pragma_table_xinfo(?1) WHERE "notnull" AND dflt_value IS NULL AND hidden = 0
+		AND NOT (pk > 0 AND upper(type) = 'INTEGER' AND (SELECT count(*) FROM pragma_table_info(?1) WHERE pk > 0) = 1) ORDER BY cid`
+	var errs []error
+	err := c.query(ctx, sql, bind(d.name), func(row []driver.Value) error {
+		name := textIn(row[0])
+		if !slices.ContainsFunc(d.table.Filled, func(i int) bool { return strings.EqualFold(d.table.Columns[i].Name, name) }) {
+			errs = append(errs, mismatchf("column %q of table %q must have a value, which writes of a many-to-many relation do not give: rebuild the table with a default for it, or tag the relation readonly", name, d.name))
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("describe table %q: %w", d.name, err)
+	}
+	return errors.Join(errs...)
 }
 
 // readColumns fills columns, place and primary.

@@ -68,6 +68,7 @@ type desk struct {
 	source feed.Writer
 	model  *bind.Model
 	served *bind.Served
+	tables []string // that it serves
 	// attempts is how often a transaction was begun; the first again of them are
 	// rolled back in place of their commit.
 	attempts, again atomic.Int32
@@ -88,14 +89,28 @@ func articles() *bind.Spec {
 // onEach runs a test on both databases.
 func onEach(t *testing.T, run func(t *testing.T, open func(*bind.Spec) *desk)) {
 	t.Helper()
-	t.Run("sqlite", func(t *testing.T) { run(t, func(s *bind.Spec) *desk { return onSQLite(t, s) }) })
+	onEachOf(t, articlesDDL, func(t *testing.T, d func() *desk) {
+		t.Helper()
+		run(t, func(s *bind.Spec) *desk { return d().serve(s) })
+	})
+}
+
+// onEachOf is onEach over other tables; the desk has yet to serve a binding.
+func onEachOf(t *testing.T, ddl string, run func(t *testing.T, open func() *desk)) {
+	t.Helper()
+	t.Run("sqlite", func(t *testing.T) { run(t, func() *desk { return sqliteOf(t, ddl) }) })
 	t.Run("postgres", func(t *testing.T) {
 		servers.Need(t, "postgres")
-		run(t, func(s *bind.Spec) *desk { return onPostgres(t, s) })
+		run(t, func() *desk { return postgresOf(t, ddl) })
 	})
 }
 
 func onSQLite(t testing.TB, spec *bind.Spec) *desk {
+	t.Helper()
+	return sqliteOf(t, articlesDDL).serve(spec)
+}
+
+func sqliteOf(t testing.TB, ddl string) *desk {
 	t.Helper()
 	db, err := sql.Open("sqlite", "file:"+filepath.Join(t.TempDir(), "test.db")+
 		"?_pragma=journal_mode(WAL)&_pragma=synchronous(OFF)&_pragma=busy_timeout(5000)&_pragma=foreign_keys(1)&_txlock=immediate")
@@ -104,14 +119,19 @@ func onSQLite(t testing.TB, spec *bind.Spec) *desk {
 	}
 	t.Cleanup(func() { db.Close() })
 	d := &desk{t: t, db: db}
-	d.exec(strings.NewReplacer("SERIAL", "INTEGER", "UUID", "TEXT", "NUMERIC", "TEXT", "TIMESTAMP", "TEXT", "JSONB", "TEXT").Replace(articlesDDL))
+	d.exec(strings.NewReplacer("SERIAL", "INTEGER", "UUID", "TEXT", "NUMERIC", "TEXT", "TIMESTAMP", "TEXT", "JSONB", "TEXT").Replace(ddl))
 	source := sqlitefeed.New(db)
 	t.Cleanup(func() { source.Close() })
 	d.source = source
-	return d.serve(spec)
+	return d
 }
 
 func onPostgres(t testing.TB, spec *bind.Spec) *desk {
+	t.Helper()
+	return postgresOf(t, articlesDDL).serve(spec)
+}
+
+func postgresOf(t testing.TB, ddl string) *desk {
 	t.Helper()
 	url := servers.Database(t)
 	db, err := sql.Open("pgx", url)
@@ -120,11 +140,11 @@ func onPostgres(t testing.TB, spec *bind.Spec) *desk {
 	}
 	t.Cleanup(func() { db.Close() })
 	d := &desk{t: t, db: db}
-	d.exec(strings.NewReplacer("NUMERIC", "NUMERIC(10,2)", "TIMESTAMP", "TIMESTAMPTZ").Replace(articlesDDL))
+	d.exec(strings.NewReplacer("NUMERIC", "NUMERIC(10,2)", "TIMESTAMP", "TIMESTAMPTZ").Replace(ddl))
 	source := pgfeed.New(db, url)
 	t.Cleanup(func() { source.Close() })
 	d.source = source
-	return d.serve(spec)
+	return d
 }
 
 const articlesDDL = `
@@ -150,16 +170,23 @@ INSERT INTO articles (title, stars, owner_id) VALUES ('first', 1, 1), ('second',
 
 func (d *desk) serve(spec *bind.Spec) *desk {
 	d.t.Helper()
-	reg := schema.NewRegistry()
-	d.served = &bind.Served{Transact: d.transact}
-	var err error
-	if d.model, err = d.served.Add(reg, spec); err != nil {
-		d.t.Fatal(err)
-	}
-	if err := d.source.Setup(d.t.Context(), reg.Tables); err != nil {
+	if err := d.setup(spec); err != nil {
 		d.t.Fatal(err)
 	}
 	return d
+}
+
+// setup serves a binding, unless the database is not as it is declared.
+func (d *desk) setup(spec *bind.Spec) (err error) {
+	reg := schema.NewRegistry()
+	d.served = &bind.Served{Transact: d.transact}
+	if d.model, err = d.served.Add(reg, spec); err != nil {
+		return err
+	}
+	for _, table := range reg.Tables {
+		d.tables = append(d.tables, table.Name)
+	}
+	return d.source.Setup(d.t.Context(), reg.Tables)
 }
 
 type txKey struct{}
@@ -245,8 +272,8 @@ func (d *desk) refused(payload, want string) {
 func (d *desk) dump() string {
 	d.t.Helper()
 	var lines []string
-	for _, table := range []string{"people", "articles"} {
-		for _, row := range d.rows("SELECT * FROM " + table + " ORDER BY id") {
+	for _, table := range d.tables {
+		for _, row := range d.rows("SELECT * FROM " + table + " ORDER BY 1, 2") {
 			lines = append(lines, table+" "+strings.Join(row, " "))
 		}
 	}

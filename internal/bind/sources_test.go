@@ -44,6 +44,12 @@ func onReal(t *testing.T, test func(*actual)) {
 // onRealWith is onReal with statements that come before the database is followed.
 func onRealWith(t *testing.T, onSQLite, onPostgres []string, test func(*actual)) {
 	t.Helper()
+	onRealOf(t, noteSpec, append([]string{notesDDL}, onSQLite...), append([]string{notesDDL}, onPostgres...), test)
+}
+
+// onRealOf is onReal of another binding.
+func onRealOf(t *testing.T, spec func() *bind.Spec, onSQLite, onPostgres []string, test func(*actual)) {
+	t.Helper()
 	t.Run("sqlite", func(t *testing.T) {
 		db, err := sql.Open("sqlite", "file:"+filepath.Join(t.TempDir(), "test.db")+
 			"?_pragma=journal_mode(WAL)&_pragma=synchronous(OFF)&_pragma=busy_timeout(10000)&_pragma=foreign_keys(1)&_pragma=recursive_triggers(1)&_txlock=immediate")
@@ -51,19 +57,24 @@ func onRealWith(t *testing.T, onSQLite, onPostgres []string, test func(*actual))
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { db.Close() })
-		test(newReal(t, db, sqlitefeed.New(db), noteSpec(), onSQLite...))
+		test(newReal(t, db, sqlitefeed.New(db), spec(), onSQLite...))
 	})
-	t.Run("postgres", func(t *testing.T) { test(newPostgres(t, servers.Database(t), onPostgres...)) })
+	t.Run("postgres", func(t *testing.T) { test(postgresWith(t, servers.Database(t), spec(), onPostgres...)) })
 }
 
 func newPostgres(t *testing.T, url string, statements ...string) *actual {
+	t.Helper()
+	return postgresWith(t, url, noteSpec(), append([]string{notesDDL}, statements...)...)
+}
+
+func postgresWith(t *testing.T, url string, spec *bind.Spec, statements ...string) *actual {
 	t.Helper()
 	db, err := sql.Open("pgx", url)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
-	return newReal(t, db, pgfeed.New(db, url), noteSpec(), statements...)
+	return newReal(t, db, pgfeed.New(db, url), spec, statements...)
 }
 
 // newReal has notes of a source told until the test ends.
@@ -79,7 +90,7 @@ func newReal(t *testing.T, db *sql.DB, source feed.Source, spec *bind.Spec, stat
 	h.Outbound = bind.NewOutbound(bind.OutboundConfig{Models: []*bind.Model{model}, Groups: h.groups, Logger: quiet})
 	h.pipe = pipe.New(pipe.Config{Source: source, Registry: reg, Logger: quiet, Tap: h.Outbound})
 	r := &actual{h, db}
-	r.exec(append([]string{notesDDL}, statements...)...)
+	r.exec(statements...)
 	if err := source.Setup(t.Context(), reg.Tables); err != nil {
 		t.Fatal(err)
 	}
