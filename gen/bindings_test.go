@@ -41,6 +41,9 @@ func streamsManifest(t *testing.T) *schema.Manifest {
 			Stream: "rooms", Fields: []string{"name"}, GroupNames: groups[streams.Room], HasPermission: anything[streams.Room],
 			Serialize: func(*streams.Room) (any, error) { return "anything", nil },
 		},
+		&mux.Binding[streams.Hall]{
+			Stream: "halls", Fields: []string{mux.AllFields}, GroupNames: groups[streams.Hall], HasPermission: anything[streams.Hall],
+		},
 	)
 	return m.seal()
 }

@@ -37,7 +37,9 @@ const AllFields = bind.AllFields
 // or "update", or "delete" without data. A column is told as in a channel's state,
 // but for times, which have milliseconds: "2006-01-02T15:04:05.000Z". pk, and what
 // a belongs-to relation leads to, are told as the key: an integer as a number, and as
-// a string only beyond 2^53. A row that is deleted softly is none.
+// a string only beyond 2^53. A many-to-many relation is the array of such keys, those
+// that the table between had after the commit: what changes there alone is an update
+// of the row. A row that is deleted softly is none.
 //
 // Clients send {"action":"create","data":{…}}, {"action":"update","pk":1,"data":{…}}
 // and {"action":"delete","pk":1}. A message is carried out in a transaction of its
@@ -66,8 +68,10 @@ type Binding[T any] struct {
 	// wire, without the key; AllFields for all. Belongs-to relations are among them
 	// and stand for the key of what they lead to. Required. Fields that are tagged
 	// readonly, and computed ones, are only told, those tagged writeonly only written.
-	// What is of other tables, has-many and many-to-many relations and what is counted
-	// or computed of them, is not told: naming it is refused.
+	// Many-to-many relations stand for the keys of what they lead to; a client that
+	// gives them has the rows of the table between set, behind Create or Update. What
+	// else is of other tables, has-many relations and what is counted or computed of
+	// them, is not told: naming it is refused.
 	Fields []string
 	// GroupNames are the groups that a row belongs to: names of 1 to 99 of A-Z a-z
 	// 0-9 . _ -. It must depend on the row alone: no clock, user or I/O. Relations of
@@ -75,8 +79,9 @@ type Binding[T any] struct {
 	GroupNames func(row *T) []string
 	// HasPermission tells whether a user may do something. old is the row as it is in
 	// the database, nil for a creation; new is the row as it would be, but for what the
-	// database sets by itself, nil for a deletion. Relations are not set. It runs in
-	// the write's transaction (pando.TxOf), with the row locked. Without it nothing may
+	// database sets by itself, nil for a deletion. Of relations only those
+	// many-to-many that are among Fields are set, to rows of which nothing but the key
+	// is. It runs in the write's transaction (pando.TxOf), with the row locked. Without it nothing may
 	// be written.
 	HasPermission func(ctx context.Context, user token.Identity, op Op, old, new *T) (bool, error)
 	// Create, Update and Delete, where they are set, do in the transaction of ctx
@@ -91,7 +96,8 @@ type Binding[T any] struct {
 	Update func(ctx context.Context, user token.Identity, key any, data Data[T]) error
 	Delete func(ctx context.Context, user token.Identity, key any) error
 	// Serialize, where it is set, makes the data of what is told of a row, which is
-	// encoded as JSON. It must depend on the row alone.
+	// encoded as JSON. It must depend on the row alone, of whose relations those are
+	// set that HasPermission has.
 	Serialize func(row *T) (any, error)
 	// Model is the name in what is told, "app.message" unless set: the Go package
 	// (of a program: its folder) and the struct, in small letters.

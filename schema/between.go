@@ -18,9 +18,8 @@ type Between struct {
 	Owner, Target int
 	// To is the table that Target leads to, nil where nobody writes the relation. Key
 	// is the form of its keys.
-	To       *Table
-	Key      Field
-	ReadOnly bool
+	To  *Table
+	Key Field
 
 	index   []int
 	element reflect.Type
@@ -78,14 +77,14 @@ func (r *Registry) between(m *Type, f *fieldDecl, writes bool) (*Between, error)
 		return nil, err
 	}
 	way := &Between{
-		Name: f.wire, GoName: f.goName, GoType: f.goType, Table: table, ReadOnly: f.tags.readOnly,
+		Name: f.wire, GoName: f.goName, GoType: f.goType, Table: table,
 		index: f.index, element: f.target, keys: target.keys,
 	}
 	if err := r.betweenColumns(way, f, target, links, targets); err != nil {
 		return nil, err
 	}
 	r.Whole(table)
-	if !writes || f.tags.readOnly {
+	if !writes {
 		return way, nil
 	}
 	for _, link := range []int{way.Owner, way.Target} {

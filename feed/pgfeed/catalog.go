@@ -293,7 +293,7 @@ func (t *table) checkFilled(ctx context.Context, q asker) error {
 		}
 		if !slices.ContainsFunc(t.declared.Filled, func(i int) bool { return t.declared.Columns[i].Name == name }) {
 			errs = append(errs, mismatchf("column %q of table %q must have a value, which writes of a many-to-many relation do not give: "+
-				"ALTER TABLE %s ALTER COLUMN %s SET DEFAULT …, or tag the relation readonly", name, t.declared.Name, t.sqlName(), quote(name)))
+				"ALTER TABLE %s ALTER COLUMN %s SET DEFAULT …, or leave the relation out of the Fields of bindings that write", name, t.declared.Name, t.sqlName(), quote(name)))
 		}
 	}
 	return errors.Join(append(errs, rows.Err())...)

@@ -88,7 +88,7 @@ func (d *description) checkFilled(ctx context.Context, c *conn) error {
 	err := c.query(ctx, sql, bind(d.name), func(row []driver.Value) error {
 		name := textIn(row[0])
 		if !slices.ContainsFunc(d.table.Filled, func(i int) bool { return strings.EqualFold(d.table.Columns[i].Name, name) }) {
-			errs = append(errs, mismatchf("column %q of table %q must have a value, which writes of a many-to-many relation do not give: rebuild the table with a default for it, or tag the relation readonly", name, d.name))
+			errs = append(errs, mismatchf("column %q of table %q must have a value, which writes of a many-to-many relation do not give: rebuild the table with a default for it, or leave the relation out of the Fields of bindings that write", name, d.name))
 		}
 		return nil
 	})

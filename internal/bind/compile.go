@@ -270,7 +270,7 @@ func (m *Model) Binding() *schema.Binding {
 			Name: w.Name, Shown: w.Name, Column: -1, Kind: schema.JSON, GoType: w.GoType, GoName: w.GoName, Element: w.Key.Kind,
 		})
 		b.Keys = append(b.Keys, w.Name)
-		if m.offer == nil || w.ReadOnly {
+		if m.offer == nil {
 			b.ReadOnly = append(b.ReadOnly, w.Name)
 		}
 	}

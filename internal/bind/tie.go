@@ -214,7 +214,7 @@ func (t *turn) refused(w *schema.Between, err error) error {
 	case !ok:
 		return err
 	case constraint.Constraint == feed.NotNull:
-		return t.fault("relation %s: table %s has another column that must have a value: give it a default, or tag the relation readonly: %s",
+		return t.fault("relation %s: table %s has another column that must have a value: give it a default, or leave the relation out of Fields: %s",
 			w.Name, w.Table.Name, err)
 	case constraint.Constraint == feed.Unique:
 		return rpc.InFields("conflict", map[string]string{w.Name: "is changed by somebody else"})

@@ -42,5 +42,14 @@ type User struct {
 	Name  string `json:"name"`
 }
 
+// Hall has many rooms and many users.
+type Hall struct {
+	ID    int64  `json:"id"`
+	Name  string `json:"name"`
+	Rooms []Room `json:"rooms" pando:"through:hall_rooms"`
+	// Guests may come in.
+	Guests []User `json:"guests" pando:"through:hall_guests"`
+}
+
 // MessageChannel shows a message.
 type MessageChannel struct{}

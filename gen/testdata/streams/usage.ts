@@ -37,6 +37,14 @@ export async function others() {
   await client.stream('rooms').create({ name: 'Hall' })
   const room: unknown = client.stream('rooms').get().rows[0].data
 
+  const halls = client.stream('halls')
+  const keys: readonly Pk[] = halls.get().rows[0].data.rooms
+  const logins: readonly string[] = halls.get().rows[0].data.guests
+  await halls.create({ rooms: [1, '9007199254740993'] })
+  // @ts-expect-error: a relation is of keys
+  await halls.create({ rooms: ['x', { id: 1 }] })
+  await halls.create({ guests: logins })
+
   const chat = client.stream('chat')
   const answer: number = await chat.request({ say: 'hello' })
   chat.onMessage(({ said }) => said.length)
@@ -46,7 +54,7 @@ export async function others() {
   chat.get()
 
   const unknown: Pk = client.stream('unknown').get().rows[0].pk
-  return { users, room, answer, unknown }
+  return { users, room, answer, unknown, keys }
 }
 
 export function inTests() {
