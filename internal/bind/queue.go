@@ -130,12 +130,12 @@ func (q *queue) move(p feed.Position) {
 	}
 }
 
-// after waits until the feed has told of all up to a position, and returns what
-// waits to be worked on then. It must not be changed.
+// after waits until the feed has told of all up to a position, or has begun anew,
+// and returns what waits to be worked on then. It must not be changed.
 func (q *queue) after(ctx context.Context, p feed.Position) ([]item, error) {
 	for {
 		q.mu.Lock()
-		if q.told >= p {
+		if q.told >= p || len(q.items) > 0 && q.items[0].start {
 			items := slices.Clone(q.items)
 			q.mu.Unlock()
 			return items, nil
