@@ -43,13 +43,13 @@ func (t *Type) Betweens() []string {
 func (r *Registry) Between(m *Type, name string, writes bool) (*Between, error) {
 	for _, f := range m.decl.fields {
 		if f.wire == name && f.target != nil && f.sent && f.through() != "" {
-			return r.between(m, f, writes)
+			return r.between(f, writes)
 		}
 	}
 	return nil, fmt.Errorf("schema: %s has no many-to-many relation %q", m.Name, name)
 }
 
-func (r *Registry) between(m *Type, f *fieldDecl, writes bool) (*Between, error) {
+func (r *Registry) between(f *fieldDecl, writes bool) (*Between, error) {
 	switch {
 	case !f.many:
 		return nil, f.fault("tag through: many-to-many has many rows: make the field a slice")

@@ -235,7 +235,7 @@ func (s *sheaf) viewer(subscribes bool, groups ...string) {
 
 // read takes what a client was told.
 func (s *sheaf) read(v *leafer) {
-	for _, text := range v.client.read() {
+	for _, text := range v.read() {
 		var m struct {
 			Gap    bool
 			Action string
@@ -425,7 +425,7 @@ func TestKeysThatCannotBeReadAreAGap(t *testing.T) {
 		h.write(sheet(2), put(s.between(), rowWith(s.between(), map[string]schema.Value{
 			"id": schema.IntValue(7), "sheet_id": schema.IntValue(1), "label_id": schema.IntValue(3),
 		})))
-		h.expect("what follows", strings.NewReplacer(`,"model":"bind.sheet"`, "", `"rev":2,`, "").Replace(fmt.Sprintf("%s", slices.Concat(c.read()...))),
+		h.expect("what follows", strings.NewReplacer(`,"model":"bind.sheet"`, "", `"rev":2,`, "").Replace(string(slices.Concat(c.read()...))),
 			`{"action":"update","pk":1,"data":{"rooms":"a","labels":[3]}}`)
 	})
 }
