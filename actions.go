@@ -246,7 +246,7 @@ func (s *stream) action(ctx context.Context, req *wire.Request) (json.RawMessage
 			if !a.Once {
 				return a.Call(ctx, s.value, nil, r.Args)
 			}
-			return s.app.transact(ctx, s.claim(req), func(ctx context.Context, tx feed.Tx) (json.RawMessage, error) {
+			return s.app.transactOnce(ctx, s.claim(req), asItIs, func(ctx context.Context, tx feed.Tx) (json.RawMessage, error) {
 				return a.Call(ctx, s.value, tx.SQL(), r.Args)
 			})
 		},

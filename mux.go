@@ -126,7 +126,7 @@ func (a *App) handleBroadcasts() {
 func (a *App) sealMux() error {
 	m := &a.multi
 	m.served.Transact = func(ctx context.Context, fn func(context.Context, feed.Tx) (json.RawMessage, error)) (json.RawMessage, error) {
-		return a.transactShown(ctx, nil, fn)
+		return a.transactOnce(ctx, nil, asItIs, fn)
 	}
 	named := map[string]*bind.Spec{}
 	for _, d := range a.classes() {

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/pando-sync/pando/feed"
-	"github.com/pando-sync/pando/internal/rpc"
 	"github.com/pando-sync/pando/internal/wire"
 )
 
@@ -102,30 +101,6 @@ func (a *App) transact(
 			return nil, err
 		}
 	}
-}
-
-// transactShown is transact for what a client asks of rows that it was shown. Some
-// databases tell of a commit a moment before others can read it: what was refused
-// meanwhile, since a row is not there, is asked once more when all that clients
-// have been told can be read.
-func (a *App) transactShown(
-	ctx context.Context, claim *feed.Claim, fn func(context.Context, feed.Tx) (json.RawMessage, error),
-) (json.RawMessage, error) {
-	early := a.pipe.Unseen()
-	reply, err := a.transact(ctx, claim, fn)
-	if err == nil || !early || !ofRows(err) || a.pipe.Visible(ctx) != nil {
-		return reply, err
-	}
-	return a.transact(ctx, claim, fn)
-}
-
-// ofRows tells whether what was refused may be for a row that could not be read.
-func ofRows(err error) bool {
-	if refused(err) {
-		return true
-	}
-	e, _ := rpc.Public(err)
-	return e.Code == "not_found" || e.Code == "denied" || e.Code == "invalid" || e.Code == "conflict"
 }
 
 // attempt is one transaction; again tells that it may be made once more after

@@ -43,7 +43,8 @@ func (s *stream) applyWrite(ctx context.Context, claim *feed.Claim, w *Write) (j
 	if s.list != nil {
 		view.Listed = s.listed
 	}
-	reply, err := s.app.transactShown(ctx, claim, func(ctx context.Context, tx feed.Tx) (json.RawMessage, error) {
+	told := func(err error) error { return writer.Refused(w, err) }
+	reply, err := s.app.transactOnce(ctx, claim, told, func(ctx context.Context, tx feed.Tx) (json.RawMessage, error) {
 		done, err := writer.Apply(ctx, tx, view, w)
 		if err != nil {
 			return nil, err
@@ -51,7 +52,7 @@ func (s *stream) applyWrite(ctx context.Context, claim *feed.Claim, w *Write) (j
 		return keyText(done), nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("channel %s: %w", s.Channel(), writer.Refused(w, err))
+		return nil, fmt.Errorf("channel %s: %w", s.Channel(), err)
 	}
 	return reply, nil
 }

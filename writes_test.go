@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"reflect"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -334,15 +335,23 @@ func TestAWriteWithAKeyIsAppliedOnce(t *testing.T) {
 	if got := ada.write(`{"type":"delete","of":"Sheet","id":"1","key":"k1"}`); got.Code != "bad_request" {
 		t.Errorf("another operation with the key: %+v", got)
 	}
-	// What was refused may be asked again.
+	// Whoever was refused is not carried out by a copy that comes late; who asks anew
+	// is asked for anew.
 	const refused = `{"type":"create","of":"Sheet","in":["Study","1","sheets"],"data":{"text":"late"},"key":"k2"}`
 	exec(t, d.db, "UPDATE roles SET role = 'viewer' WHERE person_id = 1")
 	if got := ada.write(refused); got.Code != "viewers_only_look" {
 		t.Errorf("refused: %+v", got)
 	}
 	exec(t, d.db, "UPDATE roles SET role = 'editor' WHERE person_id IN (1, 2)")
-	if got := ada.write(refused); got.String() != `result "5"` {
+	if got := again.write(refused); got.Code != "viewers_only_look" {
+		t.Errorf("a copy, after it was permitted: %+v", got)
+	}
+	if got := ada.write(strings.Replace(refused, "k2", "k4", 1)); got.String() != `result "5"` {
 		t.Errorf("after it was permitted: %+v", got)
+	}
+	const bad = `{"type":"create","of":"Sheet","in":["Study","1","sheets"],"data":{"text":7},"key":"k5"}`
+	if first, second := ada.write(bad), again.write(bad); first.Code != "invalid" || first.Fields["text"] == "" || !reflect.DeepEqual(first.Fields, second.Fields) || second.Message != first.Message {
+		t.Errorf("the same refusal twice: %+v, %+v", first, second)
 	}
 	if got := d.writer("2").write(create); got.String() != `result "6"` {
 		t.Errorf("another user's request of the same key: %+v", got)
@@ -548,7 +557,10 @@ func TestConstraintsThatCommitMeets(t *testing.T) {
 		t.Errorf("a row that is referred to: %+v", got)
 	}
 	exec(t, d.db, "DELETE FROM deferred")
-	if got := ada.write(`{"type":"delete","of":"Sheet","id":"1","key":"k"}`); got.String() != "result null" {
+	if got := ada.write(`{"type":"delete","of":"Sheet","id":"1","key":"k"}`); got.Code != "conflict" {
+		t.Errorf("a copy, after nothing refers to it: %+v", got)
+	}
+	if got := ada.write(`{"type":"delete","of":"Sheet","id":"1","key":"another"}`); got.String() != "result null" {
 		t.Errorf("after nothing refers to it: %+v", got)
 	}
 }

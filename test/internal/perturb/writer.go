@@ -3,6 +3,7 @@ package perturb
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -69,6 +70,14 @@ type tx struct {
 	crash  crash
 	of     any
 	ended  bool
+	// refuses tells that what is stored is a refusal, and nothing else is done.
+	refuses bool
+}
+
+// Reply implements feed.Tx. A refusal is told to nobody: what it refuses was.
+func (t *tx) Reply(ctx context.Context, reply []byte) error {
+	t.refuses = !json.Valid(reply)
+	return t.Tx.Reply(ctx, reply)
 }
 
 // Claim implements feed.Tx.
@@ -115,14 +124,14 @@ func (t *tx) Rollback() error {
 }
 
 func (t *tx) ending() {
-	if t.source.plan.Witness != nil {
+	if t.source.plan.Witness != nil && !t.refuses {
 		t.source.plan.Witness.Ending(t.of, t.SQL())
 	}
 }
 
 func (t *tx) end(committed bool, err error) error {
 	t.ended = true
-	if t.source.plan.Witness != nil {
+	if t.source.plan.Witness != nil && !t.refuses {
 		t.source.plan.Witness.Ended(t.of, committed)
 	}
 	return err
