@@ -41,7 +41,7 @@ export class Visitor {
     this.page = page
     page.on('pageerror', (error) => this.complaints.push(error.message))
     page.on('console', (message) => {
-      const expected = /net::ERR_CONNECTION_(REFUSED|RESET)|status of 401/.test(message.text())
+      const expected = /net::ERR_(CONNECTION_(REFUSED|RESET|CLOSED)|SOCKET_NOT_CONNECTED)|status of 401/.test(message.text())
       if (['error', 'warning'].includes(message.type()) && !expected) this.complaints.push(message.text())
     })
     page.on('websocket', (socket) => {
