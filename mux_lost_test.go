@@ -2,11 +2,8 @@ package pando_test
 
 import (
 	"context"
-	"io"
-	"net"
 	"net/http"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -38,76 +35,16 @@ func TestASocketKilledWithoutAGoodbyeLeavesItsGroups(t *testing.T) {
 		return routeHall(b, cfg)
 	})
 	b.server = pandotest.Serve(t, b.app)
-	between := swallow(t, strings.TrimPrefix(b.server.URL, "http://"))
-	s := wiretest.Plain(t, "http://"+between.address+"/hall/a/", as("ada"))
+	between := wiretest.Between(t, strings.TrimPrefix(b.server.URL, "http://"))
+	s := wiretest.Plain(t, "http://"+between.Address+"/hall/a/", as("ada"))
 	s.Sendf(`{"stream":"echo","payload":{"n":1}}`)
 	s.Want(`"n":1`)
-	between.dead.Store(true)
+	between.Die()
 	if got := <-layer.left; got != "room.a" {
 		t.Errorf("left %s", got)
 	}
 	if got := b.notes(); strings.Count(got, "-echo") != 1 {
 		t.Errorf("called: %s", got)
-	}
-}
-
-// proxy passes bytes on until it is dead.
-type proxy struct {
-	address string
-	dead    atomic.Bool
-}
-
-// swallow returns a proxy of one connection to an address.
-func swallow(t *testing.T, to string) *proxy {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &proxy{address: listener.Addr().String()}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		in, err := listener.Accept()
-		if err != nil {
-			return
-		}
-		defer in.Close()
-		out, err := net.Dial("tcp", to)
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		back := make(chan struct{})
-		go func() {
-			defer close(back)
-			p.pass(in, out)
-		}()
-		p.pass(out, in)
-		out.Close()
-		<-back
-	}()
-	t.Cleanup(func() {
-		listener.Close()
-		<-done
-	})
-	return p
-}
-
-// pass copies until an end is closed; once the proxy is dead it only reads.
-func (p *proxy) pass(to io.Writer, from io.Reader) {
-	buf := make([]byte, 4096)
-	for {
-		n, err := from.Read(buf)
-		if err != nil {
-			return
-		}
-		if p.dead.Load() {
-			continue
-		}
-		if _, err := to.Write(buf[:n]); err != nil {
-			return
-		}
 	}
 }
 

@@ -5,11 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -170,10 +167,10 @@ func TestASocketKilledWithoutAGoodbyeEndsWithinTheHeartbeat(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			v := &venue{streams: map[string]handler{"echo": echo}}
 			url := v.open(t, session.Config{Heartbeat: 400 * time.Millisecond})
-			proxy := swallow(t, strings.TrimPrefix(url, "http://"))
-			s := wiretest.Plain(t, "http://"+proxy.address, protocol)
+			proxy := wiretest.Between(t, strings.TrimPrefix(url, "http://"))
+			s := wiretest.Plain(t, "http://"+proxy.Address, protocol)
 			live := plain(t, url)
-			proxy.dead.Store(true)
+			proxy.Die()
 			for v.app.server.Sessions() > 1 { // the other one answers pings as it reads
 				live.Sendf(`{"stream":"echo","payload":{}}`)
 				live.Want("{}")
@@ -183,65 +180,6 @@ func TestASocketKilledWithoutAGoodbyeEndsWithinTheHeartbeat(t *testing.T) {
 				t.Errorf("closed: %v", v.hasClosed())
 			}
 		})
-	}
-}
-
-// proxy passes bytes on until it is dead.
-type proxy struct {
-	address string
-	dead    atomic.Bool
-}
-
-func swallow(t *testing.T, to string) *proxy {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &proxy{address: listener.Addr().String()}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		in, err := listener.Accept()
-		if err != nil {
-			return
-		}
-		defer in.Close()
-		out, err := net.Dial("tcp", to)
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		back := make(chan struct{})
-		go func() {
-			defer close(back)
-			p.pass(in, out)
-		}()
-		p.pass(out, in)
-		out.Close()
-		<-back
-	}()
-	t.Cleanup(func() {
-		listener.Close()
-		<-done
-	})
-	return p
-}
-
-// pass copies until an end is closed; once the proxy is dead it only reads.
-func (p *proxy) pass(to io.Writer, from io.Reader) {
-	buf := make([]byte, 4096)
-	for {
-		n, err := from.Read(buf)
-		if err != nil {
-			return
-		}
-		if p.dead.Load() {
-			continue
-		}
-		if _, err := to.Write(buf[:n]); err != nil {
-			return
-		}
 	}
 }
 
