@@ -49,6 +49,7 @@ type HallRuntime struct {
 	People []string `json:"people"`
 	Moves  []string `json:"moves"`
 	Gaps   int      `json:"gaps"`
+	Told   []string `json:"told"` // the groups of which it was told who is there
 }
 
 // HallChannel is a doc whose readers talk to each other.
@@ -155,6 +156,7 @@ func (c *HallChannel) OnGap(context.Context) error {
 func (c *HallChannel) OnPeople(_ context.Context, p pando.Presence[Guest]) error {
 	return c.SetRuntime(func(r *HallRuntime) {
 		r.People, r.Moves = nil, slices.Clone(r.Moves)
+		r.Told = append(slices.Clone(r.Told), p.Group)
 		for _, one := range p.People {
 			r.People = append(r.People, fmt.Sprintf("%s %d", one.Info.Name, one.Connections))
 		}
@@ -443,6 +445,8 @@ func TestPresence(t *testing.T) {
 				g.until(fmt.Sprintf("people %q", want), func(r HallRuntime) bool { return slices.Equal(r.People, want) })
 			}
 			shy := one.enter(t, "shy")
+			// Who comes before a stream is told who is there has not joined for it.
+			shy.until("the empty room", func(r HallRuntime) bool { return slices.Contains(r.Told, "room.1") })
 			ada := one.enter(t, "ada")
 			grace := two.enter(t, "grace")
 			window := two.enter(t, "ada")
