@@ -1,19 +1,15 @@
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { Program } from './program.js'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
 /** The example of streams and bindings, with a database of its own. */
-export class MuxServer {
-  url = ''
-  private readonly folder = mkdtempSync(join(tmpdir(), 'mux-'))
-  private address = '127.0.0.1:0'
-  private child: ChildProcess | undefined
+export class MuxServer extends Program {
+  private constructor() {
+    super('mux')
+  }
 
   /** Builds and starts it on a free port. */
   static async start(): Promise<MuxServer> {
@@ -26,39 +22,6 @@ export class MuxServer {
       throw error
     }
     return server
-  }
-
-  /** Runs the server, at the address that it had before. */
-  async run(): Promise<void> {
-    const args = ['runserver', '--addr', this.address, '--db', this.database]
-    const child = spawn(join(this.folder, 'mux'), args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] })
-    this.child = child
-    for await (const line of createInterface(child.stdout)) {
-      const address = /listening on http:\/\/(\S+)/.exec(line)?.[1]
-      if (address === undefined) continue
-      this.address = address
-      this.url = `http://${address}`
-      return
-    }
-    throw new Error('the server ended before it listened')
-  }
-
-  /** Ends the process without giving it time for anything. */
-  async kill(): Promise<void> {
-    const { child } = this
-    if (child?.exitCode !== null || child.signalCode !== null) return
-    child.kill('SIGKILL')
-    await once(child, 'exit')
-  }
-
-  async stop(): Promise<void> {
-    await this.kill()
-    rmSync(this.folder, { recursive: true, force: true })
-  }
-
-  /** Runs statements in a process of their own and returns what they print. */
-  sql(statements: string): string {
-    return execFileSync('sqlite3', ['-bail', '-cmd', '.timeout 5000', this.database, statements], { encoding: 'utf8' }).trim()
   }
 
   /** Sends a request as a user, and returns what it is answered with. */
@@ -74,7 +37,11 @@ export class MuxServer {
     return answer.status === 204 ? undefined : answer.json()
   }
 
-  private get database(): string {
+  get database(): string {
     return join(this.folder, 'mux.db')
+  }
+
+  protected command(address: string) {
+    return { file: join(this.folder, 'mux'), args: ['runserver', '--addr', address, '--db', this.database], cwd: root }
   }
 }

@@ -1,19 +1,15 @@
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { Program } from './program.js'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
 /** A project as "pando startproject" makes it, with ada and grace as users, and its server. */
-export class StartedProject {
-  url = ''
-  private readonly folder = mkdtempSync(join(tmpdir(), 'started-'))
-  private address = '127.0.0.1:0'
-  private child: ChildProcess | undefined
+export class StartedProject extends Program {
+  private constructor() {
+    super('started')
+  }
 
   /** Makes the project, builds it and serves it on a free port. */
   static async start(): Promise<StartedProject> {
@@ -38,39 +34,12 @@ export class StartedProject {
     }
   }
 
-  /** Runs the server, at the address that it had before. */
-  async run(): Promise<void> {
-    const child = spawn(join(this.site, 'bin/demo'), ['runserver', '--addr', this.address], {
-      cwd: this.site,
-      stdio: ['ignore', 'pipe', 'inherit'],
-    })
-    this.child = child
-    for await (const line of createInterface(child.stdout)) {
-      const address = /listening on http:\/\/(\S+)/.exec(line)?.[1]
-      if (address === undefined) continue
-      this.address = address
-      this.url = `http://${address}`
-      return
-    }
-    throw new Error('the server ended before it listened')
+  get database(): string {
+    return join(this.site, 'demo.db')
   }
 
-  /** Ends the process without giving it time for anything. */
-  async kill(): Promise<void> {
-    const { child } = this
-    if (child?.exitCode !== null || child.signalCode !== null) return
-    child.kill('SIGKILL')
-    await once(child, 'exit')
-  }
-
-  async stop(): Promise<void> {
-    await this.kill()
-    rmSync(this.folder, { recursive: true, force: true })
-  }
-
-  /** Runs statements in a process of their own. */
-  sql(statements: string): void {
-    execFileSync('sqlite3', ['-bail', '-cmd', '.timeout 5000', join(this.site, 'demo.db'), statements])
+  protected command(address: string) {
+    return { file: join(this.site, 'bin/demo'), args: ['runserver', '--addr', address], cwd: this.site }
   }
 
   private get site(): string {
