@@ -17,8 +17,8 @@ func runExpiry(t *testing.T, h Harness) {
 		need bool
 		test func(k *kit, unit time.Duration)
 	}{
-		{"AnUnreadMessageOlderThanTheExpiryIsGone", h.Features.Expiry && h.Features.Kept, (*kit).expiry},
-		{"GroupExpiryForMembersThatDiedWithoutLeaving", h.Features.GroupExpiry, (*kit).groupExpiry},
+		{"an unread message older than the expiry is gone", h.Features.Expiry && h.Features.Kept, (*kit).expiry},
+		{"group expiry for members that died without leaving", h.Features.GroupExpiry, (*kit).groupExpiry},
 	} {
 		if !c.need {
 			continue

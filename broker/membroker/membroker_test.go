@@ -26,7 +26,8 @@ func open(t testing.TB, cfg broker.Config) broker.Broker {
 	return b
 }
 
-func TestConformance(t *testing.T) {
+// TestConformanceInMemory passes the suite, and all of it.
+func TestConformanceInMemory(t *testing.T) {
 	brokertest.Run(t, brokertest.Harness{
 		New:      open,
 		Features: brokertest.Features{Capacity: true, Expiry: true, GroupExpiry: true, Kept: true, Bubble: true},

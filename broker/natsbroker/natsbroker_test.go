@@ -34,7 +34,8 @@ func open(t testing.TB, cfg natsbroker.Config) *natsbroker.Broker {
 	return b
 }
 
-func TestConformance(t *testing.T) {
+// TestConformanceOfNATS has it pass the suite, but for what it cannot do.
+func TestConformanceOfNATS(t *testing.T) {
 	url := servers.SharedNATS(t).URL()
 	layers := map[broker.Broker]natsbroker.Config{}
 	brokertest.Run(t, brokertest.Harness{
@@ -48,4 +49,17 @@ func TestConformance(t *testing.T) {
 		Join:     func(t testing.TB, b broker.Broker) broker.Broker { return open(t, layers[b]) },
 		Features: brokertest.Features{Expiry: true, GroupExpiry: true},
 	})
+}
+
+// TestNATSCoreHasNoCapacity sends far more to a channel than it would hold, and than
+// anybody reads: Send refuses nothing, which is why the suite is told so.
+func TestNATSCoreHasNoCapacity(t *testing.T) {
+	cfg := config(servers.SharedNATS(t).URL())
+	cfg.Limits.Capacity = 1
+	b := open(t, cfg)
+	for i := range 10 * broker.DefaultCapacity {
+		if err := b.Send(t.Context(), "mail", nil); err != nil {
+			t.Fatalf("message %d: %v", i, err)
+		}
+	}
 }

@@ -42,10 +42,11 @@ func conformance(t *testing.T, hosts ...string) {
 	})
 }
 
-func TestConformance(t *testing.T) { conformance(t, servers.SharedRedis(t).URL()) }
+// TestConformanceOfRedis has it pass the suite, and all of it.
+func TestConformanceOfRedis(t *testing.T) { conformance(t, servers.SharedRedis(t).URL()) }
 
 // TestSeveralHostsShareGroupsAndChannels has groups and channels be in different
-// hosts.
+// hosts; by what they are shared is TestSeveralHostsShareNamesByConsistentHashing.
 func TestSeveralHostsShareGroupsAndChannels(t *testing.T) {
 	conformance(t, servers.SharedRedis(t).URL(), start(t, servers.RedisOptions{}).URL())
 }

@@ -170,9 +170,9 @@ func fails(t testing.TB, b *redisbroker.Broker) {
 	wg.Wait()
 }
 
-// TestALostConnectionIsAGapNeverHidden cuts the connection of the subscriptions: who reads is told,
-// and is in its groups again without doing anything.
-func TestALostConnectionIsAGapNeverHidden(t *testing.T) {
+// TestALostConnectionIsNoticedAndToldAsAGapNeverHidden cuts the connection of the
+// subscriptions: who reads is told, and is in its groups again without doing anything.
+func TestALostConnectionIsNoticedAndToldAsAGapNeverHidden(t *testing.T) {
 	server := start(t, servers.RedisOptions{})
 	cfg := redisbroker.Config{Hosts: []string{server.URL()}}
 	a, b := open(t, cfg), open(t, cfg)

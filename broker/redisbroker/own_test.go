@@ -49,9 +49,10 @@ func receive(t testing.TB, b *redisbroker.Broker, channels ...string) broker.Mes
 	return m
 }
 
-// TestOnePublishServesAWholeGroup puts many channels of one process into a group:
-// the process hears what is published once, and each channel gets it.
-func TestOnePublishServesAWholeGroup(t *testing.T) {
+// TestOnePublishServesAWholeGroupAndFanOutIsLocal puts many channels of one process
+// into a group: what is sent is published once, as the process hears it once, and
+// each channel gets it.
+func TestOnePublishServesAWholeGroupAndFanOutIsLocal(t *testing.T) {
 	const members = 50
 	cfg := shared(t, broker.Config{})
 	a, b := open(t, cfg), open(t, cfg)
