@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"github.com/pando-sync/pando"
-	"github.com/pando-sync/pando/feed/sqlitefeed"
 	"github.com/pando-sync/pando/mux"
 )
 
@@ -110,25 +109,5 @@ func TestBindingsAreCheckedBeforeTheStart(t *testing.T) {
 		if err := b.app.Setup(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q in it", err, want)
 		}
-	}
-}
-
-// shared is a source that another server follows, too.
-type shared struct{ *sqlitefeed.Source }
-
-func (shared) Sharers(context.Context) (int, error) { return 1, nil }
-
-// TestBindingsServeOnTwoServersWithoutABroker, as their rows come by the feed: the
-// start warns that broadcasts stay.
-func TestBindingsServeOnTwoServersWithoutABroker(t *testing.T) {
-	b := serveBooth(t, func(b *booth, cfg *pando.Config) []mux.Entry {
-		cfg.Source = shared{cfg.Source.(*sqlitefeed.Source)}
-		entries := bindPins(b, cfg)
-		d := b.lobby()
-		d.Consumers = map[string]mux.Consumer{"pins": pins()}
-		return append(entries[:0], mux.RouteClass(d, hallPath))
-	})
-	if b.log.count("what is broadcast stay in this process") != 1 {
-		t.Error("the start does not warn")
 	}
 }

@@ -46,7 +46,12 @@ func serveNodes(t *testing.T, layers ...broker.Broker) []*booth {
 
 func memory(t *testing.T) broker.Broker {
 	t.Helper()
-	layer, err := membroker.New(broker.Config{})
+	return memoryOf(t, broker.Config{})
+}
+
+func memoryOf(t *testing.T, cfg broker.Config) broker.Broker {
+	t.Helper()
+	layer, err := membroker.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,9 +119,9 @@ func crowd(t *testing.T, nodes []*booth) {
 	readers.Wait()
 }
 
-// TestAGapOfTheBrokerIsTold has Redis be away for a moment, in which nobody knows
-// what was broadcast.
-func TestAGapOfTheBrokerIsTold(t *testing.T) {
+// TestALostConnectionOfTheLayerIsReportedToStreamsAsAGap has Redis be away for a
+// moment, in which nobody knows what was broadcast.
+func TestALostConnectionOfTheLayerIsReportedToStreamsAsAGap(t *testing.T) {
 	servers.Need(t, "redis")
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()

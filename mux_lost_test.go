@@ -26,9 +26,9 @@ func (l leaving) GroupDiscard(ctx context.Context, group, channel string) error 
 	return l.Broker.GroupDiscard(ctx, group, channel)
 }
 
-// TestASocketKilledWithoutAGoodbyeLeavesItsGroups has what lies between swallow
-// everything that either side sends.
-func TestASocketKilledWithoutAGoodbyeLeavesItsGroups(t *testing.T) {
+// TestAHeartbeatFindsASocketThatDiedWithoutLeaving its groups: what lies between
+// swallows everything that either side sends.
+func TestAHeartbeatFindsASocketThatDiedWithoutLeaving(t *testing.T) {
 	layer := leaving{memory(t), make(chan string, 16)}
 	b := newBooth(t, func(b *booth, cfg *pando.Config) []mux.Entry {
 		cfg.Broker, cfg.Heartbeat = layer, 200*time.Millisecond

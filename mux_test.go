@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -17,7 +16,6 @@ import (
 	"github.com/gobwas/ws"
 
 	"github.com/pando-sync/pando"
-	"github.com/pando-sync/pando/broker"
 	"github.com/pando-sync/pando/feed/sqlitefeed"
 	"github.com/pando-sync/pando/internal/wiretest"
 	"github.com/pando-sync/pando/mux"
@@ -87,18 +85,23 @@ func (b *booth) plain(path, user string) *wiretest.Socket {
 	return wiretest.Plain(b.t, b.server.URL+path, as(user))
 }
 
-// refusal is the status that a handshake is answered with.
+// refusal is the status that a user's handshake is answered with.
 func (b *booth) refusal(path, user string) int {
+	b.t.Helper()
+	return b.refusalOf(path, as(user))
+}
+
+func (b *booth) refusalOf(path string, header http.Header) int {
 	b.t.Helper()
 	status := 0
 	d := ws.Dialer{
-		Header:        ws.HandshakeHeaderHTTP(as(user)),
+		Header:        ws.HandshakeHeaderHTTP(header),
 		OnStatusError: func(code int, _ []byte, _ io.Reader) { status = code },
 	}
 	conn, _, _, err := d.Dial(b.t.Context(), "ws"+strings.TrimPrefix(b.server.URL, "http")+path)
 	if err == nil {
 		conn.Close()
-		b.t.Fatalf("%s: %q is let in", path, user)
+		b.t.Fatalf("%s: %v is let in", path, header)
 	}
 	return status
 }
@@ -164,109 +167,8 @@ func routeHall(b *booth, _ *pando.Config) []mux.Entry {
 	return []mux.Entry{mux.RouteClass(b.lobby(), hallPath)}
 }
 
-func TestAnUnroutedConnectionIsRefusedWith404(t *testing.T) {
-	b := serveBooth(t, routeHall)
-	for _, path := range []string{"/hall/9/", "/", "/hall", "/api/hall", "/static/x.js"} {
-		if got := b.refusal(path, "ada"); got != http.StatusNotFound {
-			t.Errorf("%s: got %d", path, got)
-		}
-	}
-	wiretest.Dial(t, b.server.URL+"/ws", nil) // the app's own paths are as they were
-}
-
-func TestAPlainRequestForARoutedPathIsToldWhatItIsFor(t *testing.T) {
-	b := serveBooth(t, routeHall)
-	for path, want := range map[string]int{"/hall/a/": http.StatusUpgradeRequired, "/hall/9/": http.StatusNotFound, "/livez": http.StatusOK} {
-		resp, err := http.Get(b.server.URL + path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		resp.Body.Close()
-		if resp.StatusCode != want || (resp.Header.Get("Upgrade") == "websocket") != (want == http.StatusUpgradeRequired) {
-			t.Errorf("GET %s: %s, want %d", path, resp.Status, want)
-		}
-	}
-}
-
-func TestAConnectionThatMayNotBeIsRefused(t *testing.T) {
-	b := serveBooth(t, func(b *booth, cfg *pando.Config) []mux.Entry {
-		private := b.lobby()
-		private.Public = false
-		closed := b.lobby()
-		closed.HasPermission = func(_ context.Context, c *mux.Conn) (bool, error) { return c.User().ID != "", nil }
-		broken := b.lobby()
-		broken.HasPermission = func(context.Context, *mux.Conn) (bool, error) { panic("no idea") }
-		return []mux.Entry{
-			mux.RouteClass(private, "^/private/(?P<room>[a-z]+)/"), mux.RouteClass(closed, "^/closed/"), mux.RouteClass(broken, "^/broken/"),
-		}
-	})
-	for _, c := range []struct {
-		path, user string
-		want       int
-	}{
-		{"/private/a/", "stranger", http.StatusForbidden},
-		{"/private/a/", "wrong", http.StatusUnauthorized},
-		{"/broken/", "ada", http.StatusInternalServerError},
-		{"/broken/", "", http.StatusInternalServerError},
-	} {
-		if got := b.refusal(c.path, c.user); got != c.want {
-			t.Errorf("%s for %q: got %d, want %d", c.path, c.user, got, c.want)
-		}
-	}
-	for path, want := range map[string][2]string{
-		"/private/a/": {`"stream":"@","payload":{"type":"error","code":"unauthenticated","status":401`, "close 4401"},
-		"/closed/":    {`"stream":"@","payload":{"type":"error","code":"denied","status":403`, "close 4403"},
-	} {
-		s := b.plain(path, "")
-		s.Sendf(`{"stream":"echo","payload":{"say":"hi"}}`)
-		s.Want(want[0])
-		s.Want(want[1])
-	}
-	if got := b.notes(); got != "" {
-		t.Errorf("consumers were called: %s", got)
-	}
-	b.plain("/private/a/", "ada").Sendf(`{}`)
-}
-
-func TestGroupsAreJoinedOnlyAfterPermission(t *testing.T) {
-	asked, answer := make(chan error), make(chan bool)
-	b := serveBooth(t, func(b *booth, _ *pando.Config) []mux.Entry {
-		d := b.lobby()
-		d.HasPermission = func(ctx context.Context, c *mux.Conn) (bool, error) {
-			asked <- c.GroupAdd(ctx, "room.a")
-			return <-answer, nil
-		}
-		return []mux.Entry{mux.RouteClass(d, hallPath)}
-	})
-	say := func(text string) {
-		if err := b.app.Broadcast(t.Context(), "room.a", "echo", spoken{Say: text}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for user, may := range map[string]bool{"": false, "ada": true} {
-		refused := make(chan struct{})
-		go func() {
-			defer close(refused)
-			if err := <-asked; err == nil {
-				t.Error("a group is joined before permission")
-			}
-			say("early")
-			answer <- may
-		}()
-		s := b.plain("/hall/a/", user)
-		<-refused
-		say("late")
-		s.Sendf(`{"stream":"echo","id":1,"payload":{"say":"deny"}}`)
-		if may {
-			s.Want(`{"stream":"echo","payload":{"say":"late"}}`)
-		} else {
-			s.Want(`"code":"denied"`)
-			s.Want("close 4403")
-		}
-	}
-}
-
-func TestWhoConnectsIsInItsGroupsAtOnce(t *testing.T) {
+// TestOnConnectTheSocketJoinsTheGroups before it can know that it is connected.
+func TestOnConnectTheSocketJoinsTheGroups(t *testing.T) {
 	b := serveBooth(t, routeHall)
 	for range 20 {
 		s := b.plain("/hall/a/", "ada")
@@ -277,8 +179,9 @@ func TestWhoConnectsIsInItsGroupsAtOnce(t *testing.T) {
 	}
 }
 
-// TestAPlainClientSeesTheSeedsEnvelopesAndNothingElse records every byte.
-func TestAPlainClientSeesTheSeedsEnvelopesAndNothingElse(t *testing.T) {
+// TestWithoutTheSubprotocolAPlainSeedClientSeesOnlyTheSeedsEnvelopes records every
+// byte: there is no hello.
+func TestWithoutTheSubprotocolAPlainSeedClientSeesOnlyTheSeedsEnvelopes(t *testing.T) {
 	b := serveBooth(t, func(b *booth, cfg *pando.Config) []mux.Entry {
 		cfg.Heartbeat = 50 * time.Millisecond
 		return routeHall(b, cfg)
@@ -322,29 +225,9 @@ func TestAPlainClientSeesTheSeedsEnvelopesAndNothingElse(t *testing.T) {
 	}
 }
 
-func TestErrorsOfConsumersAreTold(t *testing.T) {
-	b := serveBooth(t, routeHall)
-	s := b.plain("/hall/a/", "ada")
-	for say, want := range map[string]string{
-		"panic": `"code":"internal","status":500`,
-		"fail":  `"code":"internal","status":500`,
-		"deny":  `"code":"denied","status":403,"message":"not you"`,
-		"own":   `"code":"tired","status":400`,
-	} {
-		s.Sendf(`{"stream":"echo","payload":{"say":%q}}`, say)
-		got := s.Read()
-		if !strings.HasPrefix(got, `{"stream":"echo","payload":{"type":"error",`) || !strings.Contains(got, want) || strings.Contains(got, "secret") {
-			t.Errorf("%s: got %s", say, got)
-		}
-	}
-	s.Sendf(`{"stream":"echo","id":3,"payload":{"n":"x"}}`)
-	s.Want(`{"stream":"echo","id":3,"payload":{"type":"error","code":"invalid","status":400`)
-	if b.log.count("a secret") != 1 || b.log.count("at the disco") == 0 {
-		t.Error("the log does not tell")
-	}
-}
-
-func TestWhatIsBroadcastReachesTheGroup(t *testing.T) {
+// TestWhoeverBroadcastsToAGroupReachesItInTheStreamsEnvelope has a consumer and the
+// program itself do so.
+func TestWhoeverBroadcastsToAGroupReachesItInTheStreamsEnvelope(t *testing.T) {
 	b := serveBooth(t, routeHall)
 	one, two, elsewhere := b.plain("/hall/a/", "ada"), b.plain("/hall/a/", ""), b.plain("/hall/b/", "bob")
 	one.Sendf(`{"stream":"other","id":1,"payload":{"say":"tell","group":"room.a"}}`)
@@ -474,125 +357,4 @@ func TestRecheckClosesThePlainConnectionsThatItRefuses(t *testing.T) {
 	bob.Want("secret")
 	ada.Want(`{"stream":"@","payload":{"type":"error","code":"denied","status":403`)
 	ada.Want("close 4403")
-}
-
-func TestPlainMessagesAreRouted(t *testing.T) {
-	b := serveBooth(t, func(b *booth, _ *pando.Config) []mux.Entry {
-		return []mux.Entry{
-			mux.Route("websocket.connect", func(ctx context.Context, m *mux.Message) error {
-				b.note("connect " + m.Conn.Args()["room"])
-				if err := m.Conn.GroupAdd(ctx, "talk"); err != nil {
-					return err
-				}
-				if m.Conn.User().ID == "" {
-					return pando.Errorf("unauthenticated", "who are you?")
-				}
-				if m.Conn.User().ID == "stranger" {
-					return pando.Errorf("denied", "not you")
-				}
-				return m.Reply([]byte("welcome"))
-			}, mux.Path("^/talk/(?P<room>[a-z]+)")),
-			mux.Route("websocket.receive", func(ctx context.Context, m *mux.Message) error {
-				if string(m.Text) == "panic" {
-					panic("at the disco")
-				}
-				if string(m.Text) == "all" {
-					return m.Conn.Broadcast(ctx, "talk", "talk", "hello, all")
-				}
-				return m.Reply([]byte(m.Conn.User().ID + ": " + string(m.Text)))
-			}),
-			mux.Route("websocket.disconnect", func(context.Context, *mux.Message) error {
-				b.note("disconnect")
-				return nil
-			}),
-		}
-	})
-	if got := b.refusal("/talk/a", "stranger"); got != http.StatusForbidden {
-		t.Errorf("got %d", got)
-	}
-	nobody := b.plain("/talk/b", "")
-	nobody.Sendf("hi")
-	nobody.Want(`"code":"unauthenticated"`)
-	nobody.Want("close 4401")
-	s := b.plain("/talk/c", "ada")
-	s.Want("welcome")
-	s.Sendf("no JSON, and none of it")
-	if got := s.Read(); got != "ada: no JSON, and none of it" {
-		t.Errorf("got %s", got)
-	}
-	s.Sendf("panic")
-	s.Want(`{"stream":"@","payload":{"type":"error","code":"internal","status":500`)
-	s.Sendf("all")
-	s.Want(`{"stream":"talk","payload":"hello, all"}`)
-	s.Conn.Close()
-	b.server.Stop(t)
-	if got := b.notes(); got != "connect a, connect b, connect c, disconnect" {
-		t.Errorf("called: %s", got)
-	}
-}
-
-func TestABadFrameGetsExactlyOneErrorFrameAndTheSocketLives(t *testing.T) {
-	b := serveBooth(t, routeHall)
-	s := b.plain("/hall/a/", "ada")
-	for frame, want := range map[string]string{
-		`{"stream":"nobody","payload":{}}`: `{"stream":"@","payload":{"type":"error","code":"unknown_stream","status":404`,
-		`{"payload":{}}`:                   `{"stream":"@","payload":{"type":"error","code":"bad_frame","status":400`,
-		`{"stream":"echo"}`:                `{"stream":"echo","payload":{"type":"error","code":"bad_frame","status":400`,
-		`{"stream":"echo","payload":7}`:    `{"stream":"echo","payload":{"type":"error","code":"bad_frame","status":400`,
-		`{"stream":"echo","payload":null}`: `{"stream":"echo","payload":{"type":"error","code":"bad_frame","status":400`,
-		`{"stream":"echo",`:                `{"stream":"@","payload":{"type":"error","code":"bad_frame","status":400`,
-		`[]`:                               `{"stream":"@","payload":{"type":"error","code":"bad_frame","status":400`,
-		``:                                 `{"stream":"@","payload":{"type":"error","code":"bad_frame","status":400`,
-		"\xff":                             `{"stream":"@","payload":{"type":"error","code":"bad_frame","status":400`,
-	} {
-		s.Send(ws.OpText, frame)
-		s.Sendf(`{"stream":"other","payload":{"n":1}}`)
-		// The other stream has a line of its own: it may come first.
-		got := []string{s.Read(), s.Read()}
-		slices.SortFunc(got, func(a, b string) int { return strings.Index(a, `"error"`) - strings.Index(b, `"error"`) })
-		if got[0] != `{"stream":"other","payload":{"n":1}}` || !strings.HasPrefix(got[1], want) {
-			t.Errorf("%q: got %s, want %s", frame, got, want)
-		}
-	}
-	s.Send(ws.OpBinary, `{"stream":"echo","payload":{}}`)
-	s.Want(`{"stream":"@","payload":{"type":"error","code":"bad_frame","status":400`)
-	s.Sendf(`{"stream":"echo","payload":{"n":2}}`)
-	s.Want(`{"stream":"echo","payload":{"n":2}}`)
-}
-
-func TestCheckTellsWhatBroadcastsNeed(t *testing.T) {
-	for layer, want := range map[broker.Broker]bool{nil: true, memory(t): false} {
-		b := newBooth(t, func(b *booth, cfg *pando.Config) []mux.Entry {
-			cfg.Broker = layer
-			return routeHall(b, cfg)
-		})
-		faults, hints, err := b.app.Check(t.Context())
-		if err != nil || len(faults) > 0 {
-			t.Fatal(faults, err)
-		}
-		if got := strings.Contains(strings.Join(hints, "\n"), "what is broadcast, stay in the process"); got != want {
-			t.Errorf("with a broker %t: got %q", layer != nil, hints)
-		}
-	}
-}
-
-func TestWrongRoutingsAreToldBySetup(t *testing.T) {
-	b := newBooth(t, func(b *booth, _ *pando.Config) []mux.Entry {
-		return []mux.Entry{mux.RouteClass(&mux.Demultiplexer{}, "^/a/"), mux.RouteClass(b.lobby(), "^/(b)/")}
-	})
-	err := b.app.Setup(t.Context())
-	if err == nil || !strings.Contains(err.Error(), "no Consumers") || !strings.Contains(err.Error(), "group without a name") {
-		t.Errorf("got %v", err)
-	}
-}
-
-func TestARoutingStandsBelowAPrefix(t *testing.T) {
-	b := newBooth(t, routeHall)
-	h := http.NewServeMux()
-	h.Handle("/live/", http.StripPrefix("/live", b.app))
-	b.server = pandotest.ServeHandler(t, b.app, h)
-	s := b.plain("/live/hall/a/", "")
-	s.Sendf(`{"stream":"echo","id":1,"payload":{"n":1}}`)
-	s.Want(`{"n":1}`)
-	s.Want(`"value":"a"`)
 }

@@ -98,7 +98,9 @@ func messages() *mux.Binding[Message] {
 	}
 }
 
-func TestBindingIsAConsumer(t *testing.T) {
+// TestTheDefaultsDoSQLAndTheBindingIsAConsumer has ada create, update and delete a
+// row of the database, as far as HasPermission lets her.
+func TestTheDefaultsDoSQLAndTheBindingIsAConsumer(t *testing.T) {
 	b := messages()
 	var asked []string
 	b.HasPermission = func(_ context.Context, user token.Identity, op mux.Op, before, after *Message) (bool, error) {
@@ -165,7 +167,9 @@ func TestOneBindingServesSeveralAppsAndConsumersAroundIt(t *testing.T) {
 	}
 }
 
-func TestOwnFunctionsGetWhatTheClientAsksFor(t *testing.T) {
+// TestABindingMayOverrideCreateUpdateDeleteAndSerialize gives each the context, the
+// user, the key and the data that it is of.
+func TestABindingMayOverrideCreateUpdateDeleteAndSerialize(t *testing.T) {
 	b := messages()
 	tx := func(ctx context.Context) *sql.Tx { return ctx.Value(txKey{}).(*sql.Tx) }
 	b.Create = func(ctx context.Context, user token.Identity, data mux.Data[Message]) (any, error) {

@@ -65,7 +65,7 @@ func TestPatternsAnchorAtTheStart(t *testing.T) {
 	}
 }
 
-func TestPatternsNameGroups(t *testing.T) {
+func TestPatternsCanNameGroups(t *testing.T) {
 	r := compiled(t, mux.RouteClass(class(), "^/demultiplex/(?P<room_name>[a-zA-Z0-9_]+)/(?:(?P<page>[0-9]+)/)?"))
 	for path, want := range map[string]mux.Args{
 		"/demultiplex/room/":   {"room_name": "room"},
@@ -80,7 +80,8 @@ func TestPatternsNameGroups(t *testing.T) {
 	}
 }
 
-func TestIncludeStripsItsPrefix(t *testing.T) {
+// TestIncludeOfAPrefixAndRoutes matches the routes with what the prefix leaves.
+func TestIncludeOfAPrefixAndRoutes(t *testing.T) {
 	inner, after := class(), class()
 	r := compiled(t,
 		mux.Include("^/(?P<tenant>[a-z]+)", mux.Include("^/v1", mux.RouteClass(inner, "^/chat/$"))),
@@ -109,7 +110,7 @@ func TestInnerArgumentsOverrideOuterOnes(t *testing.T) {
 	}
 }
 
-func TestPlainMessagesAreRoutedByChannel(t *testing.T) {
+func TestRouteIsForPlainMessagesAndRouteClassForClasses(t *testing.T) {
 	var called []string
 	note := func(name string) mux.Handler {
 		return func(context.Context, *mux.Message) error {
@@ -143,6 +144,8 @@ func TestPlainMessagesAreRoutedByChannel(t *testing.T) {
 	}
 }
 
+// TestFaultsNameTheEntryAndTheMend has "positional groups, bad patterns and unknown
+// channels" among others; that they fail at start-up is tested with an app.
 func TestFaultsNameTheEntryAndTheMend(t *testing.T) {
 	handler := func(context.Context, *mux.Message) error { return nil }
 	with := func(change func(d *mux.Demultiplexer)) *mux.Demultiplexer {

@@ -65,6 +65,8 @@ func beAMember(t *testing.T, of string) {
 	host, prefix, _ := strings.Cut(of, " ")
 	b := open(t, redisbroker.Config{Hosts: []string{host}, Prefix: prefix})
 	send(t, b.GroupAdd(t.Context(), "group", channelOf(t, b)))
-	fmt.Println("joined")
+	if _, err := fmt.Fprintln(os.Stdout, "joined"); err != nil {
+		t.Fatal(err)
+	}
 	io.Copy(io.Discard, os.Stdin) // until the parent is gone, if it does not kill
 }
