@@ -66,9 +66,11 @@ func (c *connection) begin(ctx context.Context, e session.Entrance) error {
 		c.app.multi.attend(c.user.ID, c.watch)
 		c.plain = make(map[string]*muxStream, len(e.Lines))
 		for name, line := range e.Lines {
-			c.plain[name] = &muxStream{
+			s := &muxStream{
 				app: c.app, name: name, consumer: c.match.Class.Consumers[name], line: line, as: name, session: e.Session,
 			}
+			s.attend(c.user, line.Ask) // any other stream may be refused first
+			c.plain[name] = s
 		}
 	}
 	err := c.enter(ctx)
@@ -340,10 +342,6 @@ var _ session.Guest = (*connection)(nil)
 // Open implements session.Guest: it has the consumer of a stream connect.
 func (c *connection) Open(ctx context.Context, req session.OpenRequest) (session.Stream, error) {
 	s := c.plain[req.Consumer]
-	s.attend(req.User, req.Ask)
-	if c.watch.Held() > 0 {
-		s.watch.Recheck() // it came before the stream had a watch of its own
-	}
 	if err := c.app.enterStream(ctx, s, req, s.connect); err != nil {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTime)
 		defer cancel()

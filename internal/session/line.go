@@ -5,6 +5,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/pando-sync/pando/internal/rpc"
@@ -248,8 +249,16 @@ func (st *stream) put(r request) {
 func (st *stream) work() {
 	if !st.running {
 		st.running = true
-		st.session.work.Go(st.run)
+		st.workers().Go(st.run)
 	}
+}
+
+// workers are those whom the session's end waits for.
+func (st *stream) workers() *sync.WaitGroup {
+	if st == st.session.own {
+		return &st.session.ownWork
+	}
+	return &st.session.work
 }
 
 // stop ends what runs in the stream, since the client closes it, and keeps what
@@ -290,7 +299,7 @@ func (st *stream) shut() {
 func (st *stream) Ask() {
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	if st.asked {
+	if st.asked || st.gone { // what is gone has nobody to work on it, and nothing to show
 		return
 	}
 	st.asked = true

@@ -98,6 +98,7 @@ type Session struct {
 	// doubting tells that somebody is about to look the identity up again.
 	doubting bool
 	work     sync.WaitGroup
+	ownWork  sync.WaitGroup // of own, which may be asked until it is closed as the last
 	// auth is in doubt while the identity may have been revoked; nil when it
 	// cannot be. It does not change once there are streams.
 	auth *pipe.Watch
@@ -232,7 +233,7 @@ func (c *Session) end() {
 	c.work.Wait()
 	if c.guest != nil { // after all of its streams
 		c.own.shut()
-		c.work.Wait()
+		c.ownWork.Wait()
 	}
 	if auth := c.authWatch(); auth != nil {
 		auth.Close()
