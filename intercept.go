@@ -42,7 +42,8 @@ type Handler func(ctx context.Context, r *Request) (json.RawMessage, error)
 // outermost. It may change the request's Args, Write or Payload, refuse it with an error
 // (made by Errorf, to tell the client), or time it; what else a Request has is to
 // be read only. It cannot permit what was
-// refused: without an error of its own, that of next counts. Of a request that is
+// refused: without an error of its own, that of next counts. What is to be opened is
+// opened once: next returns again what became of that. Of a request that is
 // applied once it is asked each time that it comes. Use panics once the app is
 // set up.
 func (a *App) Use(wrap func(next Handler) Handler) {

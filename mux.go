@@ -297,7 +297,9 @@ func (a *App) enterStream(ctx context.Context, s *muxStream, req session.OpenReq
 	_, err = a.handler(ctx, &Request{
 		Kind: "open", User: req.User, Session: req.Session, Stream: req.Stream, Route: req.Route, Consumer: s.name,
 		run: func(ctx context.Context, _ *Request) (json.RawMessage, error) {
-			opened = open(ctx)
+			if errors.Is(opened, errNotAsked) { // else it has been opened, or refused
+				opened = open(ctx)
+			}
 			return nil, opened
 		},
 	})

@@ -1,8 +1,10 @@
 package pando
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/pando-sync/pando/internal/group"
@@ -23,15 +25,15 @@ const (
 // the connection is.
 func (c *connection) accept(ctx context.Context) error {
 	c.grant()
+	accepted := errNotAsked
 	_, err := c.app.message(ctx, c.request("open", socketConnect, nil, func(ctx context.Context, _ *Request) (json.RawMessage, error) {
-		err := c.call(ctx, socketConnect, c.match.Connect, nil)
-		c.connected = err == nil
-		return nil, err
+		if errors.Is(accepted, errNotAsked) { // else it has been accepted, or refused
+			accepted = c.call(ctx, socketConnect, c.match.Connect, nil)
+			c.connected = accepted == nil
+		}
+		return nil, accepted
 	}))
-	if err == nil && !c.connected {
-		return errNotAsked
-	}
-	return err
+	return cmp.Or(err, accepted)
 }
 
 // Request implements session.Stream: it has a plain message handled.

@@ -101,7 +101,9 @@ func (a *App) enter(ctx context.Context, st *stream, req session.OpenRequest) (e
 		Kind: "open", User: req.User, Session: req.Session, Stream: req.Stream,
 		Channel: st.Channel(), Route: req.Route,
 		run: func(ctx context.Context, r *Request) (json.RawMessage, error) {
-			opened = st.open(ctx, r.User, req.Previous)
+			if errors.Is(opened, errNotAsked) { // else it has been opened, or refused
+				opened = st.open(ctx, r.User, req.Previous)
+			}
 			return nil, opened
 		},
 	})
