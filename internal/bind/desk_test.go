@@ -227,6 +227,12 @@ func (d *desk) exec(query string, args ...any) {
 	}
 }
 
+// of has failures be those of a part of the test.
+func (d *desk) of(t testing.TB) *desk {
+	d.t = t
+	return d
+}
+
 // send is a message of ada's and its reply.
 func (d *desk) send(payload string) (string, error) {
 	d.t.Helper()

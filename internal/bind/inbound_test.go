@@ -20,7 +20,9 @@ const (
 		`"doc":{},"loud":"THIRD","locked":"fast","owner":null}`
 )
 
-func TestCreateIsAnsweredByWhatIsTold(t *testing.T) {
+// TestTheDefaultCreateDoesSQLAndTheReplyIsWhatIsTold, with the database's own values
+// for what the client did not set.
+func TestTheDefaultCreateDoesSQLAndTheReplyIsWhatIsTold(t *testing.T) {
 	onEach(t, func(_ *testing.T, open func(*bind.Spec) *desk) {
 		d := open(articles())
 		d.replies(`{"action":"create","data":{"title":"third"}}`, `{"action":"create","pk":3,"data":`+data+tail)
@@ -30,7 +32,8 @@ func TestCreateIsAnsweredByWhatIsTold(t *testing.T) {
 	})
 }
 
-func TestValuesTravelInTheirForms(t *testing.T) {
+// TestTheDefaultUpdateDoesSQL with a value of each form.
+func TestTheDefaultUpdateDoesSQL(t *testing.T) {
 	onEach(t, func(_ *testing.T, open func(*bind.Spec) *desk) {
 		d := open(articles())
 		d.replies(`{"action":"update","pk":2,"data":{"title":"é","body":"b","stars":5,"price":"1.50","ref":"C0FFEE00-0000-4000-8000-000000000001",`+
@@ -46,7 +49,8 @@ func TestValuesTravelInTheirForms(t *testing.T) {
 	})
 }
 
-func TestDeleteIsAnsweredByTheKeyOnly(t *testing.T) {
+// TestTheDefaultDeleteDoesSQLAndTheReplyHasTheKeyOnly and the row is there no more.
+func TestTheDefaultDeleteDoesSQLAndTheReplyHasTheKeyOnly(t *testing.T) {
 	onEach(t, func(_ *testing.T, open func(*bind.Spec) *desk) {
 		d := open(articles())
 		d.replies(`{"action":"delete","pk":1}`, `{"action":"delete","pk":1`+tail)
@@ -59,14 +63,16 @@ func TestDeleteIsAnsweredByTheKeyOnly(t *testing.T) {
 	})
 }
 
-func TestKeyOnCreateIsIgnored(t *testing.T) {
+func TestAKeySentOnCreateIsIgnored(t *testing.T) {
 	onEach(t, func(_ *testing.T, open func(*bind.Spec) *desk) {
 		d := open(articles())
 		d.replies(`{"action":"create","pk":1,"data":{"id":1,"pk":2,"title":"third"}}`, `{"action":"create","pk":3,"data":`+data+tail)
 	})
 }
 
-func TestOnlyDeclaredFieldsAreWritten(t *testing.T) {
+// TestOnlyDeclaredFieldsAreEverWrittenOnCreateAsOnUpdate refuses others, and names
+// them, before anybody is asked.
+func TestOnlyDeclaredFieldsAreEverWrittenOnCreateAsOnUpdate(t *testing.T) {
 	spec := articles()
 	spec.Fields = []string{"title", "loud", "locked"}
 	spec.Permit = func(context.Context, token.Identity, bind.Op, any, any) (bool, error) {
@@ -84,27 +90,39 @@ func TestOnlyDeclaredFieldsAreWritten(t *testing.T) {
 		"invalid: body: is no field that may be written; id: is no field that may be written")
 }
 
+// TestMessagesThatAreNone begin no transaction.
 func TestMessagesThatAreNone(t *testing.T) {
 	d := onSQLite(t, articles())
 	action := "bad_request: action is one of create, update, delete, subscribe and unsubscribe"
 	noData, noKey := "bad_request: data is missing, or no object", "bad_request: pk is missing: "
-	for _, c := range []struct{ payload, want string }{
-		{`[]`, "bad_request: a message is an object of action, pk and data"},
-		{`null`, "bad_request: a message is an object of action, pk and data"},
-		{`{}`, action}, {`{"action":7}`, action}, {`{"action":"Create","data":{}}`, action}, {`{"Action":"create","data":{}}`, action},
-		{`{"action":"save","pk":1,"data":{}}`, action}, {`{"action":null}`, action},
-		{`{"action":"create"}`, noData}, {`{"action":"create","data":null}`, noData}, {`{"action":"create","data":[1]}`, noData},
-		{`{"action":"update","data":{}}`, noKey + "update is of one row"}, {`{"action":"delete","pk":null}`, noKey + "delete is of one row"},
-		{`{"action":"update","pk":1}`, noData},
+	for _, c := range []struct {
+		statement string
+		messages  [][2]string
+	}{
+		{"a bad action", [][2]string{
+			{`[]`, "bad_request: a message is an object of action, pk and data"}, {`null`, "bad_request: a message is an object of action, pk and data"},
+			{`{}`, action}, {`{"action":7}`, action}, {`{"action":"Create","data":{}}`, action}, {`{"Action":"create","data":{}}`, action},
+			{`{"action":"save","pk":1,"data":{}}`, action}, {`{"action":null}`, action},
+		}},
+		{"bad data", [][2]string{
+			{`{"action":"create"}`, noData}, {`{"action":"create","data":null}`, noData}, {`{"action":"create","data":[1]}`, noData}, {`{"action":"update","pk":1}`, noData},
+		}},
+		{"no key", [][2]string{{`{"action":"update","data":{}}`, noKey + "update is of one row"}, {`{"action":"delete","pk":null}`, noKey + "delete is of one row"}}},
 	} {
-		d.refused(c.payload, c.want)
+		t.Run(c.statement, func(t *testing.T) {
+			for _, m := range c.messages {
+				d.of(t).refused(m[0], m[1])
+			}
+		})
 	}
 	if n := d.attempts.Load(); n > 0 {
 		t.Errorf("%d transactions were begun for nothing", n)
 	}
-	for _, key := range []string{`99`, `"99"`, `"x"`, `1.5`, `1e0`, `true`, `{}`, `[1]`, `""`, `"01"`, `99999999999999999999`, `"` + strings.Repeat("1", 5000) + `"`} {
-		d.refused(`{"action":"delete","pk":`+key+`}`, "not_found: there is no such row")
-	}
+	t.Run("no such row", func(t *testing.T) {
+		for _, key := range []string{`99`, `"99"`, `"x"`, `1.5`, `1e0`, `true`, `{}`, `[1]`, `""`, `"01"`, `99999999999999999999`, `"` + strings.Repeat("1", 5000) + `"`} {
+			d.of(t).refused(`{"action":"delete","pk":`+key+`}`, "not_found: there is no such row")
+		}
+	})
 }
 
 func TestChecksComeInTheirOrder(t *testing.T) {
@@ -225,7 +243,7 @@ func TestWithoutHasPermissionNothingIsWritten(t *testing.T) {
 	}
 }
 
-func TestOverridesKeepTheChecks(t *testing.T) {
+func TestOverridesKeepThePermissionAndFieldChecks(t *testing.T) {
 	called := 0
 	may := true
 	spec := articles()

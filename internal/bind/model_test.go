@@ -54,30 +54,66 @@ func first(t *testing.T, m *bind.Model) schema.Row {
 	})
 }
 
-func TestTold(t *testing.T) {
-	m := compile(t, articles())
-	row := first(t, m)
-	for op, want := range map[bind.Op]string{
-		bind.Update: `{"action":"update","pk":1,"data":{"title":"a \"b\"","body":null,"stars":2,"price":"1.50",` +
-			`"ref":"c0ffee00-0000-4000-8000-000000000001","posted_at":"2026-01-02T03:04:05.999Z","doc":{"a":[],"b":1},` +
-			`"loud":"A \"B\"","locked":"l","owner":7},"model":"news.article"}`,
-		bind.Delete: `{"action":"delete","pk":1,"model":"news.article"}`,
-	} {
-		got, err := m.Told(op, row)
-		if err != nil || string(got) != want {
-			t.Errorf("%s (%v)\nwant %s", got, err, want)
-		}
-	}
+// Headline has a name of two cases.
+type Headline struct {
+	ID   int64  `json:"id"`
+	Text string `json:"text"`
 }
 
-func TestFieldsAreToldInTheOrderOfTheStruct(t *testing.T) {
-	spec := articles()
-	spec.Fields = []string{"owner", "stars", "note", "title"}
-	m := compile(t, spec)
-	got, err := m.Encode(first(t, m))
-	if want := `{"title":"a \"b\"","stars":2,"owner":7}`; err != nil || string(got) != want {
-		t.Errorf("%s (%v), want %s", got, err, want)
+// TestWhatIsTold is an object of the action, the key, the data and the model.
+func TestWhatIsTold(t *testing.T) {
+	m := compile(t, articles())
+	row := first(t, m)
+	text, err := m.Told(bind.Update, row)
+	if err != nil {
+		t.Fatal(err)
 	}
+	const whole = `{"action":"update","pk":1,"data":{"title":"a \"b\"","body":null,"stars":2,"price":"1.50",` +
+		`"ref":"c0ffee00-0000-4000-8000-000000000001","posted_at":"2026-01-02T03:04:05.999Z","doc":{"a":[],"b":1},` +
+		`"loud":"A \"B\"","locked":"l","owner":7},"model":"news.article"}`
+	if string(text) != whole {
+		t.Errorf("%s\nwant %s", text, whole)
+	}
+	var told struct{ Data map[string]json.RawMessage }
+	if err := json.Unmarshal(text, &told); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ statement, field, want string }{
+		{"UUID as string", "ref", `"c0ffee00-0000-4000-8000-000000000001"`},
+		{"time as RFC 3339 with milliseconds and Z", "posted_at", `"2026-01-02T03:04:05.999Z"`},
+		{"decimal as string", "price", `"1.50"`},
+		{"relation as key", "owner", `7`},
+		{"the key is not in the data", "id", ``},
+	} {
+		t.Run(c.statement, func(t *testing.T) {
+			if got := string(told.Data[c.field]); got != c.want {
+				t.Errorf("%s is %s, want %s", c.field, got, c.want)
+			}
+		})
+	}
+	t.Run("data is the declared fields without the key", func(t *testing.T) {
+		spec := articles()
+		spec.Fields = []string{"owner", "stars", "note", "title"}
+		m := compile(t, spec)
+		got, err := m.Encode(first(t, m))
+		// In the order of the struct; a note is only written.
+		if want := `{"title":"a \"b\"","stars":2,"owner":7}`; err != nil || string(got) != want {
+			t.Errorf("%s (%v), want %s", got, err, want)
+		}
+	})
+	t.Run("a removal carries the key only", func(t *testing.T) {
+		got, err := m.Told(bind.Delete, row)
+		if want := `{"action":"delete","pk":1,"model":"news.article"}`; err != nil || string(got) != want {
+			t.Errorf("%s (%v), want %s", got, err, want)
+		}
+	})
+	t.Run("model is app.model in lower case", func(t *testing.T) {
+		m := compile(t, specOf[Headline]("text"))
+		got, err := m.Told(bind.Delete, rowOf(t, m, map[string]any{"id": 1}))
+		if want := `{"action":"delete","pk":1,"model":"bind_test.headline"}`; err != nil || string(got) != want {
+			t.Errorf("%s (%v), want %s", got, err, want)
+		}
+	})
 }
 
 func TestWhatCannotBeToldIsAnError(t *testing.T) {

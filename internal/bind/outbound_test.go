@@ -10,23 +10,40 @@ import (
 	"github.com/pando-sync/pando/schema"
 )
 
-// TestARowThatChangesGroupsGivesEachConnectionExactlyOneMessage has a connection
-// for each way to be concerned.
-func TestARowThatChangesGroupsGivesEachConnectionExactlyOneMessage(t *testing.T) {
-	inBubble(t, noteSpec(), func(h *harness) {
-		h.write(h.note(1, "red blue", "a"))
-		red, green, both, all, none := h.connect("red"), h.connect("green"), h.connect("red", "green"), h.connect("blue", "green", "red"), h.connect("grey")
-		h.write(h.note(1, "blue green", "b"))
-		h.expect("only before", red.told(), `{"action":"delete","pk":1}`)
-		h.expect("only after", green.told(), `{"action":"create","pk":1,"data":{"rooms":"blue green","text":"b"}}`)
-		h.expect("before by one, after by another", both.told(), `{"action":"update","pk":1,"data":{"rooms":"blue green","text":"b"}}`)
-		h.expect("before and after by several", all.told(), `{"action":"update","pk":1,"data":{"rooms":"blue green","text":"b"}}`)
-		h.expect("neither", none.told(), "")
-	})
+// TestEachConnectionGetsOneMessage where old are the groups of a row before the
+// commit, and new those after it. All are connected each time.
+func TestEachConnectionGetsOneMessage(t *testing.T) {
+	const update = `{"action":"update","pk":1,"data":{"rooms":"blue green","text":"b"}}`
+	members := []struct {
+		statement string
+		groups    []string
+		want      string
+	}{
+		{"delete if it was only in old", []string{"red"}, `{"action":"delete","pk":1}`},
+		{"create if only in new", []string{"green"}, `{"action":"create","pk":1,"data":{"rooms":"blue green","text":"b"}}`},
+		{"update if in both", []string{"blue"}, update},
+		{"update if in both by different groups", []string{"red", "green"}, update},
+		{"update if in both by several", []string{"blue", "green", "red"}, update},
+		{"nothing if in neither", []string{"grey"}, ""},
+		{"nothing if in no group", nil, ""},
+	}
+	for i, m := range members {
+		t.Run(m.statement, func(t *testing.T) {
+			inBubble(t, noteSpec(), func(h *harness) {
+				h.write(h.note(1, "red blue", "a"))
+				var all []*client
+				for _, other := range members {
+					all = append(all, h.connect(other.groups...))
+				}
+				h.write(h.note(1, "blue green", "b"))
+				h.expect("told", all[i].told(), m.want)
+			})
+		})
+	}
 }
 
-// TestCreateUpdateDelete tells what becomes of a row that stays where it is.
-func TestCreateUpdateDelete(t *testing.T) {
+// TestCreateUpdateAndDeleteAreTold of a row that stays where it is.
+func TestCreateUpdateAndDeleteAreTold(t *testing.T) {
 	inBubble(t, noteSpec(), func(h *harness) {
 		c := h.connect("red")
 		h.write(h.note(1, "red", "a"))
@@ -38,8 +55,8 @@ func TestCreateUpdateDelete(t *testing.T) {
 	})
 }
 
-// TestOnceForARowAndCommitWithItsFinalValues nets what one commit does.
-func TestOnceForARowAndCommitWithItsFinalValues(t *testing.T) {
+// TestOncePerRowAndCommitWithTheRowsFinalValues nets what one commit does.
+func TestOncePerRowAndCommitWithTheRowsFinalValues(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		before string
@@ -146,8 +163,9 @@ func TestAPanicOfOneRowSkipsNothingElse(t *testing.T) {
 	})
 }
 
-// TestWhatTheFeedDoesNotCarryIsAGap tells nothing that may be wrong.
-func TestWhatTheFeedDoesNotCarryIsAGap(t *testing.T) {
+// TestOldIsOfTheFeedNeverOfALoadedObject: what the feed does not carry is a gap, as
+// nothing is told that may be wrong.
+func TestOldIsOfTheFeedNeverOfALoadedObject(t *testing.T) {
 	inBubble(t, noteSpec(), func(h *harness) {
 		h.write(h.note(1, "red", "a"))
 		c := h.connect("blue")

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/pando-sync/pando/feed"
+	"github.com/pando-sync/pando/internal/bind"
 	"github.com/pando-sync/pando/schema"
 )
 
@@ -22,24 +23,29 @@ import (
 // once all is at rest who subscribes has the rows of its groups, and who does not was
 // told each change exactly once.
 func TestEveryConnectionConverges(t *testing.T) {
-	seeds := uint64(250)
+	drawn(t, 250, noteSpec, func(h *harness, seed uint64) {
+		w := &crowd{harness: h, rand: rand.New(rand.NewPCG(seed, 7)), locked: map[int64]uint64{}, merges: seed%3 == 0}
+		for range 6 {
+			for range 40 {
+				w.step()
+			}
+			if w.rest(); h.t.Failed() {
+				return
+			}
+		}
+	})
+}
+
+// drawn runs a test for each of some seeds, in a bubble of its own; fewer where time
+// is short.
+func drawn(t *testing.T, seeds uint64, spec func() *bind.Spec, test func(h *harness, seed uint64)) {
+	t.Helper()
 	if testing.Short() {
 		seeds = 40
 	}
 	for seed := range seeds {
 		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
-			inBubble(t, noteSpec(), func(h *harness) {
-				w := &crowd{harness: h, rand: rand.New(rand.NewPCG(seed, 7)), locked: map[int64]uint64{}, merges: seed%3 == 0}
-				for range 6 {
-					for range 40 {
-						w.step()
-					}
-					w.rest()
-					if t.Failed() {
-						return
-					}
-				}
-			})
+			inBubble(t, spec(), func(h *harness) { test(h, seed) })
 		})
 	}
 }

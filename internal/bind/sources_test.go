@@ -173,29 +173,51 @@ func message(action string, id int64, rooms, text string) string {
 	return of + `,"data":{"rooms":"` + rooms + `","text":"` + text + `"}}`
 }
 
-// TestRawSQLIsToldAfterItsCommit has every way of writing tell the same, each
-// transaction once.
-func TestRawSQLIsToldAfterItsCommit(t *testing.T) {
+// shows runs a part of a test under the statement that it shows.
+func (r *actual) shows(statement string, part func()) {
+	r.t.Helper()
+	whole := r.t
+	defer func() { r.t = whole }()
+	whole.Run(statement, func(t *testing.T) {
+		r.t = t
+		part()
+	})
+}
+
+// TestOutboundComesFromTheChangeFeed so that every way of writing tells the same.
+func TestOutboundComesFromTheChangeFeed(t *testing.T) {
 	onReal(t, func(r *actual) {
 		red, blue := r.connect("red"), r.connect("blue")
-		r.exec("INSERT INTO notes (id, rooms, text) VALUES (1, 'red', 'a'), (2, 'red', 'a'), (3, 'blue', 'a')")
-		r.reads("a bulk insert", red, message("create", 1, "red", "a"), message("create", 2, "red", "a"))
-		r.reads("a bulk insert", blue, message("create", 3, "blue", "a"))
-		r.exec("UPDATE notes SET rooms = 'blue', text = 'b' WHERE rooms = 'red'")
-		r.reads("rows that leave", red, message("delete", 1, "", ""), message("delete", 2, "", ""))
-		r.reads("rows that enter", blue, message("create", 1, "blue", "b"), message("create", 2, "blue", "b"))
-		r.tx(false, "INSERT INTO notes (id, rooms, text) VALUES (4, 'red', 'a')", "UPDATE notes SET text = 'never'")
-		r.tx(true, "INSERT INTO notes (id, rooms, text) VALUES (5, 'red', 'a')", "UPDATE notes SET text = 'b' WHERE id = 5")
-		r.reads("a create and an update, and nothing of what was rolled back", red, message("create", 5, "red", "b"))
-		r.tx(true, "INSERT INTO notes (id, rooms, text) VALUES (6, 'red', 'a')", "DELETE FROM notes WHERE id = 6")
-		r.tx(true, "DELETE FROM notes WHERE id = 5", "INSERT INTO notes (id, rooms, text) VALUES (5, 'red', 'c')")
-		r.reads("a row made again, and nothing of one that came and went", red, message("update", 5, "red", "c"))
-		r.exec("UPDATE notes SET id = 50 WHERE id = 5")
-		r.reads("another key", red, message("delete", 5, "", ""), message("create", 50, "red", "c"))
-		r.exec("UPDATE notes SET text = text", "DELETE FROM notes WHERE id = 3")
-		r.reads("a row that is gone, and nothing of what stayed the same", blue, message("delete", 3, "", ""))
-		r.exec("DELETE FROM notes")
-		r.reads("the rest", red, message("delete", 50, "", ""))
+		r.shows("raw SQL and bulk statements broadcast alike", func() {
+			r.exec("INSERT INTO notes (id, rooms, text) VALUES (1, 'red', 'a'), (2, 'red', 'a'), (3, 'blue', 'a')")
+			r.reads("a bulk insert", red, message("create", 1, "red", "a"), message("create", 2, "red", "a"))
+			r.reads("a bulk insert", blue, message("create", 3, "blue", "a"))
+		})
+		r.shows("old is of the feed, never of a loaded object", func() {
+			r.exec("UPDATE notes SET rooms = 'blue', text = 'b' WHERE rooms = 'red'") // which loads none
+			r.reads("rows that leave", red, message("delete", 1, "", ""), message("delete", 2, "", ""))
+			r.reads("rows that enter", blue, message("create", 1, "blue", "b"), message("create", 2, "blue", "b"))
+		})
+		r.shows("after commit, and nothing of what is rolled back", func() {
+			r.tx(false, "INSERT INTO notes (id, rooms, text) VALUES (4, 'red', 'a')", "UPDATE notes SET text = 'never'")
+			r.tx(true, "INSERT INTO notes (id, rooms, text) VALUES (5, 'red', 'a')", "UPDATE notes SET text = 'b' WHERE id = 5")
+			r.reads("a create and an update", red, message("create", 5, "red", "b"))
+		})
+		r.shows("once per row and Commit, with the row's final values", func() {
+			r.tx(true, "INSERT INTO notes (id, rooms, text) VALUES (6, 'red', 'a')", "DELETE FROM notes WHERE id = 6")
+			r.tx(true, "DELETE FROM notes WHERE id = 5", "INSERT INTO notes (id, rooms, text) VALUES (5, 'red', 'c')")
+			r.reads("a row made again, and nothing of one that came and went", red, message("update", 5, "red", "c"))
+			r.exec("UPDATE notes SET text = text", "UPDATE notes SET text = 'd' WHERE id = 5")
+			r.reads("a change, and nothing of what stayed the same", red, message("update", 5, "red", "d"))
+		})
+		r.shows("another key is another row", func() {
+			r.exec("UPDATE notes SET id = 50 WHERE id = 5")
+			r.reads("both", red, message("delete", 5, "", ""), message("create", 50, "red", "d"))
+		})
+		r.shows("a removal of all", func() {
+			r.exec("DELETE FROM notes")
+			r.reads("of one", red, message("delete", 50, "", ""))
+		})
 	})
 }
 

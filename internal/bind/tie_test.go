@@ -136,9 +136,9 @@ func TestATableBetweenThatNeedsMoreIsRefused(t *testing.T) {
 	})
 }
 
-// TestManyToManyIsToldAsKeysOfEachCommit follows both databases: what changes in the
+// TestManyToManyAsKeysOfEachCommit follows both databases: what changes in the
 // table between alone is an update of the row, of both where a row of it moves.
-func TestManyToManyIsToldAsKeysOfEachCommit(t *testing.T) {
+func TestManyToManyAsKeysOfEachCommit(t *testing.T) {
 	ddl := []string{
 		"CREATE TABLE sheets (id INTEGER PRIMARY KEY, rooms TEXT NOT NULL, rev INTEGER NOT NULL DEFAULT 1)",
 		"CREATE TABLE sheet_labels (id INTEGER PRIMARY KEY, sheet_id INTEGER NOT NULL, label_id INTEGER NOT NULL)",

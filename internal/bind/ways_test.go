@@ -358,54 +358,28 @@ func (s *sheaf) rest() {
 // TestKeysAreThoseOfTheirCommit draws commits of sheets and of the table between,
 // which reads see before they are told, after, and some never before the feed: each
 // is told with the keys that it left, once.
-func TestKeysAreThoseOfTheirCommit(t *testing.T) {
-	seeds := uint64(200)
-	if testing.Short() {
-		seeds = 40
-	}
-	for seed := range seeds {
-		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
-			inBubble(t, sheetSpec(), func(h *harness) {
-				s := newSheaf(h, seed)
-				s.viewer(false, "a")
-				s.viewer(false, "a", "b")
-				for range 4 {
-					for range 40 {
-						s.step()
-					}
-					s.rest()
-					if t.Failed() {
-						return
-					}
-				}
-			})
-		})
-	}
-}
+func TestKeysAreThoseOfTheirCommit(t *testing.T) { drawSheaves(t, false) }
 
 // TestSubscriptionsBeginWithTheKeysOfOnePlace is the same with clients that
 // subscribe meanwhile: what they have in the end is what there is, and nothing is
 // told twice.
-func TestSubscriptionsBeginWithTheKeysOfOnePlace(t *testing.T) {
-	seeds := uint64(200)
-	if testing.Short() {
-		seeds = 40
-	}
-	for seed := range seeds {
-		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
-			inBubble(t, sheetSpec(), func(h *harness) {
-				s := newSheaf(h, seed)
-				s.viewer(true, "a")
-				s.viewer(true, "a", "b")
-				for range 4 {
-					for range 40 {
-						s.step()
-					}
-					s.rest()
-				}
-			})
-		})
-	}
+func TestSubscriptionsBeginWithTheKeysOfOnePlace(t *testing.T) { drawSheaves(t, true) }
+
+func drawSheaves(t *testing.T, subscribes bool) {
+	t.Helper()
+	drawn(t, 200, sheetSpec, func(h *harness, seed uint64) {
+		s := newSheaf(h, seed)
+		s.viewer(subscribes, "a")
+		s.viewer(subscribes, "a", "b")
+		for range 4 {
+			for range 40 {
+				s.step()
+			}
+			if s.rest(); h.t.Failed() {
+				return
+			}
+		}
+	})
 }
 
 // TestKeysThatCannotBeReadAreAGap and the next commit is told again.
