@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/pando-sync/pando"
+	"github.com/pando-sync/pando/internal/wiretest"
 	"github.com/pando-sync/pando/mux"
 )
 
@@ -35,6 +36,27 @@ func pins() *mux.Binding[Pinned] {
 			return user.ID != "" && (now == nil || now.Text != "forbidden"), nil
 		},
 	}
+}
+
+// TestOutToEachGroupsMembersInTheStreamsEnvelope has everything of what is told, to
+// the members of a row's groups and to nobody else.
+func TestOutToEachGroupsMembersInTheStreamsEnvelope(t *testing.T) {
+	b := serveBooth(t, bindPins)
+	one, two, elsewhere := b.plain("/hall/a/", "ada"), b.plain("/again/a/", ""), b.plain("/hall/b/", "ada")
+	for _, c := range [][2]string{
+		{`INSERT INTO pins VALUES (2, 'a', 'hi')`, `{"action":"create","pk":2,"data":{"room":"a","text":"hi"},"model":"pando_test.pinned"}`},
+		{`UPDATE pins SET text = 'ho' WHERE id = 2`, `{"action":"update","pk":2,"data":{"room":"a","text":"ho"},"model":"pando_test.pinned"}`},
+		{`DELETE FROM pins WHERE id = 2`, `{"action":"delete","pk":2,"model":"pando_test.pinned"}`},
+	} {
+		exec(t, b.db, c[0])
+		for _, s := range []*wiretest.Socket{one, two} {
+			if got, want := s.Read(), `{"stream":"pins","payload":`+c[1]+`}`; got != want {
+				t.Errorf("%s: got %s, want %s", c[0], got, want)
+			}
+		}
+	}
+	exec(t, b.db, `INSERT INTO pins VALUES (3, 'b', 'here')`)
+	elsewhere.Want(`"pk":3`) // and nothing before it
 }
 
 // TestBindingsAreTheSameOnBothFaces writes by one, and is told on both, and by the

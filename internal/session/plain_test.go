@@ -18,7 +18,8 @@ import (
 	"github.com/pando-sync/pando/internal/wiretest"
 )
 
-func TestAThousandFramesOfOneStreamComeBackInOrder(t *testing.T) {
+// TestMessagesOfOneStreamAreHandledInOrder has a thousand of them come back.
+func TestMessagesOfOneStreamAreHandledInOrder(t *testing.T) {
 	const frames = 1000
 	v := &venue{streams: map[string]handler{"echo": echo}}
 	s := plain(t, v.open(t, session.Config{}))
@@ -55,8 +56,8 @@ func blocker() (h handler, entered, release chan struct{}) {
 	}, entered, release
 }
 
-// TestASlowHandlerDelaysNoOtherStream has a thousand frames wait for it meanwhile.
-func TestASlowHandlerDelaysNoOtherStream(t *testing.T) {
+// TestASlowHandlerOnOneStreamDelaysNoOther has a thousand frames wait for it meanwhile.
+func TestASlowHandlerOnOneStreamDelaysNoOther(t *testing.T) {
 	slow, entered, release := blocker()
 	v := &venue{streams: map[string]handler{"slow": slow, "echo": echo}}
 	s := plain(t, v.open(t, session.Config{}))
