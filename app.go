@@ -129,6 +129,8 @@ type App struct {
 	groups   *group.Groups
 	rosters  *presence.Rosters
 	multi    multiplexer
+	calls    calls
+	grace    grace
 	members  atomic.Uint64 // streams that were in groups
 	wrong    sync.Map      // the consumers that got what they do not understand
 	// instances are those that are to be read and told.
@@ -153,7 +155,7 @@ func New(cfg Config) (*App, error) {
 	}
 	a := &App{
 		cfg: cfg.withDefaults(), registry: schema.NewRegistry(), ready: make(chan struct{}),
-		judges: make(chan struct{}, judgesAtOnce),
+		judges: make(chan struct{}, judgesAtOnce), grace: defaultGrace,
 	}
 	a.registry.Mapper = cfg.Models
 	a.newGroups()
@@ -227,6 +229,7 @@ func (a *App) seal() error {
 	for _, wrap := range slices.Backward(a.wrappers) {
 		a.handler = wrap(a.handler)
 	}
+	a.handler = a.calls.noted(a.handler)
 	a.cache = a.newCache()
 	cfg := pipe.Config{
 		Source: a.cfg.Source, Registry: a.registry, Logger: a.cfg.Logger,
@@ -272,11 +275,10 @@ func (a *App) Setup(ctx context.Context) error {
 	return nil
 }
 
-// drainTime is how long Run leaves to open streams when it ends.
-const drainTime = 10 * time.Second
-
 // Run follows the database and serves until ctx ends, which is not an error;
-// it returns when all connections are closed. It may be called once.
+// it returns when all connections are closed, and what runs for them has returned:
+// within seconds, and with [ErrUnfinished] where something does not heed its context.
+// It may be called once.
 func (a *App) Run(ctx context.Context) error {
 	if err := a.Setup(ctx); err != nil {
 		return err
@@ -296,21 +298,20 @@ func (a *App) Run(ctx context.Context) error {
 	a.mu.Lock()
 	a.server = server
 	a.mu.Unlock()
-	// Streams are closed while the database is still followed: their hooks may
-	// need it.
-	follow, stop := context.WithCancel(context.WithoutCancel(ctx))
-	defer stop()
+	follow, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
 	failed := make(chan error, 1)
 	var following sync.WaitGroup
-	following.Go(func() { failed <- a.pipe.Run(follow) })
+	following.Go(func() {
+		defer a.calls.end(a.calls.part("Config.Source, and computed fields"))
+		failed <- a.pipe.Run(follow)
+	})
 	err = a.serve(ctx, failed)
-	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
-	defer cancel()
-	server.Close(drain)
-	leave(drain)
-	stop()
-	following.Wait()
-	if err != nil {
+	left := a.end(context.WithoutCancel(ctx), server, leave, func(ctx context.Context) bool {
+		cancel()
+		return within(ctx, following.Wait)
+	})
+	if err = errors.Join(err, left); err != nil {
 		return fmt.Errorf("pando: %w", err)
 	}
 	if err = <-failed; err != nil && !errors.Is(err, context.Canceled) {
@@ -321,7 +322,7 @@ func (a *App) Run(ctx context.Context) error {
 
 // begin runs what runs beside the feed. A broker or database that is away for a
 // moment is waited for, as it is later.
-func (a *App) begin(ctx context.Context) (leave func(context.Context), err error) {
+func (a *App) begin(ctx context.Context) (leave func(context.Context) bool, err error) {
 	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
 		leave, err := a.runBeside(ctx)
 		if err == nil || ctx.Err() != nil || errors.Is(err, broker.ErrClosed) {

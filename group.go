@@ -260,6 +260,8 @@ func (m *member) mend(ctx context.Context) {
 func (m *member) call(stream context.Context, what string, fn func(ctx context.Context) error) {
 	ctx, cancel := context.WithTimeout(stream, m.stream.channel.timeout)
 	defer cancel()
+	calls := &m.stream.app.calls
+	defer calls.end(calls.begin(m.stream.Channel(), what, ""))
 	err := func() (err error) {
 		defer func() {
 			if p := recover(); p != nil {
@@ -289,8 +291,8 @@ func (a *App) newGroups() {
 }
 
 // runBeside has the app receive what other nodes and processes send, until stop
-// is called.
-func (a *App) runBeside(ctx context.Context) (stop func(context.Context), err error) {
+// is called, which tells whether all of it has ended.
+func (a *App) runBeside(ctx context.Context) (stop func(context.Context) bool, err error) {
 	if err := a.groups.Open(ctx); err != nil {
 		return nil, fmt.Errorf("pando: open the broker: %w", err)
 	}
@@ -310,17 +312,24 @@ func (a *App) runBeside(ctx context.Context) (stop func(context.Context), err er
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var wg sync.WaitGroup
-	wg.Go(func() { a.groups.Run(ctx) })
-	wg.Go(func() { a.rosters.Run(ctx) })
-	wg.Go(func() { a.runNotices(ctx) })
-	wg.Go(func() { listener.run(ctx) })
-	if a.multi.outbound != nil {
-		wg.Go(func() { a.multi.outbound.Run(ctx, a.pipe) })
+	run := func(what string, fn func(context.Context)) {
+		wg.Go(func() {
+			defer a.calls.end(a.calls.part(what))
+			fn(ctx)
+		})
 	}
-	return func(ctx context.Context) {
+	run("Config.Broker", a.groups.Run)
+	run("presence", a.rosters.Run)
+	run("BroadcastInstance", a.runNotices)
+	run("messages of commands", listener.run)
+	if a.multi.outbound != nil {
+		run("GroupNames and Serialize of bindings", func(ctx context.Context) { a.multi.outbound.Run(ctx, a.pipe) })
+	}
+	return func(ctx context.Context) bool {
 		cancel()
-		wg.Wait()
+		ended := within(ctx, wg.Wait)
 		a.rosters.Close(ctx)
 		leave(ctx)
+		return ended
 	}, nil
 }

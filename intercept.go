@@ -93,6 +93,7 @@ func (a *App) observer() func(string, Identity, []byte) {
 				a.cfg.Logger.Error("hook failed", "error", rpc.Panicked("OnSend", p))
 			}
 		}()
+		defer a.calls.end(a.calls.begin("", "OnSend", ""))
 		for _, fn := range a.sent {
 			fn(Sent{Session: id, User: user, Message: message})
 		}

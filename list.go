@@ -119,6 +119,7 @@ func (s *stream) isVisible(ctx context.Context, row schema.Row) (visible bool) {
 			visible = false
 		}
 	}()
+	defer s.app.calls.end(s.app.calls.begin(s.Channel(), "IsVisible", ""))
 	visible, err := s.judge(ctx, typ, row)
 	if err != nil {
 		failed(err)

@@ -61,6 +61,7 @@ func (a *App) newConnection(path string, match mux.Match, user Identity) *connec
 // begin asks for permission, and then joins the connection's groups. The entrance is
 // that of a plain one.
 func (c *connection) begin(ctx context.Context, e session.Entrance) error {
+	defer c.app.calls.end(c.app.calls.begin(c.path, "open", ""))
 	if c.line = e.Line; c.line != nil {
 		c.watch = c.app.pipe.Watch(nil, e.Ask)
 		c.app.multi.attend(c.user.ID, c.watch)
@@ -361,7 +362,10 @@ func (*connection) Scope() pipe.Request { return pipe.Request{} }
 func (c *connection) Watch() *pipe.Watch { return c.watch }
 
 // Permit asks for permission again.
-func (c *connection) Permit(ctx context.Context) error { return c.ask(ctx) }
+func (c *connection) Permit(ctx context.Context) error {
+	defer c.app.calls.end(c.app.calls.begin(c.path, "HasPermission", ""))
+	return c.ask(ctx)
+}
 
 // Concurrent tells that plain messages are handled in order.
 func (*connection) Concurrent(*wire.Request) bool { return false }

@@ -54,6 +54,7 @@ func (c *connection) disconnect(ctx context.Context) {
 		return
 	}
 	c.connected = false
+	defer c.app.calls.end(c.app.calls.begin(c.path, "message", socketDisconnect))
 	if err := c.call(ctx, socketDisconnect, c.match.Disconnect, nil); err != nil {
 		c.app.cfg.Logger.ErrorContext(ctx, "hook failed", "session", c.id, "error", err)
 	}

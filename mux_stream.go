@@ -92,7 +92,7 @@ func (s *muxStream) Watch() *pipe.Watch { return s.watch }
 // Permit asks whether the connection may still be. What one stream is refused all
 // are.
 func (s *muxStream) Permit(ctx context.Context) error {
-	err := s.conn.ask(ctx)
+	err := s.conn.Permit(ctx)
 	if err != nil && ctx.Err() == nil {
 		s.conn.denied()
 	}
@@ -163,6 +163,7 @@ func (s *muxStream) Gapped() {
 func (s *muxStream) Close(ctx context.Context, _ bool) {
 	s.once.Do(func() {
 		if s.connected {
+			defer s.app.calls.end(s.app.calls.begin(s.conn.path, "Disconnect", s.name))
 			err := s.guard("Disconnect", func() error {
 				s.consumer.Disconnect(s.app.multi.served.With(ctx), s.handle)
 				return nil

@@ -44,6 +44,7 @@ func (nobody) Authenticate(context.Context, *http.Request, string) (Identity, er
 // refused is told to the log alone, at debug: whoever presents it must not
 // learn which part is wrong, and whoever sets an Authenticator up has to.
 func (a *App) Authenticate(ctx context.Context, r *http.Request, tok string) (Identity, error) {
+	defer a.calls.end(a.calls.begin("", "Config.Auth", ""))
 	user, err := a.cfg.Auth.Authenticate(ctx, r, tok)
 	if errors.Is(err, token.ErrInvalid) {
 		a.cfg.Logger.DebugContext(ctx, "a credential is refused", "error", err)
@@ -298,6 +299,7 @@ func (s *stream) Close(ctx context.Context, lost bool) {
 				s.app.cfg.Logger.ErrorContext(ctx, "hook failed", "error", err)
 			}
 		}()
+		defer s.app.calls.end(s.app.calls.begin(s.Channel(), "OnDisconnect", ""))
 		hook.OnDisconnect(ctx)
 	})
 }

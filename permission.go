@@ -142,7 +142,10 @@ func (o *openStreams) of(user string) []*stream {
 }
 
 // Permit implements the sessions' Stream: it asks HasPermission again.
-func (s *stream) Permit(ctx context.Context) error { return s.channel.ask(ctx, s.value) }
+func (s *stream) Permit(ctx context.Context) error {
+	defer s.app.calls.end(s.app.calls.begin(s.Channel(), "HasPermission", ""))
+	return s.channel.ask(ctx, s.value)
+}
 
 // ask asks a channel's value for permission.
 func (c *channel) ask(ctx context.Context, v AnyChannel) (err error) {

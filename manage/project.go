@@ -137,5 +137,23 @@ func (e *environment) with(s Settings, fn func(*Project) error) error {
 	if project.App == nil {
 		return errors.Join(errors.New("open: Project.App is not set: return the app that pando.New made"), project.close())
 	}
-	return errors.Join(fn(project), project.close())
+	err = fn(project)
+	if err == nil {
+		return project.close()
+	}
+	return errors.Join(err, project.closeWithin(closeTime))
+}
+
+// closeTime is how long closing a project may take of which something has failed: what
+// does not end may hold what is to be closed, and the process ends in any case.
+const closeTime = 3 * time.Second
+
+func (p *Project) closeWithin(limit time.Duration) error {
+	closing := begin(p.close)
+	select {
+	case <-closing.done:
+		return closing.err
+	case <-time.After(limit):
+		return errors.New("close: did not end in time")
+	}
 }

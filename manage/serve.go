@@ -24,9 +24,9 @@ type grace struct {
 	drain, requests, total time.Duration
 }
 
-// An app bounds the end of its sessions itself, by ten seconds; the total is
-// for one that does not.
-var defaultGrace = grace{requests: 5 * time.Second, total: 16 * time.Second}
+// An app bounds its end itself, by 16 seconds where something does not end; the total
+// is for one that does not.
+var defaultGrace = grace{requests: 5 * time.Second, total: 22 * time.Second}
 
 // server runs an app and the HTTP server before it.
 type server struct {

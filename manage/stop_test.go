@@ -2,9 +2,11 @@ package manage
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pando-sync/pando"
 	"github.com/pando-sync/pando/internal/wiretest"
@@ -129,5 +131,25 @@ func TestMessagesReachServers(t *testing.T) {
 	server.stop()
 	if got := server.end(t); got.code != 0 {
 		t.Errorf("%+v", got)
+	}
+}
+
+// TestClosingIsBoundedAfterAFailure has a project wait for what does not end, as a pool
+// does for a connection that is lent.
+func TestClosingIsBoundedAfterAFailure(t *testing.T) {
+	lent, closed := make(chan struct{}), make(chan struct{})
+	p := &Project{Close: func() error {
+		defer close(closed)
+		<-lent
+		return errors.New("too late")
+	}}
+	if err := p.closeWithin(time.Millisecond); err == nil || err.Error() != "close: did not end in time" {
+		t.Errorf("got %v", err)
+	}
+	close(lent)
+	<-closed
+	p.Close = func() error { return errors.New("no disk") }
+	if err := p.closeWithin(time.Minute); err == nil || err.Error() != "close: no disk" {
+		t.Errorf("got %v", err)
 	}
 }

@@ -186,7 +186,7 @@ func composeNode(t *testing.T, file *composeFile, name string, s *composeService
 }
 
 // stopTime is how long a server may take to end once it has drained.
-const stopTime = 16 * time.Second
+const stopTime = 25 * time.Second
 
 // TestKubernetes holds the manifest to the program: its port, what it answers, and
 // what a stop takes.

@@ -16,7 +16,7 @@ func closing(t *testing.T, server *session.Server) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		server.Close(context.WithoutCancel(t.Context()))
+		server.Close(context.WithoutCancel(t.Context()), time.Second)
 	}()
 	t.Cleanup(func() { <-done })
 }

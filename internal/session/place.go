@@ -66,8 +66,8 @@ func (s *Server) ServePlace(w http.ResponseWriter, r *http.Request, p *Place) {
 		return
 	}
 	c := s.newSession(r)
+	c.path = p.Path
 	if !p.Raw && speaks(r) {
-		c.path = p.Path
 		if err := s.mayConnect(r.Context(), p, user, known); err != nil {
 			c.cancel()
 			s.refuseAt(w, r, p, err)

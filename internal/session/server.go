@@ -206,28 +206,38 @@ func (s *Server) CloseAll(code int, reason string) {
 
 // Close closes all sessions with 1001 and waits until their streams are
 // closed, or until ctx ends; what is left then is cut. What runs for a client
-// may finish first, for LeaveTimeout at most.
-func (s *Server) Close(ctx context.Context) {
+// may finish first, for LeaveTimeout at most. What goes on though it was cut is
+// waited for that long, and then left to itself: Close returns false.
+func (s *Server) Close(ctx context.Context, cut time.Duration) bool {
 	s.mu.Lock()
 	s.closed = true
 	s.mu.Unlock()
 	s.each((*Session).leave)
-	done := make(chan struct{})
+	ended := make(chan struct{})
 	go func() {
+		defer close(ended)
 		s.live.Wait()
-		close(done)
+		// Now, or when what was left has ended.
+		s.cancel()
+		for _, w := range s.shards {
+			w.stop()
+		}
+		s.wg.Wait()
 	}()
 	select {
-	case <-done:
+	case <-ended:
+		return true
 	case <-ctx.Done():
-		s.cut()
-		<-done
 	}
-	s.cancel()
-	for _, w := range s.shards {
-		w.stop()
+	s.cut()
+	last := time.NewTimer(cut)
+	defer last.Stop()
+	select {
+	case <-ended:
+		return true
+	case <-last.C:
+		return false
 	}
-	s.wg.Wait()
 }
 
 // cut ends all work and breaks all connections.

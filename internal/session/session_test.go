@@ -159,7 +159,9 @@ func start(t *testing.T, a *app, cfg session.Config) (url string) {
 	t.Cleanup(func() {
 		grace, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
-		server.Close(grace)
+		if !server.Close(grace, time.Second) {
+			t.Error("something goes on")
+		}
 		web.Close()
 		stop()
 		if err := <-ended; err != nil {
