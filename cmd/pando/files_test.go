@@ -10,36 +10,41 @@ import (
 	"testing"
 )
 
-// TestTrees holds what is made against the lists in testdata. With UPDATE=1 in the
-// environment they are written anew.
-func TestTrees(t *testing.T) {
-	for kind, n := range map[string]names{
-		"project": {Project: "demo", Module: "github.com/me/demo", Library: library{Version: "v1.2.0"}},
-		"app":     {App: "shop", Module: "github.com/me/demo"},
-		"pages":   {App: "blog", Module: "github.com/me/demo"},
+// TestStartprojectAndStartappMakeThatLayout holds what is made against the lists in
+// testdata. With UPDATE=1 in the environment they are written anew.
+func TestStartprojectAndStartappMakeThatLayout(t *testing.T) {
+	for statement, c := range map[string]struct {
+		kind string
+		of   names
+	}{
+		"startproject NAME makes apps beside main.go":                                   {"project", names{Project: "demo", Module: "github.com/me/demo", Library: library{Version: "v1.2.0"}}},
+		"startapp NAME makes an app of models, channel and consumer":                    {"app", names{App: "shop", Module: "github.com/me/demo"}},
+		"startapp NAME --pages makes an app of templates, routes and static files only": {"pages", names{App: "blog", Module: "github.com/me/demo"}},
 	} {
-		files, err := render(kind, n)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var tree strings.Builder
-		for _, name := range slices.Sorted(maps.Keys(files)) {
-			tree.WriteString(name + "\n")
-			text := string(files[name])
-			if strings.Contains(text, "{%") || strings.Contains(text, "%}") {
-				t.Errorf("%s: %s has an action that was not carried out", kind, name)
+		t.Run(statement, func(t *testing.T) {
+			files, err := render(c.kind, c.of)
+			if err != nil {
+				t.Fatal(err)
 			}
-			if !strings.HasSuffix(text, "\n") || strings.HasSuffix(text, "\n\n") {
-				t.Errorf("%s: %s does not end in one line's end", kind, name)
+			var tree strings.Builder
+			for _, name := range slices.Sorted(maps.Keys(files)) {
+				tree.WriteString(name + "\n")
+				text := string(files[name])
+				if strings.Contains(text, "{%") || strings.Contains(text, "%}") {
+					t.Errorf("%s has an action that was not carried out", name)
+				}
+				if !strings.HasSuffix(text, "\n") || strings.HasSuffix(text, "\n\n") {
+					t.Errorf("%s does not end in one line's end", name)
+				}
 			}
-		}
-		golden := filepath.Join("testdata", kind+".tree")
-		if os.Getenv("UPDATE") != "" {
-			put(t, golden, tree.String())
-		}
-		if want := read(t, golden); tree.String() != want {
-			t.Errorf("%s is\n%swant\n%s", kind, tree.String(), want)
-		}
+			golden := filepath.Join("testdata", c.kind+".tree")
+			if os.Getenv("UPDATE") != "" {
+				put(t, golden, tree.String())
+			}
+			if want := read(t, golden); tree.String() != want {
+				t.Errorf("it is\n%swant\n%s", tree.String(), want)
+			}
+		})
 	}
 }
 

@@ -22,9 +22,9 @@ import (
 	"github.com/pando-sync/pando/internal/servers"
 )
 
-// TestProject makes a project with an app of each kind, where there is no
-// network, and does with it what its author does first.
-func TestProject(t *testing.T) {
+// TestStartprojectAndStartappMakeAProjectThatRuns has an app of each kind, where there
+// is no network, and does with it what its author does first.
+func TestStartprojectAndStartappMakeAProjectThatRuns(t *testing.T) {
 	dir := t.TempDir()
 	must(t, dir, "startproject", "demo", "--module", "github.com/me/demo")
 	demo := filepath.Join(dir, "demo")

@@ -69,47 +69,61 @@ func (c *seedClient) saysf(format string, args ...any) {
 	c.Send(ws.OpText, `{"stream":"message-stream","payload":`+fmt.Sprintf(format, args...)+`}`)
 }
 
-// TestWhoeverWrites: everybody in the group is told once of every row, in the same
-// words, be it written by a socket, by REST or by SQL on another connection.
-func TestWhoeverWrites(t *testing.T) { everywhere(t, testWhoeverWrites) }
+// of is the same client in a part of the test.
+func (c *seedClient) of(t *testing.T) *seedClient { return &seedClient{c.Of(t), t} }
 
-func testWhoeverWrites(t *testing.T, d *demo) {
+// TestRawSQLAndTheRESTAPIBroadcastAlike tells everybody in the group once of every
+// row, in the same words, be it written by a socket, by REST or by SQL on another
+// connection.
+func TestRawSQLAndTheRESTAPIBroadcastAlike(t *testing.T) { everywhere(t, testBroadcastAlike) }
+
+func testBroadcastAlike(t *testing.T, d *demo) {
 	secret := d.token(t, "ada")
 	ada, nobody := enter(t, d.url, secret), enter(t, d.url, "")
-	everybody := func(action, message string) (got told) {
+	everybody := func(t *testing.T, action, message string) (got told) {
 		t.Helper()
 		for _, c := range []*seedClient{ada, nobody} {
-			got = c.wants(action, message)
+			got = c.of(t).wants(action, message)
 		}
 		return got
 	}
-
-	ada.saysf(`{"action":"create","data":{"message":"hello world"}}`)
-	made := everybody("create", "hello world")
-	if made.Data["author"] != "ada" || !strings.HasSuffix(fmt.Sprint(made.Data["created_at"]), "Z") || len(made.Data) != 3 {
-		t.Errorf("the new message is %v", made.Data)
-	}
-	ada.saysf(`{"action":"update","pk":%d,"data":{"message":"by socket"}}`, made.PK)
-	if changed := everybody("update", "by socket"); changed.PK != made.PK || changed.Data["created_at"] != made.Data["created_at"] {
-		t.Errorf("the changed message is %+v, was %+v", changed, made)
-	}
-	ask(t, secret, http.MethodPut, fmt.Sprint(d.url, "/api/messages/", made.PK), `{"message":"by REST"}`)
-	everybody("update", "by REST")
-	ask(t, secret, http.MethodPost, d.url+"/api/messages", `{"message":"also by REST"}`)
-	everybody("create", "also by REST")
-
-	other := d.another(t)
-	execOn(t, other, `UPDATE messages SET message = 'by SQL' WHERE id = $1`, made.PK)
-	everybody("update", "by SQL")
-	execOn(t, other, `DELETE FROM messages WHERE id = $1`, made.PK)
-	everybody("delete", "")
-	ada.saysf(`{"action":"delete","pk":%d}`, made.PK+1)
-	everybody("delete", "")
+	var made told
+	t.Run("a socket", func(t *testing.T) {
+		ada := ada.of(t)
+		ada.saysf(`{"action":"create","data":{"message":"hello world"}}`)
+		made = everybody(t, "create", "hello world")
+		if made.Data["author"] != "ada" || !strings.HasSuffix(fmt.Sprint(made.Data["created_at"]), "Z") || len(made.Data) != 3 {
+			t.Errorf("the new message is %v", made.Data)
+		}
+		ada.saysf(`{"action":"update","pk":%d,"data":{"message":"by socket"}}`, made.PK)
+		if changed := everybody(t, "update", "by socket"); changed.PK != made.PK || changed.Data["created_at"] != made.Data["created_at"] {
+			t.Errorf("the changed message is %+v, was %+v", changed, made)
+		}
+	})
+	t.Run("the REST api", func(t *testing.T) {
+		ask(t, secret, http.MethodPut, fmt.Sprint(d.url, "/api/messages/", made.PK), `{"message":"by REST"}`)
+		everybody(t, "update", "by REST")
+		ask(t, secret, http.MethodPost, d.url+"/api/messages", `{"message":"also by REST"}`)
+		everybody(t, "create", "also by REST")
+	})
+	t.Run("raw SQL", func(t *testing.T) {
+		other := d.another(t)
+		execOn(t, other, `UPDATE messages SET message = 'by SQL' WHERE id = $1`, made.PK)
+		everybody(t, "update", "by SQL")
+		execOn(t, other, `DELETE FROM messages WHERE id = $1`, made.PK)
+		everybody(t, "delete", "")
+	})
+	t.Run("a socket again", func(t *testing.T) {
+		ada.of(t).saysf(`{"action":"delete","pk":%d}`, made.PK+1)
+		everybody(t, "delete", "")
+	})
 }
 
-// TestTransactions: one message for each row and commit, with what it is then, and
-// none of what was taken back.
-func TestTransactions(t *testing.T) { everywhere(t, testTransactions) }
+// TestBulkStatementsBroadcastAfterCommitOncePerRowAndCommit with what each row is then,
+// and nothing of what was taken back.
+func TestBulkStatementsBroadcastAfterCommitOncePerRowAndCommit(t *testing.T) {
+	everywhere(t, testTransactions)
+}
 
 func testTransactions(t *testing.T, d *demo) {
 	client := enter(t, d.url, "")
@@ -223,8 +237,9 @@ func testReplies(t *testing.T, d *demo) {
 	}
 }
 
-// TestUnroutedPath is no socket.
-func TestUnroutedPath(t *testing.T) {
+// TestTheDemultiplexerIsAtItsPathWithARoomName of the characters that the pattern has;
+// other paths are no sockets.
+func TestTheDemultiplexerIsAtItsPathWithARoomName(t *testing.T) {
 	d := newDemo(t, onFile(t))
 	for path, want := range map[string]int{"/demultiplex/a-b/": 404, "/demultiplex/": 404, "/demultiplex/room/": 101} {
 		if got := upgrade(t, d.url+path); got != want {

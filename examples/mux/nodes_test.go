@@ -20,9 +20,10 @@ import (
 	"github.com/pando-sync/pando/token"
 )
 
-// TestAnotherProcess: who is connected to one server is told of what is written
-// at another: with the layer in memory, and with Redis by setting one variable.
-func TestAnotherProcess(t *testing.T) {
+// TestOtherProcessesBroadcastAlike to who is connected to one server when something
+// is written at another: with the layer in memory, and with Redis by setting one
+// variable.
+func TestOtherProcessesBroadcastAlike(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		need []string

@@ -3,11 +3,14 @@ package main
 import (
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
 
-func TestLogin(t *testing.T) { everywhere(t, testLogin) }
+// TestTheAPIHasATokenLogin by which REST endpoints are used.
+func TestTheAPIHasATokenLogin(t *testing.T) { everywhere(t, testLogin) }
 
 func testLogin(t *testing.T, d *demo) {
 	refused := ask(t, "", http.MethodPost, d.url+"/api/token", `{"username":"ada","password":"byron"}`)
@@ -24,7 +27,8 @@ func testLogin(t *testing.T, d *demo) {
 	}
 }
 
-func TestREST(t *testing.T) { everywhere(t, testREST) }
+// TestTheAPIHasRESTEndpoints for what sockets do.
+func TestTheAPIHasRESTEndpoints(t *testing.T) { everywhere(t, testREST) }
 
 func testREST(t *testing.T, d *demo) {
 	ada, messages := d.token(t, "ada"), d.url+"/api/messages"
@@ -52,7 +56,7 @@ func testREST(t *testing.T, d *demo) {
 	}
 }
 
-func TestRESTRefuses(t *testing.T) { everywhere(t, testRESTRefuses) }
+func TestTheRESTEndpointsRefuse(t *testing.T) { everywhere(t, testRESTRefuses) }
 
 func testRESTRefuses(t *testing.T, d *demo) {
 	ada, grace, messages := d.token(t, "ada"), d.token(t, "grace"), d.url+"/api/messages"
@@ -84,24 +88,44 @@ func testRESTRefuses(t *testing.T, d *demo) {
 	}
 }
 
-// TestPage: the template is at the root, and so is what is in static.
-func TestPage(t *testing.T) {
+// TestManagementHasTemplatesAndAStaticFolderServedAtTheRoot has the page name what is
+// served.
+func TestManagementHasTemplatesAndAStaticFolderServedAtTheRoot(t *testing.T) {
 	d := newDemo(t, onFile(t))
-	for path, want := range map[string]string{
-		"/":                  `data-room="room"`,
-		"/scripts/index.js":  "/pando/client.js",
-		"/styles/index.css":  "color-scheme: light dark",
-		"/leaf.svg":          "<svg",
-		"/healthz":           "",
-		"/api/messages":      "[]",
-		"/api/messages?x=%2": "[]",
-	} {
+	if page := ask(t, "", http.MethodGet, d.url+"/", ""); page.status != http.StatusOK || !strings.Contains(page.body, `data-room="room"`) {
+		t.Errorf("the page is %+v", page)
+	}
+	template, err := os.ReadFile("management/templates/index.html") // the page has it once the client is built
+	must(t, err)
+	if !strings.Contains(string(template), `<script type="module" src="/scripts/index.js"></script>`) {
+		t.Errorf("the page's script is another one:\n%s", template)
+	}
+	for _, file := range []string{"scripts/index.js", "styles/index.css", "leaf.svg"} {
+		text, err := os.ReadFile(filepath.Join("management", "static", file))
+		must(t, err)
+		if got := ask(t, "", http.MethodGet, d.url+"/"+file, ""); got != (answer{http.StatusOK, string(text)}) {
+			t.Errorf("/%s: got %d %.300s, want the file", file, got.status, got.body)
+		}
+	}
+	for path, want := range map[string]string{"/healthz": "", "/api/messages": "[]", "/api/messages?x=%2": "[]"} {
 		if got := ask(t, "", http.MethodGet, d.url+path, ""); got.status != http.StatusOK || !strings.Contains(got.body, want) {
 			t.Errorf("%s: got %d %.300s", path, got.status, got.body)
 		}
 	}
 	if got := ask(t, "", http.MethodGet, d.url+"/templates/index.html", ""); got.status != http.StatusNotFound {
 		t.Errorf("the template's source is served: %+v", got)
+	}
+}
+
+// TestAppsAreBesideMain as in the seed, each with what it is for.
+func TestAppsAreBesideMain(t *testing.T) {
+	for _, file := range []string{
+		"main.go", "routing.go", "settings.go", "urls.go", "api/models.go", "api/bindings.go", "api/demultiplexer.go", "api/views.go",
+		"management/views.go", "management/templates/index.html", "management/static/scripts/index.js",
+	} {
+		if _, err := os.Stat(filepath.FromSlash(file)); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

@@ -64,6 +64,13 @@ func Plain(t testing.TB, url string, header http.Header) *Socket {
 	return s
 }
 
+// Of is the same socket, whose failures are those of a part of the test.
+func (s *Socket) Of(part testing.TB) *Socket {
+	same := *s
+	same.t = part
+	return &same
+}
+
 // Send sends a frame.
 func (s *Socket) Send(op ws.OpCode, text string) {
 	s.t.Helper()
