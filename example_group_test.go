@@ -2,16 +2,12 @@ package pando_test
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
-	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/pando-sync/pando"
-	"github.com/pando-sync/pando/feed/sqlitefeed"
+	"github.com/pando-sync/pando/internal/exampletest"
 	"github.com/pando-sync/pando/pandotest"
 )
 
@@ -113,43 +109,17 @@ func ExampleConsume() {
 
 // party runs an app of albums for a client.
 func party(client func(ctx context.Context, app *pando.App, url string) error) error {
-	dir, err := os.MkdirTemp("", "pando")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
-	db, err := sql.Open("sqlite", pandotest.DSN(filepath.Join(dir, "music.db")))
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	if _, err := db.Exec(`
+	const tables = `
 		CREATE TABLE albums (id INTEGER PRIMARY KEY, title TEXT NOT NULL);
 		CREATE TABLE tracks (id INTEGER PRIMARY KEY, album_id INTEGER, title TEXT NOT NULL, place INTEGER);
-		INSERT INTO albums VALUES (1, 'Kind of Blue')`); err != nil {
-		return err
-	}
-	source := sqlitefeed.New(db)
-	defer source.Close()
-	app, err := pando.New(pando.Config{Source: source, Auth: names{}})
-	if err != nil {
-		return err
-	}
-	app.Handle("albums/{id}", pando.For(func() *PartyChannel { return &PartyChannel{} },
-		pando.Actions((*PartyChannel).Applaud),
-		pando.Consume("applause", (*PartyChannel).OnApplause),
-		pando.OnPresence((*PartyChannel).OnListeners),
-	))
-	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- app.Run(ctx) }()
-	<-app.Ready()
-	web := httptest.NewServer(app)
-	err = client(ctx, app, web.URL)
-	stop()
-	err = errors.Join(err, <-ended)
-	web.Close()
-	return err
+		INSERT INTO albums VALUES (1, 'Kind of Blue')`
+	return exampletest.Serve(tables, pando.Config{Auth: names{}}, func(app *pando.App) {
+		app.Handle("albums/{id}", pando.For(func() *PartyChannel { return &PartyChannel{} },
+			pando.Actions((*PartyChannel).Applaud),
+			pando.Consume("applause", (*PartyChannel).OnApplause),
+			pando.OnPresence((*PartyChannel).OnListeners),
+		))
+	}, func(ctx context.Context, s *exampletest.Served) error { return client(ctx, s.App, s.URL) })
 }
 
 // Notices tell clients of what is no state: all who show album 1, or one of them.

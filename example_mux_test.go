@@ -2,22 +2,11 @@ package pando_test
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"fmt"
-	"net"
-	"net/http/httptest"
-	"os"
-	"path/filepath"
-	"strings"
-
-	"github.com/gobwas/ws"
-	"github.com/gobwas/ws/wsutil"
 
 	"github.com/pando-sync/pando"
-	"github.com/pando-sync/pando/feed/sqlitefeed"
+	"github.com/pando-sync/pando/internal/exampletest"
 	"github.com/pando-sync/pando/mux"
-	"github.com/pando-sync/pando/pandotest"
 )
 
 // Line is what somebody says in a room.
@@ -39,13 +28,8 @@ var chat = &mux.Demultiplexer{
 
 // Clients of a demultiplexer send and receive envelopes, {"stream":…,"payload":…}.
 func ExampleApp_Mux() {
-	err := talk(func(_ context.Context, _ *pando.App, conn net.Conn) error {
-		if err := wsutil.WriteClientText(conn, []byte(`{"stream":"chat","payload":{"by":"ada","text":"Who cooks?"}}`)); err != nil {
-			return err
-		}
-		text, err := wsutil.ReadServerText(conn)
-		fmt.Printf("%s\n", text)
-		return err
+	err := talk(func(_ context.Context, _ *pando.App, conn *exampletest.Conn) error {
+		return conn.Send(`{"stream":"chat","payload":{"by":"ada","text":"Who cooks?"}}`)
 	})
 	if err != nil {
 		fmt.Println(err)
@@ -56,13 +40,8 @@ func ExampleApp_Mux() {
 // The program itself may tell a group of connections something, on whichever nodes
 // they are: from an HTTP handler, a job, a command.
 func ExampleApp_Broadcast() {
-	err := talk(func(ctx context.Context, app *pando.App, conn net.Conn) error {
-		if err := app.Broadcast(ctx, "chat.kitchen", "chat", Line{"cook", "Soup is ready."}); err != nil {
-			return err
-		}
-		text, err := wsutil.ReadServerText(conn)
-		fmt.Printf("%s\n", text)
-		return err
+	err := talk(func(ctx context.Context, app *pando.App, _ *exampletest.Conn) error {
+		return app.Broadcast(ctx, "chat.kitchen", "chat", Line{"cook", "Soup is ready."})
 	})
 	if err != nil {
 		fmt.Println(err)
@@ -70,39 +49,21 @@ func ExampleApp_Broadcast() {
 	// Output: {"stream":"chat","payload":{"by":"cook","text":"Soup is ready."}}
 }
 
-// talk runs an app with the chat while fn has a connection to it.
-func talk(fn func(ctx context.Context, app *pando.App, conn net.Conn) error) (err error) {
-	folder, err := os.MkdirTemp("", "chat")
-	if err != nil {
+// talk runs an app with the chat, and prints what a connection to it hears of what fn
+// does.
+func talk(fn func(ctx context.Context, app *pando.App, conn *exampletest.Conn) error) error {
+	routing := func(app *pando.App) { app.Mux(mux.RouteClass(chat, "^/chat/(?P<room>[a-z]+)/")) }
+	return exampletest.Serve("", pando.Config{}, routing, func(ctx context.Context, s *exampletest.Served) error {
+		conn, err := s.Dial(ctx, "/chat/kitchen/")
+		if err != nil {
+			return err
+		}
+		defer conn.Close()
+		if err := fn(ctx, s.App, conn); err != nil {
+			return err
+		}
+		text, err := conn.Hear()
+		fmt.Println(text)
 		return err
-	}
-	defer os.RemoveAll(folder)
-	db, err := sql.Open("sqlite", pandotest.DSN(filepath.Join(folder, "chat.db")))
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	source := sqlitefeed.New(db)
-	defer source.Close()
-	app, err := pando.New(pando.Config{Source: source})
-	if err != nil {
-		return err
-	}
-	app.Mux(mux.RouteClass(chat, "^/chat/(?P<room>[a-z]+)/"))
-	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- app.Run(ctx) }()
-	defer func() {
-		stop()
-		err = errors.Join(err, <-ended)
-	}()
-	<-app.Ready()
-	server := httptest.NewServer(app)
-	defer server.Close()
-	conn, _, _, err := ws.Dial(ctx, "ws"+strings.TrimPrefix(server.URL, "http")+"/chat/kitchen/")
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	return fn(ctx, app, conn)
+	})
 }

@@ -2,23 +2,13 @@ package mux_test
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"fmt"
-	"io"
 	"log/slog"
-	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 
-	"github.com/gobwas/ws"
-	"github.com/gobwas/ws/wsutil"
-
 	"github.com/pando-sync/pando"
-	"github.com/pando-sync/pando/feed/sqlitefeed"
+	"github.com/pando-sync/pando/internal/exampletest"
 	"github.com/pando-sync/pando/mux"
-	"github.com/pando-sync/pando/pandotest"
 	"github.com/pando-sync/pando/token"
 )
 
@@ -147,78 +137,33 @@ func ExampleInclude() {
 // SQL is executed, anything else sent, nothing if it is empty. It prints the frame
 // that each has the client hear.
 func talk(path string, routing []mux.Entry, steps ...string) {
-	err := serve(routing, func(ctx context.Context, db *sql.DB, url string) error {
-		conn, early, _, err := ws.Dial(ctx, url+path)
+	const notes = "CREATE TABLE notes (id INTEGER PRIMARY KEY, room TEXT NOT NULL, text TEXT NOT NULL)"
+	quiet := pando.Config{Logger: slog.New(slog.DiscardHandler)}
+	err := exampletest.Serve(notes, quiet, func(app *pando.App) { app.Mux(routing...) }, func(ctx context.Context, s *exampletest.Served) error {
+		conn, err := s.Dial(ctx, path)
 		if err != nil {
 			return err
 		}
 		defer conn.Close()
-		client := struct {
-			io.Reader
-			io.Writer
-		}{conn, conn}
-		if early != nil {
-			client.Reader = early // a frame came with the handshake
-		}
 		for _, step := range steps {
 			switch {
 			case strings.HasPrefix(step, "UPDATE"):
-				_, err = db.ExecContext(ctx, step)
+				_, err = s.DB.ExecContext(ctx, step)
 			case step != "":
-				err = wsutil.WriteClientText(client, []byte(step))
+				err = conn.Send(step)
 			}
 			if err != nil {
 				return err
 			}
-			text, err := wsutil.ReadServerText(client)
+			text, err := conn.Hear()
 			if err != nil {
 				return err
 			}
-			fmt.Printf("%s\n", text)
+			fmt.Println(text)
 		}
 		return nil
 	})
 	if err != nil {
 		fmt.Println(err)
 	}
-}
-
-// serve runs an app with a routing while fn does.
-func serve(routing []mux.Entry, fn func(ctx context.Context, db *sql.DB, url string) error) (err error) {
-	folder, err := os.MkdirTemp("", "mux")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(folder)
-	db, err := sql.Open("sqlite", pandotest.DSN(filepath.Join(folder, "mux.db")))
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	if _, err := db.Exec("CREATE TABLE notes (id INTEGER PRIMARY KEY, room TEXT NOT NULL, text TEXT NOT NULL)"); err != nil {
-		return err
-	}
-	source := sqlitefeed.New(db)
-	defer source.Close()
-	app, err := pando.New(pando.Config{Source: source, Logger: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		return err
-	}
-	app.Mux(routing...)
-	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- app.Run(ctx) }()
-	defer func() {
-		stop()
-		err = errors.Join(err, <-ended)
-	}()
-	select {
-	case <-app.Ready():
-	case err := <-ended: // what is wrong with the routing
-		ended <- nil
-		return err
-	}
-	server := httptest.NewServer(app)
-	defer server.Close()
-	return fn(ctx, db, "ws"+strings.TrimPrefix(server.URL, "http"))
 }

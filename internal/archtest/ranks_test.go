@@ -97,6 +97,7 @@ var ranks = map[string]place{
 	"feed/relay/relaytest": {kind: kit},
 	"pandotest":            {kind: kit},
 	"internal/archtest":    {kind: kit},
+	"internal/exampletest": {kind: kit},
 	"internal/guidetest":   {kind: kit},
 	"internal/memdb":       {kind: kit},
 	"internal/seeds":       {kind: kit},
