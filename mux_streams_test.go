@@ -70,8 +70,12 @@ func TestStreamsOfDemultiplexersShareASession(t *testing.T) {
 	s.Want("unknown_stream")
 }
 
-func TestAtItsOwnPathARouteIsLeftOut(t *testing.T) {
-	b := serveBooth(t, routeHall)
+// TestARoutedDemultiplexerIsAURLOfItsOwnOnTheSameSessionEngine where its streams need
+// no route, and channels and other paths' streams can be opened beside them.
+func TestARoutedDemultiplexerIsAURLOfItsOwnOnTheSameSessionEngine(t *testing.T) {
+	b := newBooth(t, routeHall)
+	b.app.Handle("docs/{doc_id}", pando.For(func() *OpenDoc { return &OpenDoc{} }))
+	b.server = pandotest.Serve(t, b.app)
 	s := b.session("/hall/lobby/", "ada")
 	s.Sendf(`{"stream":"echo","id":2,"payload":{"type":"open"}}`)
 	s.Want(`{"stream":"echo","id":2,"payload":{"type":"opened","consumer":"echo","scopes":[]}}`)
@@ -79,6 +83,9 @@ func TestAtItsOwnPathARouteIsLeftOut(t *testing.T) {
 	s.Want(`"n":1`)
 	s.Want(`"value":"lobby"`)
 	open(s, "b", "/hall/yard/", "echo") // another one's
+	s.Sendf(`{"stream":"doc","id":4,"payload":{"type":"open","route":"docs/1"}}`)
+	s.Want(`"channel":"OpenDoc"`)
+	s.Want(`"snapshot":"only"`)
 }
 
 func TestWhatIsWrongWithAStreamIsTold(t *testing.T) {

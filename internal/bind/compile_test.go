@@ -111,10 +111,12 @@ func TestWrongDeclarationsAreRefused(t *testing.T) {
 			s.Delete = func(context.Context, token.Identity, any) error { return nil }
 		}), "HasPermission is missing, so that nothing may be written"},
 	} {
-		_, err := bind.Compile(schema.NewRegistry(), c.spec)
-		if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), fmt.Sprintf("binding %q of %s: ", c.spec.Stream, c.spec.GoType)) {
-			t.Errorf("%q: the error is %v,\nwant …%s…", c.spec.Fields, err, c.want)
-		}
+		t.Run(c.want, func(t *testing.T) {
+			_, err := bind.Compile(schema.NewRegistry(), c.spec)
+			if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), fmt.Sprintf("binding %q of %s: ", c.spec.Stream, c.spec.GoType)) {
+				t.Errorf("%q: the error is %v,\nwant …%s…", c.spec.Fields, err, c.want)
+			}
+		})
 	}
 }
 
