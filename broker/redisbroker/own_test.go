@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -28,6 +29,23 @@ func heard(t testing.TB, cfg redisbroker.Config, topic string) int64 {
 		t.Fatal(err)
 	}
 	return counts[cfg.Prefix+":"+topic]
+}
+
+// published is how often anything was published at a server.
+func published(t testing.TB, cfg redisbroker.Config) int {
+	t.Helper()
+	c := console(t, cfg.Hosts[0])
+	stats, err := c.Do(context.Background(), c.B().Info().Section("commandstats").Build()).ToString()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, calls, _ := strings.Cut(stats, "cmdstat_publish:calls=")
+	calls, _, _ = strings.Cut(calls, ",")
+	n, err := strconv.Atoi(calls)
+	if err != nil && calls != "" {
+		t.Fatal(err)
+	}
+	return n
 }
 
 func send(t testing.TB, err error) {
@@ -54,7 +72,7 @@ func receive(t testing.TB, b *redisbroker.Broker, channels ...string) broker.Mes
 // each channel gets it.
 func TestOnePublishServesAWholeGroupAndFanOutIsLocal(t *testing.T) {
 	const members = 50
-	cfg := shared(t, broker.Config{})
+	cfg := redisbroker.Config{Hosts: []string{start(t, servers.RedisOptions{}).URL()}, Prefix: "own"}
 	a, b := open(t, cfg), open(t, cfg)
 	mine := channelOf(t, a)
 	ctx := t.Context()
@@ -64,7 +82,11 @@ func TestOnePublishServesAWholeGroupAndFanOutIsLocal(t *testing.T) {
 	if n := heard(t, cfg, "g:group"); n != 1 {
 		t.Errorf("the group is heard %d times", n)
 	}
+	before := published(t, cfg)
 	send(t, b.GroupSend(ctx, "group", []byte("hello")))
+	if n := published(t, cfg) - before; n != 1 {
+		t.Errorf("%d messages were published for one to %d members", n, members)
+	}
 	seen := map[string]bool{}
 	for range members {
 		m := receive(t, a, mine)
