@@ -168,14 +168,10 @@ func (c *connection) join(ctx context.Context, name string) error {
 	if err != nil {
 		return fmt.Errorf("join group %q: %w", name, err)
 	}
-	c.regrouped()
-	return nil
-}
-
-func (c *connection) regrouped() {
 	if c.app.multi.outbound != nil {
-		c.app.multi.outbound.Regrouped(c)
+		c.app.multi.outbound.Joined(c)
 	}
+	return nil
 }
 
 // allowed tells whether the connection may be in groups.
@@ -312,11 +308,13 @@ func (s socket) GroupDiscard(ctx context.Context, name string) error {
 	err := s.c.allowed()
 	if err == nil {
 		err = s.c.app.groups.Discard(ctx, name, s.c)
+		if s.c.app.multi.outbound != nil {
+			s.c.app.multi.outbound.Left(s.c) // here it has left, whatever the broker says
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("leave group %q: %w", name, err)
 	}
-	s.c.regrouped()
 	return nil
 }
 

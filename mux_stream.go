@@ -230,5 +230,8 @@ func (b boundMember) Send(ctx context.Context, m *bind.Message) error {
 	return b.stream.line.Send(ctx, m.Frame(b.stream.face, b.stream.as))
 }
 
+// Drop takes out what is in line.
+func (b boundMember) Drop() { b.stream.line.Drop() }
+
 // Gap tells the client of a gap.
 func (b boundMember) Gap() { b.stream.line.Gap() }

@@ -24,7 +24,8 @@ type Socket interface {
 	Args() Args
 	// GroupAdd makes the connection a member of a group: from its return on what is
 	// broadcast there reaches it. GroupDiscard ends that; the connection's end does
-	// so, too. A connection that may not be has no groups: both are an error before
+	// so, too. What bindings had to tell of the group and was not written yet is
+	// dropped then, and the client told of a gap; what else was on its way arrives. A connection that may not be has no groups: both are an error before
 	// permission was granted.
 	GroupAdd(ctx context.Context, group string) error
 	GroupDiscard(ctx context.Context, group string) error

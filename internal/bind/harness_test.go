@@ -200,6 +200,18 @@ func (c *client) Gap() {
 	}
 }
 
+func (c *client) Drop() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.queue) == 0 {
+		return
+	}
+	c.queue = nil
+	if !c.full {
+		c.queue = []json.RawMessage{json.RawMessage(gapText)}
+	}
+}
+
 // read takes what is in line, and what the client is told behind it.
 func (c *client) read() []json.RawMessage {
 	c.mu.Lock()
@@ -264,7 +276,7 @@ func (h *harness) join(c *client, name string) {
 	if err := h.groups.Add(h.t.Context(), name, c.conn); err != nil {
 		h.t.Fatal(err)
 	}
-	h.Regrouped(c.conn)
+	h.Joined(c.conn)
 }
 
 func (h *harness) leave(c *client, name string) {
@@ -272,7 +284,7 @@ func (h *harness) leave(c *client, name string) {
 	if err := h.groups.Discard(h.t.Context(), name, c.conn); err != nil {
 		h.t.Fatal(err)
 	}
-	h.Regrouped(c.conn)
+	h.Left(c.conn)
 }
 
 // pass lets the bubble's time pass.

@@ -40,6 +40,8 @@ type Line struct {
 	closed bool
 	// full tells that the member takes nothing until it calls Gapped.
 	full bool
+	// left is the last departure of the connection from a group: see Outbound.Left.
+	left uint64
 	sub  *subscription // nil for none
 }
 
@@ -76,12 +78,19 @@ type subscription struct {
 type news struct {
 	position feed.Position // of the commit
 	message  *Message
+	// left is the last departure that is known to those who say whom it is told.
+	left uint64
 }
 
-// tell tells of a row.
+// tell tells of a row. Where the connection may have left the row's group since it
+// was found there, it is told of a gap.
 func (l *Line) tell(n *news) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if n.left < l.left {
+		l.lose()
+		return
+	}
 	if s := l.sub; s != nil && (s.phase == reading || s.phase == sending) {
 		s.keep(n)
 		return
@@ -111,6 +120,11 @@ func (s *subscription) keep(n *news) {
 func (l *Line) Gap() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.lose()
+}
+
+// lose is Gap. The mutex is held.
+func (l *Line) lose() {
 	if s := l.sub; s != nil && s.phase == sending {
 		s.gap = true // behind the part that is being sent
 		s.breakOff()
@@ -146,6 +160,26 @@ func (l *Line) anew() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.restart()
+}
+
+// leave is anew for a connection that has left a group: of what was to be told before
+// nothing is told any more, as some of it may be the group's.
+func (l *Line) leave(departure uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.left = departure
+	switch s := l.sub; {
+	case s != nil && s.phase == sending:
+		s.gap = true
+		s.breakOff()
+	case s != nil && s.phase == reading:
+		s.again, s.buffer, s.bytes = true, nil, 0
+	default:
+		l.restart()
+	}
+	if !l.closed {
+		l.member.Drop() // behind the end of the sending, which adds nothing any more
+	}
 }
 
 // restart has the subscription, if there is one, begin anew, after what is under

@@ -22,6 +22,9 @@ type Member interface {
 	// ctx or the stream has ended; then nothing was put in line. Behind a gap that
 	// the member tells of by itself it goes on only once Line.Gapped has returned.
 	Send(ctx context.Context, m *Message) error
+	// Drop takes out what is in line and not written yet. Where there was something the
+	// client is told of a gap in its place. It never blocks.
+	Drop()
 	// Gap tells the client, behind what is in line, that messages may have been
 	// lost. It never blocks. Line.Gapped need not be called.
 	Gap()

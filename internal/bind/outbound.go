@@ -67,6 +67,8 @@ type Outbound struct {
 	waiters []waiter
 	// starts is how often the feed has begun anew.
 	starts int
+	// departures is how often connections have left groups.
+	departures uint64
 }
 
 // place is where lines are.
@@ -290,13 +292,33 @@ func (o *Outbound) drop(l *Line) {
 	}
 }
 
-// Regrouped tells that a connection has joined a group or left one: its
-// subscriptions begin anew, with the rows of the groups that it is in now. It is
-// called after that.
-func (o *Outbound) Regrouped(conn group.Member) {
+// Joined tells that a connection has joined a group: its subscriptions begin anew,
+// with the rows of the groups that it is in now. It is called after that.
+func (o *Outbound) Joined(conn group.Member) { o.each(conn, (*Line).anew) }
+
+// Left is Joined for a connection that has left a group. From its return on it is
+// told nothing of the group's rows; where something was on its way to it, it is told
+// of a gap.
+func (o *Outbound) Left(conn group.Member) {
+	o.mu.Lock()
+	o.departures++
+	departure := o.departures
+	o.mu.Unlock()
+	o.each(conn, func(l *Line) { l.leave(departure) })
+}
+
+// left is the last departure. Who looks for a group's members after the call does not
+// find who had left by then.
+func (o *Outbound) left() uint64 {
+	o.mu.RLock()
+	defer o.mu.RUnlock()
+	return o.departures
+}
+
+func (o *Outbound) each(conn group.Member, fn func(*Line)) {
 	for _, m := range o.cfg.Models {
 		for _, l := range o.linesAt(place{conn, m}) {
-			l.anew()
+			fn(l)
 		}
 	}
 }

@@ -15,7 +15,7 @@ func (o *Outbound) tellAll(ctx context.Context, b *batch) {
 	rows, at := net(one.changes), &feed.Commit{Position: one.position, Transaction: one.transaction}
 	for _, m := range o.cfg.Models {
 		if o.has(m) {
-			t := telling{out: o, model: m, at: one.position, members: map[string][]*Line{}}
+			t := telling{out: o, model: m, at: one.position, left: o.left(), members: map[string][]*Line{}}
 			if m.ways == nil {
 				t.rows(ctx, rows)
 			} else {
@@ -32,6 +32,7 @@ type telling struct {
 	out   *Outbound
 	model *Model
 	at    feed.Position
+	left  uint64 // the last departure before members were looked for
 	// members are the lines of the members of each group, as the first row of the
 	// commit that is of the group finds them.
 	members map[string][]*Line
@@ -150,7 +151,7 @@ func (t *telling) say(op Op, row schema.Row, lines []*Line) {
 		}
 		return
 	}
-	n := &news{position: t.at, message: NewMessage(payload)}
+	n := &news{position: t.at, message: NewMessage(payload), left: t.left}
 	for _, l := range lines {
 		l.tell(n)
 	}

@@ -61,6 +61,9 @@ type Line interface {
 	// Send is Tell that waits until there is room. It returns an error only when ctx
 	// or the stream has ended.
 	Send(ctx context.Context, f *wire.Frame) error
+	// Drop takes out what is in line of Tell and Send. Where there was something the
+	// client is told of a gap in its place.
+	Drop()
 	// Gap tells such a stream of a gap, behind what is in line.
 	Gap()
 	// HangUp closes the connection, once what is in line has been sent.

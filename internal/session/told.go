@@ -105,6 +105,41 @@ func (st *stream) Send(ctx context.Context, f *wire.Frame) error {
 	}
 }
 
+// Drop implements Line.
+func (st *stream) Drop() {
+	c := st.session
+	c.mu.Lock()
+	dropped := c.takeOut(st)
+	if dropped {
+		if st.gaps = !st.behind && !c.closing; st.gaps {
+			c.tell(st, c.gapFrame(st))
+		}
+		c.makeRoom()
+	}
+	c.mu.Unlock()
+	if dropped {
+		c.Ready()
+	}
+}
+
+// takeOut takes what a stream was told out of the line, and tells whether there was
+// something. The mutex is held.
+func (c *Session) takeOut(st *stream) bool {
+	before := c.told.frames
+	if before == 0 {
+		return false
+	}
+	c.replies = slices.DeleteFunc(c.replies, func(r reply) bool {
+		if r.to != st {
+			return false
+		}
+		c.told.frames--
+		c.told.bytes -= len(r.frame.Bytes)
+		return true
+	})
+	return c.told.frames < before
+}
+
 // Gap implements Line.
 func (st *stream) Gap() {
 	c := st.session
@@ -209,16 +244,7 @@ func (c *Session) makeRoom() {
 // silence ends what a stream is told, with what is in line. The mutex is held.
 func (c *Session) silence(st *stream) {
 	st.mute = true
-	if c.told.frames > 0 {
-		c.replies = slices.DeleteFunc(c.replies, func(r reply) bool {
-			if r.to != st {
-				return false
-			}
-			c.told.frames--
-			c.told.bytes -= len(r.frame.Bytes)
-			return true
-		})
-	}
+	c.takeOut(st)
 	c.told.behind = slices.DeleteFunc(c.told.behind, func(o *stream) bool { return o == st })
 	c.makeRoom()
 }

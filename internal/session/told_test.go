@@ -72,3 +72,48 @@ func TestWhatIsWithheldKeepsItsOrder(t *testing.T) {
 		t.Errorf("got %s of one that is gone", got)
 	}
 }
+
+// TestWhatIsDroppedLeavesAGap has one stream among others forget what is in line.
+func TestWhatIsDroppedLeavesAGap(t *testing.T) {
+	c := &Session{server: &Server{}, ctx: t.Context(), shard: newShard(), streams: map[string]*stream{}}
+	c.schedule.Store(queued)
+	st, other := &stream{session: c, name: "a", shown: true}, &stream{session: c, name: "b", shown: true}
+	say := func(text string) *wire.Frame { return wire.Text([]byte(text)) }
+	expect := func(want string) {
+		t.Helper()
+		var b batch
+		c.collect(&b)
+		var got []string
+		for _, frame := range b.bufs {
+			got = append(got, string(wire.Payload(frame)))
+		}
+		if text := strings.Join(got, " "); text != want || c.told.frames != 0 || c.told.bytes != 0 {
+			t.Errorf("got %s, want %s; %+v is left", text, want, c.told)
+		}
+	}
+	const gap = `{"stream":"a","payload":{"type":"gap"}}`
+	st.Drop()
+	expect("")
+	st.Tell(say("a1"))
+	other.Tell(say("b1"))
+	c.reply(say("reply"))
+	st.Drop()
+	st.Gap() // it says the same
+	st.Tell(say("a2"))
+	expect("b1 reply " + gap + " a2")
+	st.Gap()
+	st.Drop()
+	expect(gap)
+	for i := range maxTold {
+		if !st.Tell(say("a")) {
+			t.Fatalf("frame %d is not taken", i)
+		}
+	}
+	st.Tell(say("lost"))
+	st.Drop()
+	expect(gap) // the one that it was to be told in any case
+	st.Tell(say("a3"))
+	c.silence(st)
+	st.Drop()
+	expect("")
+}
