@@ -149,7 +149,7 @@ func (c *Session) dispatch(name string, id uint64, req *wire.Request) {
 		err = st.accept(request{id: id, req: req})
 	}
 	if err != nil {
-		c.failAs(name, id, err, st != nil && st.routed || req.Type == "open" && c.routes(req))
+		c.failRequest(name, id, req, err)
 	}
 }
 

@@ -129,17 +129,17 @@ func (c *Session) envelope(e *wire.Envelope) {
 		c.fail(wire.Control, e.ID, rpc.Errorf("bad_frame", "stream %q: want 1 to 64 of A-Z a-z 0-9 . _ -", clip(e.Stream)))
 		return
 	case e.ID > maxID:
-		c.fail(e.Stream, 0, badID())
+		c.failRequest(e.Stream, 0, &wire.Request{}, badID())
 		return
 	}
 	var req wire.Request
 	err := json.Unmarshal(e.Payload, &req)
 	if e.ID == 0 && (err != nil || req.Type != "message" || e.Stream == wire.Control) {
-		c.fail(e.Stream, 0, badID())
+		c.failRequest(e.Stream, 0, &req, badID())
 		return
 	}
 	if err != nil || !wire.IsObject(e.Payload) {
-		c.fail(e.Stream, e.ID, rpc.Errorf("bad_request", "the payload is not a request: want an object with a type"))
+		c.failRequest(e.Stream, e.ID, &req, rpc.Errorf("bad_request", "the payload is not a request: want an object with a type"))
 		return
 	}
 	req.Size = len(e.Payload)
@@ -151,17 +151,26 @@ func (c *Session) envelope(e *wire.Envelope) {
 	joined := c.joined
 	c.mu.Unlock()
 	if !joined {
-		c.fail(e.Stream, e.ID, rpc.Errorf("unauthenticated", "send connect first"))
+		c.failRequest(e.Stream, e.ID, &req, rpc.Errorf("unauthenticated", "send connect first"))
 		return
 	}
 	if req.Type == "message" {
 		var ok bool
 		if req.Body, ok = wire.ParseMessage(e.Payload); !ok {
-			c.fail(e.Stream, e.ID, rpc.Errorf("bad_request", "the data of a message must be an object"))
+			c.failRequest(e.Stream, e.ID, &req, rpc.Errorf("bad_request", "the data of a message must be an object"))
 			return
 		}
 	}
 	c.dispatch(e.Stream, e.ID, &req)
+}
+
+// failRequest is fail for what has not reached its stream, as far as it could be
+// read: the errors of a demultiplexer's streams have a status.
+func (c *Session) failRequest(name string, id uint64, req *wire.Request, err error) {
+	c.mu.Lock()
+	st := c.streams[name]
+	c.mu.Unlock()
+	c.failAs(name, id, err, st != nil && st.routed || req.Type == "open" && c.routes(req))
 }
 
 func badID() error {
