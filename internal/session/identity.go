@@ -16,7 +16,7 @@ import (
 // connect answers who the client is.
 func (c *Session) connect(id uint64, req *wire.Request) {
 	if req.Protocol != wire.Protocol {
-		c.fail(wire.Control, id, rpc.Errorf("bad_request", "protocol %d is not spoken here, want %d: reload the page", req.Protocol, wire.Protocol))
+		c.fail(id, rpc.Errorf("bad_request", "protocol %d is not spoken here, want %d: reload the page", req.Protocol, wire.Protocol))
 		c.close(codeVersion, "protocol version")
 		return
 	}
@@ -27,7 +27,7 @@ func (c *Session) connect(id uint64, req *wire.Request) {
 		return
 	}
 	if c.anothers(user) {
-		c.fail(wire.Control, id, rpc.Errorf("denied", "this connection is another user's: make a new one"))
+		c.fail(id, rpc.Errorf("denied", "this connection is another user's: make a new one"))
 		return
 	}
 	revocable := c.watchIdentity(user)
@@ -103,11 +103,11 @@ func (c *Session) authenticate(ctx context.Context, tok string) (token.Identity,
 
 func (c *Session) refuse(id uint64, err error) {
 	if errors.Is(err, token.ErrInvalid) || errors.Is(err, token.ErrNone) {
-		c.fail(wire.Control, id, rpc.Errorf("unauthenticated", "the token is not valid"))
+		c.fail(id, rpc.Errorf("unauthenticated", "the token is not valid"))
 		c.close(codeUnauthorized, "the token is not valid")
 		return
 	}
-	c.fail(wire.Control, id, err)
+	c.fail(id, err)
 	if e, _ := rpc.Public(err); e.Code == "denied" {
 		c.close(codeDenied, "the page may not use this identity")
 		return

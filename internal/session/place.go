@@ -212,12 +212,12 @@ func (c *Session) startPlain() {
 
 // meetDoom closes a connection that may not be.
 func (c *Session) meetDoom() {
-	c.fail(wire.Control, 0, c.doom.err)
+	c.fail(0, c.doom.err)
 	c.close(c.doom.code, c.doom.err.Message)
 }
 
 // turnOut closes a plain connection that may not be any more.
 func (c *Session) turnOut(e *rpc.Error) {
-	c.fail(wire.Control, 0, e)
+	c.fail(0, e)
 	c.expel(codeDenied, "permission was withdrawn")
 }

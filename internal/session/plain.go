@@ -24,7 +24,7 @@ func (c *Session) handlePlain(message []byte) {
 		c.meetDoom()
 		return
 	case !utf8.Valid(message):
-		c.fail(wire.Control, 0, rpc.Errorf("bad_frame", "the frame is not UTF-8"))
+		c.fail(0, rpc.Errorf("bad_frame", "the frame is not UTF-8"))
 		return
 	case c.place.Raw:
 		c.plainMessage(c.own, 0, message)
@@ -40,7 +40,7 @@ func (c *Session) handlePlain(message []byte) {
 		envelopes = nil
 	}
 	if err != nil || len(envelopes) == 0 {
-		c.fail(wire.Control, 0, notPlain())
+		c.fail(0, notPlain())
 		return
 	}
 	for i := range envelopes {
@@ -57,7 +57,7 @@ func (c *Session) plain(e *plainEnvelope) {
 	id, goodID := plainID(e.ID)
 	var name string
 	if json.Unmarshal(e.Stream, &name) != nil || string(e.Stream) == "null" {
-		c.fail(wire.Control, id, notPlain())
+		c.fail(id, notPlain())
 		return
 	}
 	c.mu.Lock()
@@ -65,7 +65,7 @@ func (c *Session) plain(e *plainEnvelope) {
 	c.mu.Unlock()
 	switch {
 	case st == nil:
-		c.fail(wire.Control, id, rpc.Errorf("unknown_stream", "there is no stream %q here", clip(name)))
+		c.fail(id, rpc.Errorf("unknown_stream", "there is no stream %q here", clip(name)))
 	case !goodID:
 		st.fail(0, badID())
 	case !wire.IsObject(e.Payload):

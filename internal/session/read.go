@@ -26,7 +26,7 @@ func (c *Session) receive() error {
 		return c.quit(codeProtocolError, "bad websocket frame")
 	}
 	if h.Length > c.server.cfg.MaxFrame-int64(len(c.message)) { // their sum may be more than an int64 holds
-		c.fail(wire.Control, 0, rpc.Errorf("too_large", "a frame of %d bytes is over the limit of %d", h.Length, c.server.cfg.MaxFrame))
+		c.fail(0, rpc.Errorf("too_large", "a frame of %d bytes is over the limit of %d", h.Length, c.server.cfg.MaxFrame))
 		return c.discard(h.Length)
 	}
 	if !c.heard.Load() {
@@ -93,7 +93,7 @@ func (c *Session) data(h ws.Header, body []byte) error {
 	kind := c.part
 	c.part, c.message = 0, nil
 	if kind == ws.OpBinary {
-		c.fail(wire.Control, 0, rpc.Errorf("bad_frame", "a binary frame: send JSON text"))
+		c.fail(0, rpc.Errorf("bad_frame", "a binary frame: send JSON text"))
 		return nil
 	}
 	if c.place != nil {
@@ -107,12 +107,12 @@ func (c *Session) data(h ws.Header, body []byte) error {
 // handle handles one message, which may hold several requests.
 func (c *Session) handle(message []byte) {
 	if !utf8.Valid(message) {
-		c.fail(wire.Control, 0, rpc.Errorf("bad_frame", "the frame is not UTF-8"))
+		c.fail(0, rpc.Errorf("bad_frame", "the frame is not UTF-8"))
 		return
 	}
 	envelopes, err := wire.ParseFrame(message)
 	if err != nil {
-		c.fail(wire.Control, 0, rpc.Errorf("bad_frame", `the frame is not an envelope {"stream":…,"id":…,"payload":{…}}`))
+		c.fail(0, rpc.Errorf("bad_frame", `the frame is not an envelope {"stream":…,"id":…,"payload":{…}}`))
 		return
 	}
 	for i := range envelopes {
@@ -126,7 +126,7 @@ const maxID = 1<<53 - 1
 func (c *Session) envelope(e *wire.Envelope) {
 	switch {
 	case e.Stream != wire.Control && !wire.ValidStream(e.Stream):
-		c.fail(wire.Control, e.ID, rpc.Errorf("bad_frame", "stream %q: want 1 to 64 of A-Z a-z 0-9 . _ -", clip(e.Stream)))
+		c.fail(e.ID, rpc.Errorf("bad_frame", "stream %q: want 1 to 64 of A-Z a-z 0-9 . _ -", clip(e.Stream)))
 		return
 	case e.ID > maxID:
 		c.failRequest(e.Stream, 0, &wire.Request{}, badID())
@@ -184,7 +184,7 @@ func (c *Session) control(id uint64, req *wire.Request) {
 	case "ping":
 		c.reply(wire.Pong(id))
 	default:
-		c.fail(wire.Control, id, rpc.Errorf("bad_request", "the connection has no request %q", clip(req.Type)))
+		c.fail(id, rpc.Errorf("bad_request", "the connection has no request %q", clip(req.Type)))
 	}
 }
 

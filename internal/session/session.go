@@ -140,13 +140,11 @@ func (c *Session) reply(f *wire.Frame) {
 	c.Ready()
 }
 
-// fail answers a request with an error. Internal errors are logged here, and
-// nowhere else.
-func (c *Session) fail(stream string, id uint64, err error) {
-	c.failAs(stream, id, err, c.place != nil)
-}
+// fail answers a request of the session itself with an error.
+func (c *Session) fail(id uint64, err error) { c.failAs(wire.Control, id, err, c.place != nil) }
 
-// failAs is fail, with the status of HTTP where that is to be told.
+// failAs answers a request with an error, with the status of HTTP where that is to be
+// told. Internal errors are logged here, and nowhere else.
 func (c *Session) failAs(stream string, id uint64, err error, withStatus bool) {
 	e, whole := rpc.Public(err)
 	if !whole {
@@ -248,7 +246,7 @@ func (c *Session) connectLate() {
 	joined := c.joined
 	c.mu.Unlock()
 	if !joined {
-		c.fail(wire.Control, 0, rpc.Errorf("unauthenticated", "no connect request came in time"))
+		c.fail(0, rpc.Errorf("unauthenticated", "no connect request came in time"))
 		c.close(codeUnauthorized, "no connect request came in time")
 	}
 }
