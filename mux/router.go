@@ -8,6 +8,8 @@ import (
 	"regexp/syntax"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/pando-sync/pando/internal/bind"
 	"github.com/pando-sync/pando/internal/wire"
@@ -152,7 +154,7 @@ func (c *compiler) add(outer []step, within string, entries []Entry) {
 			c.add(steps, name+": ", e.include)
 			continue
 		}
-		if err := c.reach(steps); err != nil {
+		if err := errors.Join(c.reach(steps), joined(steps)); err != nil {
 			c.faults = append(c.faults, fmt.Errorf("mux: %s: %w", name, err))
 			continue
 		}
@@ -267,6 +269,56 @@ func (c *compiler) reach(steps []step) error {
 		}
 	}
 	return nil
+}
+
+// joined returns an error where a word of a prefix goes on in what is below it, as of
+// "^/rooms" and "^wall/": it would match /roomswall/, and nothing below /rooms/.
+func joined(steps []step) error {
+	var before *syntax.Regexp
+	for _, s := range steps {
+		if s.pattern == nil {
+			continue
+		}
+		tree, err := syntax.Parse(s.pattern.String(), syntax.Perl)
+		if err != nil {
+			return err // it was compiled before
+		}
+		tree = tree.Simplify()
+		if before != nil {
+			end, _ := last(before)
+			text, _ := literal(tree)
+			if begin, _ := utf8.DecodeRuneInString(text); isWord(end) && isWord(begin) {
+				return fmt.Errorf("what is before it ends with %q, and it begins with %q: without a slash between they are one word of the path; "+
+					"end the prefix with one, or begin with one", end, text)
+			}
+		}
+		before = tree
+	}
+	return nil
+}
+
+func isWord(r rune) bool { return r != utf8.RuneError && (unicode.IsLetter(r) || unicode.IsDigit(r)) }
+
+// last returns the rune that all matches of an expression end with, and whether they
+// are empty. Where there is no such rune it is 0.
+func last(e *syntax.Regexp) (r rune, empty bool) {
+	switch {
+	case e.Op == syntax.OpLiteral && e.Flags&syntax.FoldCase == 0:
+		return e.Rune[len(e.Rune)-1], false
+	case e.Op == syntax.OpBeginText, e.Op == syntax.OpBeginLine, e.Op == syntax.OpEndText, e.Op == syntax.OpEmptyMatch:
+		return 0, true
+	case e.Op == syntax.OpCapture:
+		return last(e.Sub[0])
+	case e.Op == syntax.OpConcat:
+		for _, sub := range slices.Backward(e.Sub) {
+			if r, empty = last(sub); !empty {
+				return r, false
+			}
+		}
+		return 0, true
+	default:
+		return 0, false
+	}
 }
 
 // literal returns the text that all matches of an expression begin with, and

@@ -176,6 +176,9 @@ func TestFaultsNameTheEntryAndTheMend(t *testing.T) {
 		{mux.RouteClass(class(), "chat/(?P<room>[a-z]+)/"), []string{`begin with "chat/"`, "write ^/…"}},
 		{mux.Include("^rooms", mux.RouteClass(class(), "^/chat/")), []string{`entry 1, Include "^rooms": entry 1, RouteClass "^/chat/"`, `begin with "rooms/chat/"`}},
 		{mux.RouteClass(class(), "^/ws$"), []string{"something else at /ws"}},
+		{mux.Include("^/rooms", mux.RouteClass(class(), "^wall/")), []string{`entry 1, RouteClass "^wall/"`, `ends with 's'`, `begins with "wall/"`, "one word", "end the prefix with one"}},
+		{mux.Include("^/(?P<kind>rooms)$", mux.Include("", mux.RouteClass(class(), "(?P<x>wall)/"))), []string{`ends with 's'`, "one word"}},
+		{mux.Include("^/v1", mux.Include("^/chat", mux.Route("websocket.receive", handler, mux.Path("2")))), []string{`ends with 't'`, `begins with "2"`}},
 	} {
 		_, err := mux.Compile(taken, c.entry)
 		if err == nil {
@@ -210,5 +213,25 @@ func TestJSONTellsWhatDoesNotFit(t *testing.T) {
 	told, ok := errors.AsType[*rpc.Error](err)
 	if !ok || told.Code != "invalid" || told.Fields["n"] == "" {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestPrefixesMayEndWhereTheyDo has what is below a prefix match what the prefix
+// leaves, where it is no word that is cut in two.
+func TestPrefixesMayEndWhereTheyDo(t *testing.T) {
+	for _, c := range []struct{ prefix, path, serves string }{
+		{"^/rooms/", "^wall/", "/rooms/wall/"},
+		{"^/rooms", "^/wall/", "/rooms/wall/"},
+		{"^/rooms", "$", "/rooms"},
+		{"^/rooms", "(?:/wall)?", "/rooms"},
+		{"^/v", "^(?P<version>[0-9]+)/", "/v2/"},
+		{"^/(?P<language>de|en)", "^-at/", "/de-at/"},
+		{"^/room-", "^red/", "/room-red/"},
+		{"", "^/wall/", "/wall/"},
+	} {
+		r := compiled(t, mux.Include(c.prefix, mux.RouteClass(class(), c.path)))
+		if _, ok := r.Match(c.serves); !ok {
+			t.Errorf("%s below %s does not serve %s", c.path, c.prefix, c.serves)
+		}
 	}
 }

@@ -68,7 +68,9 @@ func RouteClass(d *Demultiplexer, path string, options ...EntryOption) Entry {
 }
 
 // Include puts entries below a prefix, a regular expression as in [Path]: their
-// own paths match what comes after it. Arguments of inner entries override those
+// own paths match what comes after it. Where the prefix ends with a letter or digit
+// they must not begin with one: that would be one word of the path, with no slash in
+// it. Arguments of inner entries override those
 // of the prefix.
 // A prefix whose entries do not match counts as none: what follows is tried.
 func Include(prefix string, entries ...Entry) Entry {
