@@ -5,7 +5,6 @@ import (
 	"runtime"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 
 	"github.com/pando-sync/pando"
@@ -15,14 +14,14 @@ import (
 // TestPermissionIsWithdrawnBeforeAllStreamsHaveBegun has one stream be refused while
 // others of its connection are about to begin.
 func TestPermissionIsWithdrawnBeforeAllStreamsHaveBegun(t *testing.T) {
-	var asked atomic.Int32
+	var asked sync.Map // by connection, as the streams of one that ends may yet ask
 	b := serveBooth(t, func(b *booth, _ *pando.Config) []mux.Entry {
 		d := b.lobby()
 		for name := range strings.SplitSeq("abcdefgh", "") {
 			d.Consumers[name] = b.echo()
 		}
-		d.HasPermission = func(context.Context, *mux.Conn) (bool, error) {
-			if asked.Add(1) > 1 {
+		d.HasPermission = func(_ context.Context, c *mux.Conn) (bool, error) {
+			if _, again := asked.LoadOrStore(c, true); again {
 				return false, nil
 			}
 			b.app.Recheck("ada")
@@ -31,7 +30,6 @@ func TestPermissionIsWithdrawnBeforeAllStreamsHaveBegun(t *testing.T) {
 		return []mux.Entry{mux.RouteClass(d, hallPath)}
 	})
 	for range 30 {
-		asked.Store(0)
 		s := b.plain("/hall/a/", "ada")
 		s.Want(`"code":"denied"`)
 		s.Conn.Close()
