@@ -28,7 +28,8 @@ type NoRuntime struct{}
 // called from any goroutine.
 type Channel[S, R any] struct{ base }
 
-// User is who the stream acts for.
+// User is who the stream acts for, as it was when the stream was opened: what its
+// conditions read of the user stays, too.
 func (c *Channel[S, R]) User() Identity { return *c.user }
 
 // Args are the parameters of the stream's route.

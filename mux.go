@@ -267,7 +267,7 @@ func (a *App) openRouted(ctx context.Context, req session.OpenRequest) (session.
 	err := a.enterStream(ctx, s, req, func(ctx context.Context) error {
 		c, err := a.connect(ctx, connectionKey{req.Session, req.Route}, func() *connection {
 			c := a.newConnection(path, match, req.User)
-			c.route, c.id = req.Route, req.Session+":"+path
+			c.route, c.id, c.of = req.Route, req.Session+":"+path, req.Line
 			return c
 		})
 		if err != nil {

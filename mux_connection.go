@@ -26,9 +26,12 @@ type connection struct {
 	app         *App
 	match       mux.Match
 	id          string
-	path, route string // as it was asked for, decoded and not
-	user        Identity
+	path, route string   // as it was asked for, decoded and not
+	user        Identity // as the connection was asked for
 	handle      *mux.Conn
+	// of is a stream of the session that the connection is of, nil before it is known.
+	// It does not change.
+	of session.Line
 
 	// line is the socket's own, of a plain one, whose streams are by their names;
 	// both do not change.
@@ -63,6 +66,7 @@ func (a *App) newConnection(path string, match mux.Match, user Identity) *connec
 func (c *connection) begin(ctx context.Context, e session.Entrance) error {
 	defer c.app.calls.end(c.app.calls.begin(c.path, "open", ""))
 	if c.line = e.Line; c.line != nil {
+		c.of = e.Line
 		c.watch = c.app.pipe.Watch(nil, e.Ask)
 		c.app.multi.attend(c.user.ID, c.watch)
 		c.plain = make(map[string]*muxStream, len(e.Lines))
@@ -115,6 +119,17 @@ func (c *connection) grant() {
 	if c.phase == asked {
 		c.phase = granted
 	}
+}
+
+// identity is who the connection acts for now: a client may give a newer credential of
+// the same user.
+func (c *connection) identity() Identity {
+	if c.of != nil {
+		if now := c.of.User(); now.ID == c.user.ID {
+			return now
+		}
+	}
+	return c.user
 }
 
 // ask asks whether the connection may be.
@@ -296,7 +311,7 @@ var _ mux.Socket = socket{}
 // ID implements mux.Socket, as what follows does.
 func (s socket) ID() string { return s.c.id }
 
-func (s socket) User() Identity { return s.c.user }
+func (s socket) User() Identity { return s.c.identity() }
 
 func (s socket) Path() string { return s.c.path }
 

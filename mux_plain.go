@@ -63,7 +63,7 @@ func (c *connection) disconnect(ctx context.Context) {
 func (c *connection) request(
 	kind, channel string, text []byte, run func(context.Context, *Request) (json.RawMessage, error),
 ) *Request {
-	return &Request{Kind: kind, User: c.user, Session: c.id, Route: c.route, Consumer: channel, Payload: text, run: run}
+	return &Request{Kind: kind, User: c.identity(), Session: c.id, Route: c.route, Consumer: channel, Payload: text, run: run}
 }
 
 // call calls a handler, if there is one.

@@ -112,7 +112,7 @@ func (s *muxStream) Request(ctx context.Context, req *wire.Request) (json.RawMes
 	}
 	value, err := s.app.message(ctx, &Request{
 		Kind: "message",
-		User: s.conn.user, Session: s.session, Stream: s.as, Route: s.conn.route, Consumer: s.name, Payload: req.Body,
+		User: s.conn.identity(), Session: s.session, Stream: s.as, Route: s.conn.route, Consumer: s.name, Payload: req.Body,
 		run: func(ctx context.Context, r *Request) (json.RawMessage, error) { return s.receive(ctx, r.Payload) },
 	})
 	return value, 0, err

@@ -16,7 +16,9 @@ type Conn struct{ Socket }
 type Socket interface {
 	// ID names the connection among all of the app.
 	ID() string
-	// User is who the connection acts for; the ID "" is nobody.
+	// User is who the connection acts for; the ID "" is nobody. Where a client of
+	// pando.v1 gives another token of the same user on its connection, such as one that
+	// lasts longer, it is as that token says.
 	User() token.Identity
 	// Path is the path that was asked for, Args what the named groups of the routes
 	// took from it.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/pando-sync/pando/internal/rpc"
 	"github.com/pando-sync/pando/internal/wire"
+	"github.com/pando-sync/pando/token"
 )
 
 // Bounds of a stream's line, and of what runs beside the lines.
@@ -36,6 +37,9 @@ const (
 // Line is what a stream offers to the app that has opened it. Its methods never
 // block, and may be called from any goroutine.
 type Line interface {
+	// User is who the session acts for, by the latest credential that its client has
+	// given; nobody before the session is known to be somebody's.
+	User() token.Identity
 	// Wake tells that Stream.Runtime has something, Ask that the stream's watch, or
 	// its list, wants an answer.
 	Wake()
@@ -71,6 +75,13 @@ type Line interface {
 }
 
 var _ Line = (*stream)(nil)
+
+// User implements Line.
+func (st *stream) User() token.Identity {
+	st.session.mu.Lock()
+	defer st.session.mu.Unlock()
+	return st.session.user
+}
 
 // request is what waits in a stream's line.
 type request struct {
