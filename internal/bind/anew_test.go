@@ -2,6 +2,7 @@ package bind_test
 
 import (
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -26,5 +27,31 @@ func TestAReadOutlivesAFeedThatGoesOnFurtherBack(t *testing.T) {
 			t.Fatal(err)
 		}
 		h.expect("told", c.told(), gapText+"\n"+snapshot(row(1, "red", "a")))
+	})
+}
+
+// TestWhoSubscribesWhileTheFeedBeginsAnewWaitsForItsOwn has a stream begin, and read
+// a commit of which the feed has yet to tell, while the others are told that the feed
+// has begun anew.
+func TestWhoSubscribesWhileTheFeedBeginsAnewWaitsForItsOwn(t *testing.T) {
+	inBubble(t, noteSpec(), func(h *harness) {
+		var late *client
+		var begun <-chan error
+		told := make(chan struct{})
+		h.connect("red").onGap = func() {
+			h.db.commit(false, h.note(1, "red", "a"))
+			late = h.connect("red")
+			begun = late.subscribe()
+			synctest.Wait()
+			close(told)
+		}
+		h.db.restart()
+		<-told
+		h.expect("told before the feed has told", late.told(), "")
+		h.db.deliver(-1)
+		if err := <-begun; err != nil {
+			t.Fatal(err)
+		}
+		h.expect("told", late.told(), snapshot(row(1, "red", "a")))
 	})
 }

@@ -136,6 +136,8 @@ type client struct {
 	line *bind.Line
 	// bound is the number of messages that it takes; 0 for any number.
 	bound int
+	// onGap is called before the client is told of a gap.
+	onGap func()
 
 	mu    sync.Mutex // guards what follows
 	queue []json.RawMessage
@@ -193,6 +195,9 @@ func (c *client) Send(ctx context.Context, m *bind.Message) error {
 
 func (c *client) Gap() {
 	c.calls.Add(1)
+	if c.onGap != nil {
+		c.onGap()
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if n := len(c.queue); n == 0 || string(c.queue[n-1]) != gapText {

@@ -62,11 +62,11 @@ type Outbound struct {
 	// lines are by who is a member of groups and what it shows.
 	lines map[place][]*Line
 	all   map[*Model]map[*Line]struct{}
-	// passed is the place up to which commits were told.
+	// starts is how often the feed had begun anew before what was told last, passed
+	// the place up to which commits were told since.
+	starts  int
 	passed  feed.Position
 	waiters []waiter
-	// starts is how often the feed has begun anew.
-	starts int
 	// departures is how often connections have left groups.
 	departures uint64
 }
@@ -77,10 +77,18 @@ type place struct {
 	model  *Model
 }
 
-// waiter waits until what comes up to a position was told.
+// waiter waits until what comes up to a position was told, which is one of after so
+// many starts.
 type waiter struct {
+	starts   int
 	position feed.Position
 	done     chan struct{}
+}
+
+// reached tells whether that was told. Where all has begun anew since, nobody waits
+// for what was before.
+func (w *waiter) reached(starts int, passed feed.Position) bool {
+	return w.starts < starts || w.starts == starts && w.position <= passed
 }
 
 // NewOutbound returns an Outbound, which tells nothing before Run.
@@ -140,8 +148,8 @@ func (o *Outbound) Run(ctx context.Context, reader Reader) {
 // work tells what the first item of a batch says.
 func (o *Outbound) work(ctx context.Context, b *batch) {
 	one := &b.items[0]
-	if one.start {
-		o.anew()
+	if one.start > 0 {
+		o.anew(one.start)
 		for _, m := range o.cfg.Models {
 			o.gap(m)
 		}
@@ -153,7 +161,7 @@ func (o *Outbound) work(ctx context.Context, b *batch) {
 	if len(one.changes) > 0 {
 		o.tellAll(ctx, b)
 	}
-	o.pass(one.position, one.start)
+	o.pass(one.position)
 }
 
 // gapAll tells the lines of all models of the tables of a gap.
@@ -193,15 +201,14 @@ func (o *Outbound) of(m *Model) []*Line {
 	return lines
 }
 
-// pass notes that what comes up to a position was told. Where all begins anew,
-// nobody waits for what was before.
-func (o *Outbound) pass(p feed.Position, start bool) {
+// pass notes that what comes up to a position was told.
+func (o *Outbound) pass(p feed.Position) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.passed = p
 	rest := o.waiters[:0]
 	for _, w := range o.waiters {
-		if start || w.position <= p {
+		if w.reached(o.starts, p) {
 			close(w.done)
 		} else {
 			rest = append(rest, w)
@@ -214,32 +221,27 @@ func (o *Outbound) pass(p feed.Position, start bool) {
 // errAnew tells that positions of before say nothing any more.
 var errAnew = errors.New("the feed has begun anew")
 
-// anew notes that the feed has begun anew.
-func (o *Outbound) anew() {
+// anew notes that the feed has begun anew, of which nothing was told yet.
+func (o *Outbound) anew(starts int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.starts++
+	o.starts, o.passed = starts, 0
 }
 
-func (o *Outbound) begun() int {
-	o.mu.RLock()
-	defer o.mu.RUnlock()
-	return o.starts
-}
-
-// reach waits until what comes up to a position was told. The position is of the
-// time when begun returned starts.
+// reach waits until what comes up to a position was told, which is one of after so
+// many starts. The feed may have begun anew once more than that when it returns: all
+// lines were told of a gap then.
 func (o *Outbound) reach(ctx context.Context, p feed.Position, starts int) error {
 	o.mu.Lock()
-	if o.starts != starts {
+	w := waiter{starts, p, make(chan struct{})}
+	switch {
+	case o.starts > starts:
 		o.mu.Unlock()
 		return errAnew
-	}
-	if o.passed >= p {
+	case w.reached(o.starts, o.passed):
 		o.mu.Unlock()
 		return nil
 	}
-	w := waiter{p, make(chan struct{})}
 	o.waiters = append(o.waiters, w)
 	o.mu.Unlock()
 	select {

@@ -165,7 +165,7 @@ func (p *past) load(ctx context.Context, b *batch) error {
 		}
 	}
 	for _, one := range slices.Concat(b.items, later) {
-		if one.start {
+		if one.start > 0 {
 			return errPast // a gap for all follows
 		}
 		for t := range one.lost {

@@ -26,9 +26,10 @@ type queue struct {
 	staged  item
 	staging bool
 	// told is the place of the last whole commit, or of what came after it; begun
-	// tells that the feed has begun.
-	told  feed.Position
-	begun bool
+	// tells that the feed has begun, starts is how often it has begun anew.
+	told   feed.Position
+	begun  bool
+	starts int
 	// moved is closed when told changes, nil while nobody waits for that.
 	moved chan struct{}
 }
@@ -38,10 +39,11 @@ type item struct {
 	position    feed.Position
 	transaction uint64
 	changes     []feed.Change
-	// lost are the tables of which changes were dropped, start tells that all is
-	// void.
-	lost  map[*schema.Table]bool
-	start bool
+	// lost are the tables of which changes were dropped.
+	lost map[*schema.Table]bool
+	// start tells that all is void: it is how often the feed has begun anew, 0 for an
+	// item after which the feed goes on.
+	start int
 }
 
 func newQueue(limit int, models []*Model) *queue {
@@ -65,12 +67,12 @@ func (q *queue) follow(t *schema.Table, n int) {
 	q.live[t] += n
 }
 
-// place is how far the feed has told. All that it tells after this call of tables
-// that have lines comes as items.
-func (q *queue) place() feed.Position {
+// place is how far the feed has told since it has begun anew, and how often that
+// was. All that it tells after this call of tables that have lines comes as items.
+func (q *queue) place() (told feed.Position, starts int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.told
+	return q.told, q.starts
 }
 
 // begin drops all that was told. Where nothing was, nothing is void.
@@ -78,7 +80,10 @@ func (q *queue) begin(head feed.Position) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.staged, q.staging = item{}, false
-	q.items, q.size = append(q.items[:0:0], item{position: head, start: q.begun}), 0
+	if q.begun {
+		q.starts++
+	}
+	q.items, q.size = append(q.items[:0:0], item{position: head, start: q.starts}), 0
 	q.move(head)
 	q.begun = true
 	q.ring()
@@ -135,7 +140,7 @@ func (q *queue) move(p feed.Position) {
 func (q *queue) after(ctx context.Context, p feed.Position) ([]item, error) {
 	for {
 		q.mu.Lock()
-		if q.told >= p || len(q.items) > 0 && q.items[0].start {
+		if q.told >= p || len(q.items) > 0 && q.items[0].start > 0 {
 			items := slices.Clone(q.items)
 			q.mu.Unlock()
 			return items, nil
@@ -172,7 +177,7 @@ func (q *queue) put(one item) {
 		for t := range before.lost {
 			one.miss(t)
 		}
-		one.start = one.start || before.start
+		one.start = max(one.start, before.start)
 	}
 	one.lose()
 	q.items, q.size = append(q.items[:0:0], one), 1

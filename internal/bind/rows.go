@@ -37,7 +37,7 @@ type rows struct {
 	// after is how far the feed had told when the lines began to keep what they are
 	// told, upto what place the rows are of.
 	after, upto feed.Position
-	starts      int // of the feed, before after was asked for
+	starts      int // of the feed, when after was asked for
 	snap        feed.Snapshot
 
 	// unseen are the rows of commits that the snapshot does not show, nil for those

@@ -138,9 +138,9 @@ func (l *loader) serve(ctx context.Context, reader Reader) error {
 	}
 	// What the feed has told by now may have been told to some of the lines before
 	// they began to keep it: it is part of what is read, and of nothing else.
-	starts := l.out.begun()
+	after, starts := l.out.queue.place()
 	r := &rows{
-		loader: l, lines: lines, starts: starts, after: l.out.queue.place(), groups: map[string]int{},
+		loader: l, lines: lines, starts: starts, after: after, groups: map[string]int{},
 		unseen: map[schema.Value]schema.Row{}, ties: map[*schema.Table]map[schema.Value]schema.Row{},
 	}
 	err := r.load(ctx, reader)
