@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/pando-sync/pando/feed"
+	"github.com/pando-sync/pando/internal/group"
 	"github.com/pando-sync/pando/schema"
 )
 
@@ -46,11 +47,12 @@ type rows struct {
 	// ties are the rows of tables between of such commits.
 	ties map[*schema.Table]map[schema.Value]schema.Row
 	all  []loaded
-	// groups are the groups of rows that a line is a member of, by their place in of
-	// and in.
+	// groups are the groups of rows, by their place in of and in.
 	groups map[string]int
-	of     [][]int          // the rows of a group, by their places in all
-	in     []map[*Line]bool // the lines in a group
+	of     [][]int // the rows of a group, by their places in all
+	in     []bool  // whether one of the lines is in a group
+	// mine are the groups that each of the lines is in, ascending.
+	mine map[*Line][]int
 	// known are the parts of the lines that are in the same groups.
 	known map[string][]*Message
 
@@ -197,7 +199,7 @@ func (r *rows) add(row schema.Row) {
 	}
 	var groups []int
 	for _, name := range names {
-		if g := r.group(name); len(r.in[g]) > 0 {
+		if g := r.group(name); r.in[g] {
 			groups = append(groups, g)
 		}
 	}
@@ -217,12 +219,14 @@ func (r *rows) group(name string) int {
 	}
 	g := len(r.in)
 	r.groups[name] = g
-	in := map[*Line]bool{}
-	for _, line := range r.lines {
-		if r.out.cfg.Groups.Has(name, line.place.member) {
-			in[line] = true
+	in := false
+	r.out.cfg.Groups.Each(name, func(m group.Member) {
+		for _, line := range r.out.linesAt(place{m, r.model}) {
+			if groups, reads := r.mine[line]; reads {
+				r.mine[line], in = append(groups, g), true
+			}
 		}
-	}
+	})
 	r.in, r.of = append(r.in, in), append(r.of, nil)
 	return g
 }
@@ -231,10 +235,12 @@ func (r *rows) group(name string) int {
 func (r *rows) enough() bool {
 	counted := map[string]bool{}
 	for _, line := range r.lines {
-		if !line.waits() {
+		groups := r.mine[line]
+		// What one group has is enough in most cases, and needs no counting.
+		if !line.waits() || slices.ContainsFunc(groups, func(g int) bool { return len(r.of[g]) >= r.model.Limit }) {
 			continue
 		}
-		groups, name := r.groupsOf(line)
+		name := nameOf(groups)
 		if !counted[name] && len(r.places(groups)) < r.model.Limit {
 			return false
 		}
@@ -243,17 +249,14 @@ func (r *rows) enough() bool {
 	return true
 }
 
-// groupsOf are the groups of rows that a line is in, and a name for them.
-func (r *rows) groupsOf(line *Line) (groups []int, name string) {
+// nameOf is a name for groups.
+func nameOf(groups []int) string {
 	var b strings.Builder
-	for g, in := range r.in {
-		if in[line] {
-			groups = append(groups, g)
-			b.WriteString(strconv.Itoa(g))
-			b.WriteByte(' ')
-		}
+	for _, g := range groups {
+		b.WriteString(strconv.Itoa(g))
+		b.WriteByte(' ')
 	}
-	return groups, b.String()
+	return b.String()
 }
 
 // places are the rows of groups, each once.
@@ -286,7 +289,8 @@ func (r *rows) arrange() {
 
 // parts are what a line is sent, which lines in the same groups share.
 func (r *rows) parts(line *Line) []*Message {
-	groups, name := r.groupsOf(line)
+	groups := r.mine[line]
+	name := nameOf(groups)
 	if parts, known := r.known[name]; known {
 		return parts
 	}

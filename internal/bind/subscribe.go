@@ -140,8 +140,11 @@ func (l *loader) serve(ctx context.Context, reader Reader) error {
 	// they began to keep it: it is part of what is read, and of nothing else.
 	after, starts := l.out.queue.place()
 	r := &rows{
-		loader: l, lines: lines, starts: starts, after: after, groups: map[string]int{},
+		loader: l, lines: lines, starts: starts, after: after, groups: map[string]int{}, mine: make(map[*Line][]int, len(lines)),
 		unseen: map[schema.Value]schema.Row{}, ties: map[*schema.Table]map[schema.Value]schema.Row{},
+	}
+	for _, line := range lines {
+		r.mine[line] = nil
 	}
 	err := r.load(ctx, reader)
 	for _, line := range lines {

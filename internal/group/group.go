@@ -207,18 +207,6 @@ func (g *Groups) insert(s *set, m Member) error {
 	return nil
 }
 
-// Has tells whether m is a member of a group.
-func (g *Groups) Has(name string, m Member) bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	s := g.sets[name]
-	if s == nil {
-		return false
-	}
-	_, ok := g.of[m][s]
-	return ok
-}
-
 // Discard ends m's membership: from its return on m is told nothing. A group
 // that m is no member of is no error.
 func (g *Groups) Discard(ctx context.Context, name string, m Member) error {
