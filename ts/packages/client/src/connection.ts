@@ -115,8 +115,11 @@ export class Connection implements SessionOwner {
       })
       .then((token) => {
         if (attempt !== this.#attempt) return
-        if (token === undefined || (this.#rejected && (token === '' || token === this.#token))) this.#move('reject')
-        else this.#open(token)
+        if (token === undefined || (this.#rejected && (token === '' || token === this.#token))) {
+          this.#move('reject')
+          // What waits for the connection is told that there will be none.
+          this.#events.flush()
+        } else this.#open(token)
       })
   }
 

@@ -18,7 +18,9 @@ export interface ErrorDetails {
  *
  * Besides the server's codes (see `spec/protocol.md`) and the application's
  * own, there are `offline` (nothing was sent), `lost` (the connection broke
- * after sending), `timeout` (no answer in time), `schema` (the server lacks
+ * after sending), `too_large` with outcome `unknown` (it broke since this, or
+ * what was sent beside it, is more than the server takes in one frame),
+ * `timeout` (no answer in time), `schema` (the server lacks
  * something that this page was built against: reload; the next server that the
  * client connects to is asked again), `protocol` (the server speaks another
  * protocol version: reload) and `closed` (the client was closed), and for a

@@ -1,7 +1,7 @@
 import type { AnyChannel } from './channel.js'
 import type { Core } from './client.js'
 import { Line } from './line.js'
-import { outboxOf } from './outbox.js'
+import { outboxOf, plain } from './outbox.js'
 import { rowOrder } from './row-order.js'
 import { pending } from './snapshot.js'
 import type { Store } from './store.js'
@@ -55,8 +55,11 @@ function handleOf(core: Core, ref: AnyChannel & Shown, states: WeakMap<object, B
     return shown
   }
   const retry = () => core.find(ref)?.retry()
-  const submit = (what: string, data: unknown, posts = false) =>
-    outboxOf(core).submit(ref, { name: `${what} ${name}`, once: false, posts, request: () => ({ type: 'message', data }) })
+  const submit = async (what: string, data: unknown, posts = false) => {
+    // What the page does with the payload afterwards is no part of it.
+    const request = plain({ type: 'message', data })
+    return outboxOf(core).submit(ref, { name: `${what} ${name}`, once: false, posts, request: () => request })
+  }
   const write = (action: 'create' | 'update' | 'delete', row: object) =>
     submit(action, { action, ...row }) as ReturnType<BindingHandle['create']>
   return {

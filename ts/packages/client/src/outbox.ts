@@ -112,7 +112,7 @@ export class Outbox {
     this.#core = core
   }
 
-  /** Takes a job; `began` is called before anything is sent. The promise rejects with a PandoError. */
+  /** Takes a job; `began` is called before anything is sent. The promise rejects with a PandoError, or with what JSON says of a request that it cannot hold. */
   async submit(channel: AnyChannel, job: Job, began?: (entry: Entry) => void): Promise<unknown> {
     const core = this.#core
     const dials = isDialling(core)
@@ -141,10 +141,15 @@ export class Outbox {
       const error = this.#refusal(entry)
       if (error) this.end(entry, error)
       if (!this.entries.has(entry) || entry.session) continue
-      const request = this.#requestOf(entry)
-      const { stream } = entry
-      if (request && session && stream.asked && !held.has(stream)) this.#send(entry, session, request)
-      else if (this.entries.has(entry)) held.add(stream)
+      const { stream, job } = entry
+      try {
+        const request = job.request()
+        if (request && session && stream.asked && !held.has(stream)) this.#send(entry, session, request)
+        else held.add(stream)
+      } catch (error) {
+        // What it waits for has failed, or it cannot be sent.
+        this.end(entry, error as PandoError)
+      }
     }
   }
 
@@ -176,28 +181,19 @@ export class Outbox {
   }
 
   #lose(entry: Entry): void {
+    // A frame that the server does not take would cost the next connection, too.
+    const code = entry.session?.code === 1009 ? 'too_large' : 'lost'
     clearTimeout(entry.answer)
     entry.session = undefined
     entry.job.lost?.()
     const { name, once } = entry.job
-    if (!once) this.end(entry, new PandoError('lost', `${name}: connection lost before the answer`, { outcome: 'unknown' }))
-  }
-
-  /** What to send of an entry; it is over when what it waits for has failed. */
-  #requestOf(entry: Entry): Asked | undefined {
-    try {
-      return entry.job.request()
-    } catch (error) {
-      this.end(entry, error as PandoError)
-      return undefined
-    }
+    if (!once || code !== 'lost') this.end(entry, new PandoError(code, `${name}: connection lost before the answer`, { outcome: 'unknown' }))
   }
 
   #send(entry: Entry, session: Session, request: Asked): void {
     const { job, key, stream } = entry
     if (job.posts) {
       session.socket.send(JSON.stringify({ stream: stream.name, payload: plain(request) }))
-      entry.result = { type: 'result', value: undefined }
       this.end(entry)
       return
     }
@@ -243,13 +239,13 @@ function offline({ name }: Job): PandoError {
   return new PandoError('offline', `${name}: not connected`, { retry: true })
 }
 
-/** Large integers travel as strings. */
-function plain(request: Request): Request {
-  return JSON.parse(JSON.stringify(request, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value))) as Request
+/** The request as it is now, in JSON's values: large integers travel as strings. */
+export function plain<R extends Request>(request: R): R {
+  return JSON.parse(JSON.stringify(request, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value))) as R
 }
 
-/** 22 of `[A-Za-z0-9_-]`: 128 random bits and a little. */
+/** 24 of `[A-Za-z0-9_]`: more than 128 random bits. */
 function randomKey(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(16))
-  return btoa(String.fromCharCode(...bytes)).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '')
+  const bytes = crypto.getRandomValues(new Uint8Array(18))
+  return btoa(String.fromCharCode(...bytes)).replace(/\W/g, '_')
 }

@@ -67,7 +67,8 @@ export class Session {
   #lastFrame = 0
   #identified = false
   #timer: ReturnType<typeof setTimeout> | undefined
-  #over = false
+  /** What it ended with. */
+  code: number | undefined
 
   constructor(socket: SocketLike, credentials: Credentials, events: SessionEvents, owner: SessionOwner) {
     this.socket = socket
@@ -110,8 +111,8 @@ export class Session {
 
   /** Closes the socket. `lost` is called with the code before this returns. */
   end(code: number, reason = ''): void {
-    if (this.#over) return
-    this.#over = true
+    if (this.code) return
+    this.code = code
     clearTimeout(this.#timer)
     const { socket } = this
     socket.onopen = socket.onmessage = socket.onclose = null
