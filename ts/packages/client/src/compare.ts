@@ -14,7 +14,8 @@ export function compareKind(kind: Kind): Compare<Value> {
   const compare = comparers[kind] ?? compareText
   return (a, b) => {
     if (a === b) return 0
-    if (a === null || b === null) return a === null ? -1 : 1
+    if (a === null) return -1
+    if (b === null) return 1
     return compare(a, b)
   }
 }
@@ -36,7 +37,7 @@ function compareNumbers(a: Value, b: Value): number {
  * doubles do not. Temporary keys, `tmp:N`, come after all others.
  */
 function compareInts(a: Value, b: Value): number {
-  return Number(a) - Number(b) || Number(digits(a) - digits(b))
+  return compareNumbers(a, b) || Number(digits(a) - digits(b))
 }
 
 function digits(value: Value): bigint {

@@ -37,8 +37,10 @@ export class Line implements Pick<Store, 'complete' | 'awaiting' | 'resume' | 's
   /** Whether anyone asks for the rows. */
   #wanted = false
   #awaits = false
-  /** Whether it was ever open. */
+  /** Whether it was open since it was cleared. */
   #opened = false
+  /** Whether it was ever open. */
+  #known = false
   /** Counts subscriptions, so that the reply to an older one is told apart. */
   #turn = 0
 
@@ -73,8 +75,8 @@ export class Line implements Pick<Store, 'complete' | 'awaiting' | 'resume' | 's
 
   /** Goes on with another connection. */
   attach(): void {
-    const again = this.#opened
-    this.#opened = true
+    const again = this.#known
+    this.#opened = this.#known = true
     if (this.#wanted) this.#subscribe()
     if (again) this.gaps.notify()
   }
@@ -112,7 +114,7 @@ export class Line implements Pick<Store, 'complete' | 'awaiting' | 'resume' | 's
 
   #hear(frame: StreamFrame): void {
     if (frame.type === 'gap') this.#gap()
-    else if (frame.type === 'message' && this.#wanted) this.#take(frame.data as SnapshotPart | RowTold | { readonly action?: undefined })
+    else if (frame.type === 'message' && this.#wanted && frame.data) this.#take(frame.data)
     else if (frame.type === 'error') console.error(`pando: ${this.#stream.channel.spec.name}: ${frame.code}: ${frame.message}`)
   }
 

@@ -19,12 +19,16 @@ export function rowOrder({ orderBy = [], kinds = {} }: BindingSpec): Compare<Bou
   }
 }
 
-/** Values of one column, whose kind is not known, by what they are in JSON. */
+/**
+ * Values of one column, whose kind is not known, by what they are in JSON: numbers
+ * come before texts, as keys do that are too large for a number.
+ */
 function compareJSON(a: Value, b: Value): number {
   const type = typeof (a ?? b)
-  return typeof (b ?? a) === type && type in comparers ? comparers[type as keyof typeof comparers](a, b) : compareText(a, b)
+  const other = typeof (b ?? a)
+  return type === other ? (comparers[type] ?? compareText)(a, b) : compareText(type, other)
 }
 
 const compareText = compareKind('text')
 
-const comparers = { number: compareKind('float'), boolean: compareKind('bool') }
+const comparers: Readonly<Partial<Record<string, Compare<Value>>>> = { number: compareKind('float'), boolean: compareKind('bool') }

@@ -116,7 +116,7 @@ function share({ pk, data }: BoundRow, before: BoundRow | undefined): BoundRow {
   if (deepEqual(data, before.data)) return before
   if (!isObject(data) || !isObject(before.data)) return { pk, data }
   const held = before.data
-  const values = Object.entries(data).map(([name, value]) => [name, deepEqual(value, held[name]) ? held[name] : value])
+  const values = Object.entries(data).map(([name, value]) => [name, Object.hasOwn(held, name) && deepEqual(value, held[name]) ? held[name] : value])
   return { pk, data: Object.fromEntries(values) as unknown }
 }
 

@@ -24,6 +24,8 @@ export interface StreamHost {
   readonly scopes: Scopes
   /** The session, while it is open. */
   session(): Session | undefined
+  /** Opens the channel's stream as soon as that can be, or shows why it never can. */
+  opened(channel: AnyChannel): unknown
   /** Asks for `notify` once everything that came together has been applied. */
   changed(stream: Stream): void
 }
@@ -135,7 +137,7 @@ export class Stream {
     this.error = undefined
     this.touch()
     this.watchers?.touchAll()
-    this.reopen()
+    this.#host.opened(this.channel)
     this.notify()
   }
 
@@ -172,9 +174,10 @@ export class Stream {
 
   #answered(session: Session, reply: Reply | undefined): void {
     if (reply?.type === 'opened') this.#accepted(session, reply)
-    else if (reply?.type !== 'error') return
-    else if (reply.code === 'unauthenticated') session.end(4401, reply.message)
-    else this.refused(reply)
+    else if (reply?.type === 'error') {
+      if (reply.code === 'unauthenticated') session.end(4401, reply.message)
+      else this.refused(reply)
+    }
   }
 
   #accepted(session: Session, opened: Opened): void {

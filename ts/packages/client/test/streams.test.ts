@@ -154,6 +154,38 @@ describe('rows', () => {
     expect(byKey.get().rows.map(({ pk }) => pk)).toEqual([1, 2])
   })
 
+  it('keep their places where some keys are too large for a number', () => {
+    const { messages, socket } = live()
+    const keys = [10, 99, '10000000000000000', 100, '9007199254740993', 7]
+    socket.say('s1', { type: 'gap' })
+    socket.say('s1', snapshot(...keys.map((pk) => ({ pk, data: {} }))))
+    for (const pk of keys) socket.say('s1', told('update', { pk, data: { of: pk } }))
+    for (const pk of [99, '9007199254740993']) socket.say('s1', told('delete', { pk }))
+    expect(messages.get().rows).toEqual([7, 10, 100, '10000000000000000'].map((pk) => ({ pk, data: { of: pk } })))
+  })
+
+  it('take members that objects have by nature for what was told of them', () => {
+    const { messages, socket } = live()
+    const tell = (data: string) => socket.onmessage?.({ data: `{"stream":"s1","payload":{"type":"message","data":{"action":"update","pk":1,"data":${data}}}}` })
+    for (const data of ['{"x":{},"a":1}', '{"__proto__":{},"a":1}', '{"__proto__":{},"a":2}', '{"constructor":{},"a":2}']) {
+      tell(data)
+      expect(JSON.stringify(messages.get().rows[0].data)).toBe(data)
+    }
+    tell('{"__proto__":{"polluted":true}}')
+    expect(({} as { readonly polluted?: boolean }).polluted).toBeUndefined()
+  })
+
+  it('are none of payloads of other forms', () => {
+    const { messages, listener, socket } = live()
+    const heard = vi.fn()
+    messages.onMessage(heard)
+    const payloads = [null, 0, '', 'text', [], { action: 'other' }]
+    for (const data of payloads) socket.say('s1', { type: 'message', data })
+    expect(heard.mock.calls).toEqual(payloads.map((data) => [data]))
+    expect(messages.get()).toMatchObject({ status: 'live', rows: [one, two] })
+    expect(listener).not.toHaveBeenCalled()
+  })
+
   it('are stale after a gap, until the snapshot that comes by itself', () => {
     const { messages, listener, socket } = live()
     const [first] = messages.get().rows
@@ -263,6 +295,20 @@ describe('refusals', () => {
     expect(messages.get().rows).toEqual([])
   })
 
+  it('of the whole connection stay until the client authenticates', () => {
+    const messages = client.stream('message-stream', room)
+    messages.subscribe(() => undefined)
+    server.socket.accept()
+    server.socket.drop(4403, 'not you')
+    expect(messages.get()).toMatchObject({ status: 'denied', error: { message: 'not you' } })
+    messages.retry()
+    expect(messages.get()).toMatchObject({ status: 'denied', error: { message: 'not you' } })
+    client.authenticate()
+    opened(server.welcome(hello))
+    server.socket.say('s1', snapshot(one))
+    expect(messages.get()).toMatchObject({ status: 'live', rows: [one] })
+  })
+
   it('without an id are told to the console', () => {
     const { socket } = live()
     const error = vi.spyOn(console, 'error').mockImplementation(() => undefined)
@@ -323,6 +369,42 @@ describe('writes', () => {
     expect(socket.of('close')).toHaveLength(1)
   })
 
+  it('are what they were when they were asked for', async () => {
+    const messages = client.stream('message-stream', room)
+    const data = { message: 'first' }
+    const write = messages.create(data)
+    data.message = 'the next one'
+    const socket = server.welcome(hello)
+    opened(socket)
+    expect(socket.of('message')[0].payload.data).toEqual({ action: 'create', data: { message: 'first' } })
+    socket.reply(socket.of('message')[0], { type: 'result', value: {} })
+    await write
+  })
+
+  it('that cannot be sent reject, and nothing else suffers', async () => {
+    const { messages, listener, socket } = live()
+    const circle: Record<string, unknown> = {}
+    circle.self = circle
+    await expect(messages.send(circle)).rejects.toThrow(TypeError)
+    await expect(messages.request(circle)).rejects.toThrow(TypeError)
+    socket.say('s1', told('delete', { pk: 2 }))
+    expect(listener).toHaveBeenCalledOnce()
+    await messages.send({ fine: true })
+    expect(socket.of('message').at(-1)?.payload.data).toEqual({ fine: true })
+  })
+
+  it('reject when nobody says who it is, and when the client is closed', async () => {
+    vi.spyOn(console, 'error').mockImplementation(() => undefined)
+    const { WebSocket } = server
+    const nobody = createClient({ url: 'ws://test/ws', WebSocket, streams: streamsOf(), getToken: () => Promise.reject(new Error('no')) })
+    await expect(nobody.stream('chat', room).request({})).rejects.toMatchObject({ code: 'offline', outcome: 'failed' })
+    expect(nobody.connection.get()).toBe('needs-auth')
+    const asked = client.stream('chat', room).request({})
+    client.close()
+    await expect(asked).rejects.toMatchObject({ outcome: 'failed' })
+    nobody.close()
+  })
+
   it('reject when the stream is refused', async () => {
     const messages = client.stream('message-stream', room)
     const write = messages.create({ message: 'first' })
@@ -377,5 +459,9 @@ describe('a consumer of the app', () => {
     opened(server.welcome(hello))
     expect(missed).toHaveBeenCalledTimes(2)
     expect(chat.status.get()).toMatchObject({ status: 'live', stale: false })
+    server.socket.say('s1', { type: 'closed', code: 'denied', message: 'not now' })
+    chat.retry()
+    opened(server.socket)
+    expect(missed).toHaveBeenCalledTimes(3)
   })
 })
