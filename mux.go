@@ -194,13 +194,22 @@ func (a *App) routed(escaped string) (path string, m mux.Match, ok bool) {
 }
 
 // asksForSocket tells whether a request wants to be a WebSocket at a path that is
-// not the app's own.
+// not the app's own, or asks at a demultiplexer's whether it might be one.
 func (a *App) asksForSocket(r *http.Request) bool {
-	if !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
+	upgrade := strings.EqualFold(r.Header.Get("Upgrade"), "websocket")
+	if !upgrade && (r.Method != http.MethodHead || !a.multiplexes()) {
 		return false
 	}
-	_, pattern := a.mux.Handler(r)
-	return pattern == "" || pattern == "/"
+	if _, pattern := a.mux.Handler(r); pattern != "" && pattern != "/" {
+		return false
+	}
+	return upgrade || a.demultiplexes(r)
+}
+
+// demultiplexes tells whether a demultiplexer is at the path of a request.
+func (a *App) demultiplexes(r *http.Request) bool {
+	_, match, ok := a.routed(r.URL.EscapedPath())
+	return ok && match.Class != nil
 }
 
 // wantsSocket tells whether a demultiplexer alone is at the path of a request that
@@ -212,8 +221,7 @@ func (a *App) wantsSocket(r *http.Request) bool {
 	if _, pattern := a.mux.Handler(r); pattern != "" {
 		return false
 	}
-	_, match, ok := a.routed(r.URL.EscapedPath())
-	return ok && match.Class != nil
+	return a.demultiplexes(r)
 }
 
 // servePlace serves a WebSocket by what is routed for its path.

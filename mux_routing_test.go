@@ -79,6 +79,12 @@ func TestOneThatMayNotConnectIsRefused(t *testing.T) {
 			if got := b.refusalOf(c.path, c.header); got != c.want {
 				t.Errorf("%s: got %d, want %d", c.path, got, c.want)
 			}
+			if c.header == nil {
+				return // HEAD asks of those who say who they are
+			}
+			if got := head(t, b.server.URL+c.path, c.header); got != c.want {
+				t.Errorf("HEAD %s: got %d, want %d", c.path, got, c.want)
+			}
 		})
 	}
 	for statement, c := range map[string]struct{ path, told, close string }{
@@ -97,6 +103,9 @@ func TestOneThatMayNotConnectIsRefused(t *testing.T) {
 	}
 	for name, header := range map[string]http.Header{"a header": as("ada"), "a cookie": {"Cookie": {"session=ada"}}} {
 		t.Run("who may is let in by "+name, func(t *testing.T) {
+			if got := head(t, b.server.URL+"/private/a/", header); got != http.StatusNoContent {
+				t.Errorf("HEAD: got %d", got)
+			}
 			s := wiretest.Plain(t, b.server.URL+"/private/a/", header)
 			s.Sendf(`{"stream":"echo","id":1,"payload":{"n":1}}`)
 			s.Want(`"n":1`)

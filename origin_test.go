@@ -64,6 +64,22 @@ func status(t *testing.T, url string, header http.Header) int {
 	return resp.StatusCode
 }
 
+// head asks by HTTP whether one may connect, and returns the answer's status.
+func head(t *testing.T, url string, header http.Header) int {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodHead, url, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header = header.Clone()
+	resp, err := http.DefaultTransport.RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	return resp.StatusCode
+}
+
 func TestACookieCountsForNamedOriginsOnly(t *testing.T) {
 	server := serveCookies(t, cookies{}, "*", "good.example")
 	cookie, bearer := http.Header{"Cookie": {"user=ada"}}, http.Header{"Authorization": {"Token ada"}}
@@ -90,6 +106,10 @@ func TestACookieCountsForNamedOriginsOnly(t *testing.T) {
 		}
 		if got := status(t, server.URL+"/ws", header); got != c.ws {
 			t.Errorf("%s: connecting is answered %d, want %d", c.name, got, c.ws)
+		}
+		// So a page learns why it could not connect, which browsers do not tell.
+		if got := head(t, server.URL+"/ws", header); got != c.ws && (c.ws != 101 || got != 204) {
+			t.Errorf("%s: asking is answered %d, connecting %d", c.name, got, c.ws)
 		}
 		if got := status(t, server.URL+"/state/docs/1", header); got != c.state {
 			t.Errorf("%s: reading is answered %d, want %d", c.name, got, c.state)

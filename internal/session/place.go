@@ -59,10 +59,19 @@ type doom struct {
 var openPlain = &wire.Request{Type: "open"}
 
 // ServePlace upgrades a request to a session at a place. Who may not connect is
-// refused before, where a header or a cookie says who it is.
+// refused before, where a header or a cookie says who it is. HEAD is answered as the
+// upgrade would be.
 func (s *Server) ServePlace(w http.ResponseWriter, r *http.Request, p *Place) {
 	user, known, ok := s.greet(w, r)
 	if !ok {
+		return
+	}
+	if r.Method == http.MethodHead {
+		if err := s.mayConnect(r.Context(), p, user, known); err != nil {
+			s.refuseAt(w, r, p, err)
+			return
+		}
+		w.WriteHeader(http.StatusNoContent)
 		return
 	}
 	c := s.newSession(r)

@@ -24,9 +24,15 @@ import (
 const Subprotocol = "pando.v1"
 
 // ServeHTTP upgrades a request to a session. What a header or a cookie says of
-// the caller is judged before; a page of another origin is refused.
+// the caller is judged before; a page of another origin is refused. HEAD is answered
+// as the upgrade would be, for pages, which browsers do not tell why there was none.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if user, known, ok := s.greet(w, r); ok {
+	user, known, ok := s.greet(w, r)
+	switch {
+	case !ok:
+	case r.Method == http.MethodHead:
+		w.WriteHeader(http.StatusNoContent)
+	default:
 		s.serve(w, r, s.newSession(r), user, known)
 	}
 }
