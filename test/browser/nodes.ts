@@ -65,6 +65,11 @@ export class BoardNode {
     throw new Error('a node of the board ended before it listened')
   }
 
+  /** Whether it was killed: its port may be another process's by now. */
+  get killed(): boolean {
+    return this.child.killed
+  }
+
   /** Ends the process without giving it time for anything. */
   async kill(): Promise<void> {
     if (this.child.exitCode !== null || this.child.signalCode !== null) return
@@ -116,11 +121,15 @@ export class Door {
       client.resetAndDestroy()
       return
     }
-    const [host, port] = node.address.split(':')
-    const upstream = connect(Number(port), host)
     const refused = () => {
       this.pass(client, turn + 1)
     }
+    if (node.killed) {
+      refused()
+      return
+    }
+    const [host, port] = node.address.split(':')
+    const upstream = connect(Number(port), host)
     upstream.once('error', refused)
     upstream.once('connect', () => {
       upstream.off('error', refused)
