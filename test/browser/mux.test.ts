@@ -147,6 +147,23 @@ describe.each(['light', 'dark'] as const)('%s', (colorScheme) => {
   })
 })
 
+test('the last message stays in view, through a login and when there are more', async () => {
+  const values = Array.from({ length: 20 }, (_, i) => `('number ${i}', 'ada')`)
+  server.sql(`INSERT INTO messages (message, author) VALUES ${values.join(', ')}`)
+  const visitor = await enter('Ada', { viewport: { width: 375, height: 640 } })
+  await message(visitor, 'number 19').getByRole('button', { name: 'Edit' }).waitFor()
+  const rest = () => visitor.page.locator('main').evaluate((main) => Math.round(main.scrollHeight - main.scrollTop - main.clientHeight))
+  await expect.poll(rest).toBe(0)
+  await visitor.page.locator('main').evaluate((main) => { main.scrollTop = 0 })
+  server.sql(`INSERT INTO messages (message, author) VALUES ('from elsewhere', 'grace')`)
+  await message(visitor, 'from elsewhere').waitFor()
+  expect(await rest(), 'while somebody reads above').toBeGreaterThan(100)
+  await write(visitor, 'my own')
+  await message(visitor, 'my own').waitFor()
+  await expect.poll(rest).toBe(0)
+  await visitor.leave()
+})
+
 test('a narrow page scrolls nothing sideways', async () => {
   const visitor = await enter('Ada', { viewport: { width: 340, height: 640 } })
   await write(visitor, 'a word of a length that there is not: '.concat('x'.repeat(200)))

@@ -20,6 +20,12 @@ const $ = (selector, within = document) => within.querySelector(selector)
 /** The element of each row, by its key. */
 const shown = new Map()
 let whole = false
+/** Whether the last message is in view, and shall stay there. */
+let following = true
+
+$('main').onscroll = ({ target }) => {
+  following = target.scrollHeight - target.scrollTop - target.clientHeight < 40
+}
 
 messages.subscribe(render)
 client.connection.subscribe(render)
@@ -34,11 +40,9 @@ function render() {
   if (error) say(error)
   if (status !== 'live') return
   const list = $('#messages')
-  const main = $('main')
-  const atEnd = main.scrollHeight - main.scrollTop - main.clientHeight < 40
-  const before = shown.size
+  const keys = new Set(rows.map(({ pk }) => pk))
   for (const [pk, item] of shown) {
-    if (rows.some((row) => row.pk === pk)) continue
+    if (keys.has(pk)) continue
     item.remove()
     shown.delete(pk)
   }
@@ -48,7 +52,7 @@ function render() {
     if (list.children[place] !== item) list.insertBefore(item, list.children[place] ?? null)
   })
   $('#empty').hidden = rows.length > 0
-  if (!whole || (atEnd && shown.size > before)) main.scrollTop = main.scrollHeight
+  if (following) $('main').scrollTop = $('main').scrollHeight
   whole = true
 }
 
@@ -101,20 +105,24 @@ function edit(item, editing) {
 
 $('#write').onsubmit = (event) => {
   event.preventDefault()
-  const form = event.target
-  attempt(async () => {
-    await messages.create({ message: form.message.value })
-    form.reset()
+  const field = event.target.message
+  const message = field.value
+  field.value = '' // what is typed from now on is the next message
+  following = true
+  attempt(() => messages.create({ message })).then((done) => {
+    if (!done) field.value ||= message
   })
 }
 
-/** Does what may be refused, and says so if it is. */
+/** Does what may be refused, and says so if it is. Tells whether it was done. */
 async function attempt(action) {
   say()
   try {
     await action()
+    return true
   } catch (error) {
     say(error)
+    return false
   }
 }
 
