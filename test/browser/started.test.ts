@@ -60,6 +60,21 @@ test('two windows show each other’s messages, whoever changes them', async () 
   await grace.leave()
 })
 
+test('who leaves an edit for another field is where they went', async () => {
+  const ada = await enter('ada')
+  await write(ada, 'hello')
+  await message(ada, 'hello').getByRole('button', { name: 'Edit' }).click()
+  await ada.page.getByRole('listitem').getByLabel('Message').fill('not to be saved')
+  await ada.page.getByLabel('Message', { exact: true }).last().click()
+  await message(ada, 'hello').waitFor()
+  await ada.page.keyboard.type('the next one')
+  expect(await ada.page.locator('#text').inputValue()).toBe('the next one')
+  await message(ada, 'hello').getByRole('button', { name: 'Edit' }).click()
+  await ada.page.keyboard.press('Escape')
+  expect(await ada.page.evaluate(() => document.activeElement?.textContent)).toBe('Edit')
+  await ada.leave()
+})
+
 test('a room is its own', async () => {
   const lobby = await enter('ada')
   const kitchen = await enter('grace', '/rooms/kitchen')
