@@ -318,12 +318,13 @@ func (a *App) enterStream(ctx context.Context, s *muxStream, req session.OpenReq
 }
 
 // connect returns the session's connection to a path, which has begun: the one
-// that there is, or a new one. It is left by release.
+// that there is, or a new one, also in the place of one whose streams are about to
+// end. It is left by release.
 func (a *App) connect(ctx context.Context, key connectionKey, create func() *connection) (*connection, error) {
 	for {
 		a.multi.mu.Lock()
 		c := a.multi.connections[key]
-		first := c == nil
+		first := c == nil || c.refused.Load()
 		if first {
 			c = create()
 			c.key, c.begun = key, make(chan struct{})

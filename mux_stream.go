@@ -93,8 +93,11 @@ func (s *muxStream) Watch() *pipe.Watch { return s.watch }
 // are.
 func (s *muxStream) Permit(ctx context.Context) error {
 	err := s.conn.Permit(ctx)
-	if err != nil && ctx.Err() == nil {
+	switch {
+	case err != nil && ctx.Err() == nil:
 		s.conn.denied()
+	case err == nil && s.conn.refused.Load():
+		return rpc.Errorf("denied", "permission denied") // whatever it would be told now
 	}
 	return err
 }

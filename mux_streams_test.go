@@ -186,6 +186,25 @@ func TestRecheckClosesTheStreamsThatItRefuses(t *testing.T) {
 	s.Want(`"id":3,"payload":{"type":"error","code":"denied","status":403`)
 }
 
+// TestWhatIsRefusedOneStreamIsRefusedAllAndAskedAnewOfTheNext has permission be given
+// back while the streams of a connection ask for it.
+func TestWhatIsRefusedOneStreamIsRefusedAllAndAskedAnewOfTheNext(t *testing.T) {
+	var asked atomic.Int32
+	b := serveBooth(t, func(b *booth, _ *pando.Config) []mux.Entry {
+		d := b.lobby()
+		d.HasPermission = func(context.Context, *mux.Conn) (bool, error) { return asked.Add(1) != 2, nil }
+		return []mux.Entry{mux.RouteClass(d, hallPath)}
+	})
+	s := b.session("/ws", "ada")
+	open(s, "s1", "/hall/a/", "echo")
+	open(s, "s2", "/hall/a/", "other")
+	b.app.Recheck("ada")
+	for range 2 {
+		s.Want(`"payload":{"type":"closed","code":"denied"`)
+	}
+	open(s, "s3", "/hall/a/", "echo")
+}
+
 // TestWhoOpensAConnectionMayGo has another stream wait for the permission of one that
 // is closed meanwhile.
 func TestWhoOpensAConnectionMayGo(t *testing.T) {

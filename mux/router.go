@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"regexp"
 	"regexp/syntax"
 	"slices"
@@ -232,13 +233,19 @@ func (d *Demultiplexer) check(path string) error {
 		switch {
 		case !wire.ValidStream(name):
 			faults = append(faults, fmt.Errorf("stream %q: want a name of 1 to 64 of A-Z a-z 0-9 . _ -", name))
-		case d.Consumers[name] == nil:
+		case isNil(d.Consumers[name]):
 			faults = append(faults, fmt.Errorf("stream %q: the consumer is nil: give one", name))
 		case isBinding && bound.Spec().Stream != name:
 			faults = append(faults, fmt.Errorf("stream %q: the binding's Stream is %q: call both the same", name, bound.Spec().Stream))
 		}
 	}
 	return errors.Join(faults...)
+}
+
+// isNil tells whether a consumer is nil, or a nil pointer to one.
+func isNil(c Consumer) bool {
+	v := reflect.ValueOf(c)
+	return c == nil || v.Kind() == reflect.Pointer && v.IsNil()
 }
 
 // reach returns an error for what is asked of no path: it begins without a slash, or

@@ -169,6 +169,7 @@ func TestFaultsNameTheEntryAndTheMend(t *testing.T) {
 		{mux.RouteClass(with(func(d *mux.Demultiplexer) { d.Consumers = nil }), "^/"), []string{"no Consumers"}},
 		{mux.RouteClass(with(func(d *mux.Demultiplexer) { d.Consumers["a b"] = d.Consumers["s"] }), "^/"), []string{`stream "a b"`, "A-Z a-z 0-9 . _ -"}},
 		{mux.RouteClass(with(func(d *mux.Demultiplexer) { d.Consumers["t"] = nil }), "^/"), []string{`stream "t": the consumer is nil`}},
+		{mux.RouteClass(with(func(d *mux.Demultiplexer) { d.Consumers["t"] = (*mux.Binding[struct{}])(nil) }), "^/"), []string{`stream "t": the consumer is nil`}},
 		{mux.Include("^/(x)", mux.RouteClass(class(), "^/")), []string{`entry 1, Include "^/(x)"`, "group without a name"}},
 		{mux.Include("^/x", mux.RouteClass(class(), "^/"), mux.RouteClass(nil, "^/y")), []string{`entry 1, Include "^/x": entry 2, RouteClass "^/y"`}},
 		{mux.RouteClass(class(), "^/api/chat/"), []string{"something else at /api/", "choose another path"}},

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pando-sync/pando/internal/wire"
 	"github.com/pando-sync/pando/internal/write"
 	"github.com/pando-sync/pando/schema"
 )
@@ -63,7 +64,7 @@ func (m *Model) compile(reg *schema.Registry) error {
 // check finds what is missing, or cannot be.
 func (s *Spec) check() error {
 	switch {
-	case !streamName(s.Stream):
+	case !wire.ValidStream(s.Stream):
 		return errors.New("no Stream: give a name of 1 to 64 of A-Z a-z 0-9 . _ -")
 	case len(s.Fields) == 0:
 		return errors.New("no Fields: name the fields that are told and may be written, or all by mux.AllFields")
@@ -78,16 +79,6 @@ func (s *Spec) check() error {
 	default:
 		return nil
 	}
-}
-
-// maxStream is the length of a stream's name.
-const maxStream = 64
-
-func streamName(name string) bool {
-	odd := func(r rune) bool {
-		return !strings.ContainsRune("._-", r) && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
-	}
-	return name != "" && len(name) <= maxStream && !strings.ContainsFunc(name, odd)
 }
 
 // modelName is "app.message" for a struct Message of a package app. A program's
