@@ -142,8 +142,10 @@ type client struct {
 	mu    sync.Mutex // guards what follows
 	queue []json.RawMessage
 	full  bool
-	room  chan struct{} // closed when there is room
-	calls atomic.Int64  // of Tell, Send and Gap
+	// unheard tells that the line has yet to hear of a gap that was told.
+	unheard bool
+	room    chan struct{} // closed when there is room
+	calls   atomic.Int64  // of Tell, Send and Gap
 }
 
 // gapText stands in a queue for a gap.
@@ -178,7 +180,11 @@ func (c *client) Send(ctx context.Context, m *bind.Message) error {
 	c.calls.Add(1)
 	for {
 		c.mu.Lock()
-		if !c.full && (c.bound == 0 || len(c.queue) < c.bound) {
+		if err := ctx.Err(); err != nil { // who waited for room may be wanted no more
+			c.mu.Unlock()
+			return err
+		}
+		if !c.full && !c.unheard && (c.bound == 0 || len(c.queue) < c.bound) {
 			c.queue = append(c.queue, m.Payload())
 			c.mu.Unlock()
 			return nil
@@ -221,16 +227,18 @@ func (c *client) Drop() {
 func (c *client) read() []json.RawMessage {
 	c.mu.Lock()
 	queue, full := c.queue, c.full
-	c.queue, c.full = nil, false
-	if full {
-		queue = append(queue, json.RawMessage(gapText))
-	}
-	close(c.room)
-	c.room = make(chan struct{})
+	c.queue, c.full, c.unheard = nil, false, full
 	c.mu.Unlock()
 	if full {
+		queue = append(queue, json.RawMessage(gapText))
 		c.line.Gapped()
 	}
+	// What waits in Send goes on after that: it may be a part of what the gap has ended.
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.unheard = false
+	close(c.room)
+	c.room = make(chan struct{})
 	return queue
 }
 
